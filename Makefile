@@ -1,0 +1,55 @@
+# `make` alone lists what can be made.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup:  ## make .venv with everything in it (PYTHON=python3.12 to choose one)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
+		|| { echo "error: $$($(PYTHON) --version) will not do: type make setup PYTHON=python3.12 (3.10 to 3.13)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "done; type: source .venv/bin/activate"
+
+.PHONY: run
+run:  ## train a VAE on the embedded digits
+	$(BIN)/python train.py
+
+.PHONY: test
+test:  ## all tests
+	$(BIN)/python -m pytest
+
+.PHONY: test-fast
+test-fast:  ## the tests that take no process of their own
+	$(BIN)/python -m pytest -m "not slow"
+
+.PHONY: lint
+lint:  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: format
+format:  ## rewrite the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: tensorboard
+tensorboard:  ## look at all runs
+	$(BIN)/tensorboard --logdir runs
+
+.PHONY: constraints
+constraints:  ## pin the newest versions for every Python; run the tests, then commit constraints.txt
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --upgrade --no-annotate \
+		--custom-compile-command "make constraints" --output-file constraints.txt pyproject.toml
+
+.PHONY: clean
+clean:  ## remove caches and .venv; runs/ and data/ stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,60 @@
+"""β warm-up: Eq. 31 of vae-cvae-mnist, and the other schedules by their values on paper."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from vae_lightning.callbacks import Warmup, warmup_factor
+from vae_lightning.errors import UserError
+from vae_lightning.models import VAE
+
+SETTINGS = {"epochs": 10, "steps": None, "schedule": "linear", "cycles": 4, "ramp": 0.5}
+
+
+def test_linear_rises_from_a_tenth_in_the_first_epoch_to_one_in_the_tenth():
+    assert [warmup_factor(t, 10, "linear") for t in range(1, 13)] == [t / 10 for t in range(1, 11)] + [1.0, 1.0]
+
+
+def test_cosine_and_sigmoid_at_their_middle_and_end():
+    assert warmup_factor(5, 10, "cosine") == pytest.approx(0.5)
+    assert warmup_factor(2, 8, "cosine") == pytest.approx((1 - math.cos(math.pi / 4)) / 2)
+    assert warmup_factor(5, 10, "sigmoid") == pytest.approx(0.5, abs=2e-3)
+    assert warmup_factor(1, 10, "sigmoid") == pytest.approx(1 / (1 + math.exp(4.8)), rel=3e-3)
+
+
+def test_cyclical_rises_in_the_first_half_of_each_cycle():
+    """Fu et al. 2019, Eq. 6, with M = 2 and R = 0.5, and τ counted from 1."""
+    factors = [warmup_factor(t, 16, "cyclical", cycles=2, ramp=0.5) for t in range(1, 19)]
+    cycle = [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]
+    assert factors == pytest.approx([*cycle, *cycle, 1, 1])
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "sigmoid", "cyclical"])
+@pytest.mark.parametrize("period", [0, 1, 7, 100])
+def test_it_is_never_zero_never_above_one_and_ends_at_one(schedule, period):
+    factors = [warmup_factor(t, period, schedule, cycles=3, ramp=0.5) for t in range(1, period + 3)]
+    assert all(0 < factor <= 1 for factor in factors)
+    assert factors[-3:] == [1.0] * min(3, len(factors))
+    if schedule != "cyclical":
+        assert factors == sorted(factors)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, 0.4), ({"epochs": 0}, 1.0), ({"epochs": 0, "steps": 70}, 0.5)],
+    ids=["epochs", "none", "steps"],
+)
+def test_the_callback_counts_epochs_or_steps_from_the_trainer_alone(settings, expected, parts):
+    trainer = SimpleNamespace(current_epoch=3, global_step=34)  # the fourth epoch, the 35th step
+    model = VAE(**parts)
+    Warmup(**{**SETTINGS, **settings}).on_train_batch_start(trainer, model, None, 0)
+    assert model.warmup == pytest.approx(expected)
+    assert model.beta == pytest.approx(expected)
+
+
+def test_mistakes_are_told():
+    with pytest.raises(UserError, match="choose one of linear, cosine, sigmoid, cyclical"):
+        Warmup(**{**SETTINGS, "schedule": "square"})
+    with pytest.raises(UserError, match="not both"):
+        Warmup(**{**SETTINGS, "steps": 5})

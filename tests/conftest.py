@@ -1,0 +1,80 @@
+"""What the tests share: a small configuration to run, and small models to build."""
+
+import struct
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from vae_lightning.distributions import Bernoulli
+from vae_lightning.networks import MLP
+
+ROOT = Path(__file__).parents[1]
+
+SMALL = [
+    "name=small",
+    "data.image_shape=[1,8,8]",
+    "data.batch_size=256",
+    "model/network=mlp",
+    "model.network.hidden_dims=[16]",
+    "model.latent_dim=3",
+    "trainer=cpu",
+    "trainer.max_epochs=2",
+    "~callbacks.progress_bar",
+    "+trainer.enable_progress_bar=false",
+]
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Callable[..., DictConfig]:
+    """Compose a configuration: configuration("model=ae", run="the name of its folder")."""
+
+    def composed(*overrides: str, run: str = "run") -> DictConfig:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            return compose("train", [f"run_dir={tmp_path / run}", *overrides])
+
+    return composed
+
+
+@pytest.fixture
+def small(configuration) -> Callable[..., DictConfig]:
+    """Compose a configuration of the embedded digits that trains in a second."""
+    return partial(configuration, *SMALL)
+
+
+@pytest.fixture
+def parts() -> dict[str, Any]:
+    """What every variant needs to be built from Python."""
+    torch.manual_seed(0)
+    return {
+        "image_shape": (1, 8, 8),
+        "num_classes": 10,
+        "conditional": False,
+        "latent_dim": 3,
+        "network": MLP(hidden_dims=[16], activation="Tanh"),
+        "likelihood": Bernoulli(),
+        "optimizer": partial(torch.optim.Adam, lr=1e-3),
+    }
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    """A batch of uint8 noise, (7, 1, 8, 8)."""
+    return torch.randint(256, (7, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+@pytest.fixture
+def mnist_root(tmp_path: Path) -> Path:
+    """100 training and 50 test images in the official files: image i is filled with i, its label is i % 10."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, n in (("train", 100), ("t10k", 50)):
+        images = b"".join(bytes([i]) * 28 * 28 for i in range(n))
+        (raw / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 2051, n, 28, 28) + images)
+        (raw / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 2049, n) + bytes(i % 10 for i in range(n)))
+    return tmp_path

@@ -1,0 +1,110 @@
+"""Digits as scikit-learn carries them; MNIST from files in the official format."""
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from vae_lightning.data import Batch, DigitsDataModule, MNISTDataModule, stratified_split
+from vae_lightning.errors import UserError
+
+LOADING = {"num_classes": 10, "batch_size": 8, "eval_batch_size": 16, "seed": 0, "split_seed": 0}
+
+
+def digits(**settings) -> DigitsDataModule:
+    return DigitsDataModule(**{"image_shape": [1, 28, 28], "val_size": 180, "test_size": 360, **LOADING, **settings})
+
+
+def mnist(root, **settings) -> MNISTDataModule:
+    return MNISTDataModule(
+        **{"root": str(root), "image_shape": [1, 28, 28], "download": False, "val_size": 20, **LOADING, **settings}
+    )
+
+
+def test_digits_are_all_there_stratified_and_uint8():
+    data = digits()
+    data.setup()
+    assert {name: tuple(split.x.shape) for name, split in data.splits.items()} == {
+        "train": (1257, 1, 28, 28),
+        "val": (180, 1, 28, 28),
+        "test": (360, 1, 28, 28),
+    }
+    everywhere = torch.cat([split.y for split in data.splits.values()]).bincount()
+    assert everywhere.tolist() == torch.from_numpy(load_digits().target).bincount().tolist()
+    for x, y in data.splits.values():
+        assert x.dtype == torch.uint8
+        assert y.dtype == torch.int64
+        assert (y.bincount() / len(y) - everywhere / 1797).abs().max() < 0.005
+        assert x.max() == 255
+
+
+def test_digits_at_their_own_size_are_the_originals():
+    data = digits(image_shape=[1, 8, 8], val_size=0)
+    data.setup()
+    original = torch.from_numpy(load_digits().images) * 255 / 16
+    ours = torch.cat([split.x for split in data.splits.values()])
+    assert ours.shape == (1797, 1, 8, 8)
+    assert {tuple(image) for image in ours.flatten(1).tolist()} == {
+        tuple(image) for image in original.round().int().flatten(1).tolist()
+    }
+
+
+def test_the_splits_do_not_depend_on_the_seed_but_the_order_of_training_does():
+    one, two = digits(seed=1), digits(seed=2)
+    one.setup()
+    two.setup()
+    assert torch.equal(one.splits["val"].x, two.splits["val"].x)
+    first, second = (next(iter(data.train_dataloader())).x for data in (one, two))
+    assert not torch.equal(first, second)
+
+
+def test_no_validation_set_means_no_loader():
+    data = digits(val_size=0)
+    data.setup()
+    assert data.val_dataloader() == []
+
+
+def test_mnist_reads_the_official_files(mnist_root):
+    data = mnist(mnist_root)
+    data.prepare_data()
+    data.setup()
+    assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 80, "val": 20, "test": 50}
+    for x, y in data.splits.values():
+        assert torch.equal(x[:, 0, 0, 0] % 10, y.to(torch.uint8))
+        assert torch.equal(x, x[:, :1, :1, :1].expand_as(x))
+    assert data.splits["val"].y.bincount().tolist() == [2] * 10
+
+
+def test_mnist_without_a_validation_set_trains_on_all_in_the_files_order(mnist_root):
+    data = mnist(mnist_root, val_size=0)
+    data.setup()
+    assert data.splits["train"].x[:, 0, 0, 0].tolist() == list(range(100))
+
+
+def test_missing_files_are_named_with_the_data_that_needs_none(tmp_path):
+    with pytest.raises(UserError) as error:
+        mnist(tmp_path).prepare_data()
+    message = str(error.value)
+    assert "\n" not in message
+    for part in (str(tmp_path / "MNIST" / "raw"), "train-images-idx3-ubyte", "data.root=", "data=digits"):
+        assert part in message
+
+
+def test_a_download_that_fails_says_the_same_and_leaves_nothing(tmp_path, monkeypatch):
+    def no_network(*_, **__):
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", no_network)
+    with pytest.raises(UserError, match="no download"):
+        mnist(tmp_path / "data", download=True).prepare_data()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_another_shape_are_refused(mnist_root):
+    with pytest.raises(UserError, match=r"\(1, 28, 28\), not uint8 \(1, 32, 32\); type data.image_shape=\[1, 28, 28\]"):
+        mnist(mnist_root, image_shape=[1, 32, 32]).setup()
+
+
+def test_a_split_smaller_than_its_classes_is_refused():
+    y = torch.arange(20) % 10
+    with pytest.raises(UserError, match="cannot set aside 5 of 20 images of 10 classes"):
+        stratified_split(Batch(torch.zeros(20, 1, 1, 1, dtype=torch.uint8), y), 5, seed=0)

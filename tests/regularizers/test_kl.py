@@ -1,0 +1,56 @@
+"""The closed-form KL and its gradients: vae-cvae-mnist, Eqs. 17, 22 and 23."""
+
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, Inference, StandardNormal
+from vae_lightning.regularizers import KL, NoPenalty, gaussian_kl
+
+MU = torch.tensor([[0.0, 0.5, -3.0], [2.0, -0.1, 0.0]], dtype=torch.float64)
+SIGMA = torch.tensor([[1.0, 0.2, 2.0], [0.01, 5.0, 1.5]], dtype=torch.float64)
+
+
+def inference() -> Inference:
+    q = DiagonalGaussian(MU, 2 * SIGMA.log())
+    x = torch.zeros(2, 1, 1, 1)
+    return Inference(x, None, q, StandardNormal(3), q.rsample(), Bernoulli()(x))
+
+
+def test_it_is_torchs():
+    expected = kl_divergence(Normal(MU, SIGMA), Normal(torch.zeros_like(MU), 1.0))
+    torch.testing.assert_close(gaussian_kl(MU, 2 * SIGMA.log()), expected)
+
+
+def test_it_is_zero_at_the_prior_and_half_a_square_for_a_shift():
+    assert gaussian_kl(torch.zeros(1), torch.zeros(1)).item() == 0
+    assert gaussian_kl(torch.tensor(3.0), torch.tensor(0.0)).item() == 4.5
+
+
+def test_its_gradients_are_mu_and_sigma_less_its_inverse():
+    mu, sigma = MU.clone().requires_grad_(), SIGMA.clone().requires_grad_()
+    d_mu, d_sigma = torch.autograd.grad(gaussian_kl(mu, 2 * sigma.log()).sum(), (mu, sigma))
+    torch.testing.assert_close(d_mu, MU)
+    torch.testing.assert_close(d_sigma, SIGMA - 1 / SIGMA)
+
+
+def test_it_is_the_mean_of_log_q_less_log_p():
+    torch.manual_seed(0)
+    n = 100_000
+    q = DiagonalGaussian(MU[1:].expand(n, 3), 2 * SIGMA[1:].log().expand(n, 3))
+    z = q.rsample()
+    difference = q.log_prob(z) - StandardNormal(3).log_prob(z)
+    error = difference.mean() - gaussian_kl(MU[1], 2 * SIGMA[1].log()).sum()
+    assert error.abs() < 5 * difference.std() / n**0.5
+
+
+def test_the_penalty_is_summed_over_latents_averaged_over_images_and_weighted_by_beta():
+    penalty, terms = KL(beta=4.0)(inference())
+    rate = kl_divergence(Normal(MU, SIGMA), Normal(torch.zeros_like(MU), 1.0)).sum() / 2
+    torch.testing.assert_close(terms["rate"], rate)
+    torch.testing.assert_close(penalty, 4 * rate)
+
+
+def test_no_penalty_has_no_rate():
+    penalty, terms = NoPenalty()(inference())
+    assert penalty.item() == 0
+    assert terms == {}

@@ -1,0 +1,110 @@
+"""Checkpoints: plain data, a model back in one line, and nothing run that the file names."""
+
+import pytest
+import torch
+
+import vae_lightning
+from vae_lightning.errors import UserError
+from vae_lightning.networks import MLP
+from vae_lightning.train import train
+
+
+@pytest.fixture
+def run(small, tmp_path):
+    train(small("model=beta_vae", "model.beta=2"))
+    return tmp_path / "run"
+
+
+def test_a_model_comes_back_in_eval_mode_from_a_run_or_a_checkpoint(run, images):
+    model = vae_lightning.load(run)
+    assert type(model).__name__ == "BetaVAE"
+    assert not model.training
+    assert model.regularizer.beta == 2
+    best = torch.load(run / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    assert all(torch.equal(value, best[name]) for name, value in model.state_dict().items())
+    again = vae_lightning.load(str(run / "checkpoints/best.ckpt"))
+    assert torch.equal(model.reconstruct(images), again.reconstruct(images))
+
+
+def test_a_checkpoint_is_plain_data_with_the_resolved_configuration(run):
+    config = torch.load(run / "checkpoints/last.ckpt", weights_only=True)["config"]
+    assert type(config) is dict
+    assert config["model"]["image_shape"] == [1, 8, 8]
+    assert config["seed"] == 0
+
+
+def test_every_variant_comes_back(small, tmp_path, images):
+    for model in ("ae", "vae", "cvae"):
+        train(small(f"model={model}", "trainer.max_epochs=1", run=model))
+        loaded = vae_lightning.load(tmp_path / model)
+        labels = torch.zeros(len(images), dtype=torch.int64)
+        assert loaded.reconstruct(images, labels).shape == images.shape
+
+
+UNTRUSTED = [
+    "os.system",
+    "vae_lightning.checkpoints.Path",  # an alias of pathlib's
+    "torch.optim.optimizer.functools.partial",
+    "vae_lightning.checkpoints.load",  # no class
+    "vae_lightning.models.Nope",
+    "vae_lightning_of_another.Model",
+    ["os.system"],
+]
+
+
+@pytest.mark.parametrize("target", UNTRUSTED, ids=str)
+def test_a_class_that_is_not_trusted_is_refused_at_any_depth(target, tmp_path):
+    call = {"_target_": target}
+    for config in (call, {"network": call}, {"network": {"hidden_dims": [1, call]}}):
+        torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "evil.ckpt")
+        with pytest.raises(UserError, match=r"evil.ckpt: names .* not trusted"):
+            vae_lightning.load(tmp_path / "evil.ckpt")
+
+
+def test_what_would_be_resolved_into_a_call_is_refused(tmp_path):
+    config = {"_target_": "vae_lightning.models.VAE", "network": "${oc.create:'{_target_: os.system}'}"}
+    torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "evil.ckpt")
+    with pytest.raises(UserError, match="not trusted, since it is resolved"):
+        vae_lightning.load(tmp_path / "evil.ckpt")
+
+
+class OwnNetwork(MLP):
+    """A network that the package does not have."""
+
+
+def test_a_package_of_ones_own_can_be_trusted(run):
+    path = run / "checkpoints/best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["config"]["model"]["network"]["_target_"] = "test_checkpoints.OwnNetwork"
+    torch.save(checkpoint, path)
+    with pytest.raises(UserError, match=r"test_checkpoints.OwnNetwork, which is not trusted"):
+        vae_lightning.load(path)
+    assert vae_lightning.load(path, trust=("test_checkpoints",)).latent_dim == 3
+
+
+class Payload:
+    """Unpickled, it would make a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path):
+    path = tmp_path / "evil.ckpt"
+    torch.save({"config": {}, "state_dict": Payload(tmp_path / "owned")}, path)
+    with pytest.raises(UserError, match=r"evil.ckpt: cannot be read as a checkpoint"):
+        vae_lightning.load(path)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_what_is_not_there_or_not_ours_is_told(tmp_path):
+    with pytest.raises(UserError, match="there is no such run or checkpoint"):
+        vae_lightning.load(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"no checkpoints/last.ckpt or best.ckpt in this folder"):
+        vae_lightning.load(tmp_path)
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "foreign.ckpt")
+    with pytest.raises(UserError, match="is not a checkpoint of this project"):
+        vae_lightning.load(tmp_path / "foreign.ckpt")

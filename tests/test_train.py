@@ -1,0 +1,112 @@
+"""One run: what it leaves, and that it is a function of its configuration and seed."""
+
+import json
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vae_lightning.errors import UserError
+from vae_lightning.record import hyperparameters
+from vae_lightning.train import train
+
+
+def test_a_run_leaves_what_the_design_says(small, tmp_path):
+    metrics = train(small("model=cvae"))
+    run = tmp_path / "run"
+    files = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
+    events = {file for file in files if file.startswith("events.out.tfevents")}
+    assert events
+    assert files - events == {
+        ".hydra/config.yaml",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "figures/reconstructions.png",
+        "figures/samples.png",
+        "metrics.json",
+    }
+    assert json.loads((run / "metrics.json").read_text()) == metrics
+    config = OmegaConf.load(run / ".hydra/config.yaml")
+    assert config.model.image_shape == [1, 8, 8]
+    assert "${" not in (run / ".hydra/config.yaml").read_text()
+
+
+def test_tensorboard_has_the_curves_the_figures_and_the_hyper_parameters(small, tmp_path):
+    metrics = train(small("model=beta_vae", "model.beta=2", "callbacks.warmup.epochs=2"))
+    scalars, images, hparams = {}, set(), set()
+    for file in (tmp_path / "run").glob("events.out.tfevents*"):
+        events = EventAccumulator(str(file)).Reload()
+        scalars |= {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+        images |= set(events.Tags()["images"])
+        hparams |= set(events.summary_metadata)
+    names = ("loss", "objective", "distortion", "rate", "nelbo", "recon_kl_ratio", "beta")
+    assert {f"{stage}/{name}" for stage in ("train", "val", "test") for name in names} <= scalars.keys()
+    assert scalars["train/beta"] == [1.0, 2.0]
+    assert scalars["val/nelbo"][-1] == pytest.approx(metrics["val/nelbo"])
+    assert images == {"reconstructions", "samples"}
+    assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= hparams
+
+
+def test_hyper_parameters_are_what_tells_runs_apart(small):
+    config = OmegaConf.to_container(small("model=beta_vae", "model.beta=2"), resolve=True)
+    flat = hyperparameters(config)
+    assert flat["model"] == "BetaVAE"
+    assert flat["model.beta"] == 2
+    assert flat["model.latent_dim"] == 3
+    assert flat["model.network"] == "MLP"
+    assert flat["data"] == "DigitsDataModule"
+    assert flat["seed"] == 0
+    assert all(isinstance(value, bool | int | float | str) for value in flat.values())
+
+
+def test_the_same_seed_gives_the_same_run_and_another_another(small):
+    first, again, other = (train(small(f"seed={seed}", run=f"{n}")) for n, seed in enumerate((1, 1, 2)))
+    assert first == again
+    assert first["test/nelbo"] != other["test/nelbo"]
+
+
+def test_neither_validation_nor_figures_change_the_training(small):
+    often = train(small("callbacks.figures.every_n_epochs=1", run="often"))
+    seldom = train(small("~callbacks.figures", "+trainer.check_val_every_n_epoch=2", run="seldom"))
+    assert often == seldom
+
+
+def test_the_test_uses_the_best_checkpoint(small, tmp_path):
+    metrics = train(small("model.optimizer.lr=0.01", "trainer.max_epochs=3"))
+    best = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
+    model = instantiate(best["config"]["model"])
+    model.load_state_dict(best["state_dict"])
+    data = instantiate(small("model.optimizer.lr=0.01").data)
+    data.setup()
+    torch.manual_seed(0)
+    for batch in data.test_dataloader():
+        model.step("test", batch)
+    assert model.means["test"].compute()["distortion"].item() == pytest.approx(metrics["test/distortion"])
+
+
+def test_training_learns(small):
+    options = ["model.network.hidden_dims=[64]", "data.batch_size=32", "trainer.max_epochs=8"]
+    before = train(small(*options, "trainer.max_epochs=1", run="before"))["test/nelbo"]
+    after = train(small(*options, run="after"))["test/nelbo"]
+    assert after < before - 5
+
+
+def test_without_a_validation_set_the_best_is_by_training(small):
+    metrics = train(small("data.val_size=0", "monitor=train/objective"))
+    assert "val/nelbo" not in metrics
+    assert "test/nelbo" in metrics
+
+
+def test_a_monitor_that_is_not_logged_is_told(small):
+    with pytest.raises(UserError, match="val/nope"):
+        train(small("monitor=val/nope"))
+
+
+def test_metrics_are_means_over_images_whatever_the_batch_size(small):
+    """360 test images in batches of 7 (the last has 3) or at once: no noise in the autoencoder."""
+    metrics = [
+        train(small("model=ae", f"data.eval_batch_size={size}", run=str(size)))["test/distortion"] for size in (7, 360)
+    ]
+    assert metrics[0] == pytest.approx(metrics[1], rel=1e-5)

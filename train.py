@@ -1,0 +1,27 @@
+"""Train a variational autoencoder: `python train.py --help` shows what can be chosen."""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from vae_lightning.commandline import one_line_errors, recall
+from vae_lightning.configuration import check
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(cfg: DictConfig) -> None:
+    """Train, test and sum up one run."""
+    with one_line_errors(cfg.debug):
+        check(cfg)
+        from vae_lightning.train import (
+            train,
+        )  # seconds of imports: a mistake in the configuration is told before
+
+        train(cfg)
+
+
+if __name__ == "__main__":
+    with one_line_errors("debug=true" in sys.argv):
+        sys.argv[1:] = recall(sys.argv[1:])
+        main()

@@ -1,0 +1,66 @@
+"""β warm-up: the weight of the penalty rises while the model learns to reconstruct."""
+
+import math
+from typing import Any
+
+import lightning as L
+
+from vae_lightning.errors import UserError
+from vae_lightning.models import ELBOModule
+
+RISES = {
+    "linear": lambda p: p,
+    "cosine": lambda p: (1 - math.cos(math.pi * p)) / 2,
+    # the logistic curve over [-6, 6], scaled to end at 1 exactly
+    "sigmoid": lambda p: (1 + math.exp(-6)) / (1 + math.exp(6 - 12 * p)),
+}
+SCHEDULES = (*RISES, "cyclical")
+
+
+def warmup_factor(t: int, period: int, schedule: str, cycles: int = 1, ramp: float = 1.0) -> float:
+    """The factor on β at time t, in (0, 1]; 1 from t = T on. Linear: min(1, t / T), Eq. 31 of vae-cvae-mnist.
+
+    Args:
+        t: epochs or steps, counted from 1, so that nothing is trained at β = 0. The paper's "current epoch t" is read
+            so, since its Figure 1 marks the warm-up as "epochs 1-10".
+        period: T; 0 for no warm-up.
+        schedule: `linear`, `cosine` or `sigmoid`, or `cyclical`: linear rises, again and again (Fu et al. 2019, Eq. 6).
+        cycles: for `cyclical`, the number of rises within T.
+        ramp: for `cyclical`, the share of each cycle in which β rises; it stays at 1 in the rest. R of Fu et al.
+    """
+    if t >= period:
+        return 1.0
+    if schedule == "cyclical":
+        cycle = period / cycles
+        return min(1.0, ((t - 1) % cycle + 1) / (cycle * ramp))
+    return RISES[schedule](t / period)
+
+
+class Warmup(L.Callback):
+    """Set `model.warmup` before each batch, from the trainer's counters alone: right after a resume too.
+
+    Args:
+        epochs: the period T in epochs; 0 for no warm-up.
+        steps: the period in optimiser steps, instead of `epochs`; None to count epochs.
+        schedule: one of `SCHEDULES`; see `warmup_factor`.
+        cycles: for `cyclical`.
+        ramp: for `cyclical`.
+
+    Raises:
+        UserError: when the schedule is unknown or both periods are given.
+    """
+
+    def __init__(self, *, epochs: int, steps: int | None, schedule: str, cycles: int, ramp: float) -> None:
+        if schedule not in SCHEDULES:
+            raise UserError(f"callbacks.warmup.schedule={schedule}: choose one of {', '.join(SCHEDULES)}")
+        if epochs and steps:
+            raise UserError("callbacks.warmup: give epochs or steps, not both; type callbacks.warmup.epochs=0")
+        self.by_step = steps is not None
+        self.period = steps if steps is not None else epochs
+        self.schedule, self.cycles, self.ramp = schedule, cycles, ramp
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        """Set the factor of this batch."""
+        assert isinstance(pl_module, ELBOModule)
+        t = 1 + (trainer.global_step if self.by_step else trainer.current_epoch)
+        pl_module.warmup = warmup_factor(t, self.period, self.schedule, self.cycles, self.ramp)

@@ -1,0 +1,102 @@
+"""Checkpoints: a model back from its file, without running what the file says."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import get_class, instantiate
+
+from vae_lightning.configuration import leaves
+from vae_lightning.errors import UserError
+from vae_lightning.models import ELBOModule
+from vae_lightning.runs import find_checkpoint
+
+TRUSTED = ("vae_lightning", "torch.optim")
+
+
+def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
+    """A trained model in eval mode, on the CPU, from a run's folder (its best checkpoint) or a checkpoint.
+
+    >>> model = vae_lightning.load("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
+
+    The file is read as plain data, and the classes that its configuration names are those of this package and of
+    `torch.optim` alone, so that a stranger's checkpoint runs nothing else.
+
+    Args:
+        path: a run's folder, or a checkpoint.
+        trust: packages of your own whose classes the configuration may name, such as `("my_networks",)`.
+
+    Raises:
+        UserError: when there is no checkpoint, it cannot be read, or it names a class that is not trusted.
+    """
+    path = find_checkpoint(path, preferred="best")
+    checkpoint = read(path)
+    config = checkpoint["config"]["model"]
+    refuse_untrusted(config, (*TRUSTED, *trust), path)
+    model = instantiate(config)
+    model.load_state_dict(checkpoint["state_dict"])
+    return model.eval()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint of a run, as plain data: tensors, numbers, strings and containers of them.
+
+    Raises:
+        UserError: when the file is no such thing.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a damaged or foreign file may raise is listed nowhere
+        raise UserError(f"{path}: cannot be read as a checkpoint ({str(error).splitlines()[0]})") from error
+    if not isinstance(checkpoint, dict) or not {"config", "state_dict"} <= checkpoint.keys():
+        raise UserError(f"{path}: is not a checkpoint of this project; type one from a run's checkpoints/ folder")
+    return checkpoint
+
+
+def refuse_untrusted(config: Any, packages: tuple[str, ...], path: Path) -> None:
+    """Raise UserError when a configuration, at any depth, names what is no class of one of the packages."""
+    if isinstance(config, dict):
+        if "_target_" in config and not is_trusted(config["_target_"], packages):
+            raise UserError(
+                f"{path}: names {config['_target_']}, which is not trusted; if it is a class of your own,"
+                " type load(..., trust=(its package,))"
+            )
+        config = list(config.values())
+    if isinstance(config, list):
+        for value in config:
+            refuse_untrusted(value, packages, path)
+    elif isinstance(config, str) and "${" in config:  # a resolved configuration has none, and one could build a target
+        raise UserError(f"{path}: holds {config}, which is not trusted, since it is resolved when it is used")
+
+
+def is_trusted(target: Any, packages: tuple[str, ...]) -> bool:
+    """Whether a target is a class that one of the packages itself defines.
+
+    By an alias, such as `vae_lightning.checkpoints.Path`, a target would reach what other packages define.
+    """
+    inside = tuple(f"{package}." for package in packages)
+    if not isinstance(target, str) or not target.startswith(inside):
+        return False
+    try:
+        return f"{get_class(target).__module__}.".startswith(inside)
+    except Exception:  # there is no such thing, or it is no class
+        return False
+
+
+def checkpoint_to_resume(config: dict[str, Any]) -> Path | None:
+    """The checkpoint that `resume` names, or None.
+
+    Raises:
+        UserError: when it cannot be read, or holds another model than the configuration's.
+    """
+    if not config["resume"]:
+        return None
+    path = find_checkpoint(config["resume"], preferred="last")
+    before, now = (dict(leaves(c)) for c in (read(path)["config"]["model"], config["model"]))
+    for key in before | now:
+        # the optimiser's numbers may change; what has a shape may not
+        if before.get(key) != now.get(key) and not key.startswith("optimizer."):
+            raise UserError(
+                f"model.{key}={now.get(key)}: it is {before.get(key)} in {path}; leave it out, or start a new run"
+            )
+    return path

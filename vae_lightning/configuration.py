@@ -1,0 +1,109 @@
+"""What a configuration may say, checked in milliseconds, before anything is imported or written."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, OmegaConf
+
+from vae_lightning.errors import UserError
+
+
+class Rule(NamedTuple):
+    """What a value must be."""
+
+    holds: Callable[[Any], bool]
+    wanted: str
+
+
+def whole(low: int) -> Rule:
+    """A whole number from `low` up."""
+    return Rule(lambda v: type(v) is int and v >= low, f"a whole number from {low} up")
+
+
+def number(low: float, wanted: str) -> Rule:
+    """A finite number from `low` up, or above it where `wanted` says so."""
+    strict = "above" in wanted
+    return Rule(lambda v: type(v) in (int, float) and math.isfinite(v) and (v > low if strict else v >= low), wanted)
+
+
+def each(rule: Rule) -> Rule:
+    """A list of at least one, each of which follows the rule."""
+    return Rule(lambda v: isinstance(v, list) and v != [] and all(map(rule.holds, v)), f"a list, each {rule.wanted}")
+
+
+def optional(rule: Rule) -> Rule:
+    """Null, or a value that follows the rule."""
+    return Rule(lambda v: v is None or rule.holds(v), f"null or {rule.wanted}")
+
+
+FLAG = Rule(lambda v: type(v) is bool, "true or false")
+NOT_NEGATIVE = number(0, "a number from 0 up")
+POSITIVE = number(0, "a number above 0")
+
+# One name means one thing wherever it stands in the configuration.
+RULES = {
+    "seed": whole(0),
+    "debug": FLAG,
+    "monitor": Rule(
+        lambda v: isinstance(v, str) and v.startswith(("train/", "val/")), "a logged metric of train/ or val/"
+    ),
+    # model
+    "latent_dim": whole(1),
+    "conditional": FLAG,
+    "beta": NOT_NEGATIVE,
+    "sigma": POSITIVE,
+    "lr": POSITIVE,
+    "hidden_dims": each(whole(1)),
+    "channels": each(whole(1)),
+    "kernels": each(whole(1)),
+    # data
+    "image_shape": Rule(lambda v: each(whole(1)).holds(v) and len(v) == 3, "[channels, height, width]"),
+    "num_classes": optional(whole(1)),
+    "batch_size": whole(1),
+    "eval_batch_size": whole(1),
+    "val_size": whole(0),
+    "test_size": whole(1),
+    "split_seed": whole(0),
+    "download": FLAG,
+    # trainer and callbacks
+    "max_epochs": whole(1),
+    "log_every_n_steps": whole(1),
+    "every_n_epochs": whole(1),
+    "every_n_train_steps": optional(whole(1)),
+    "epochs": whole(0),
+    "steps": optional(whole(1)),
+    "cycles": whole(1),
+    "ramp": Rule(lambda v: POSITIVE.holds(v) and v <= 1, "a number above 0, at most 1"),
+    "schedule": Rule(
+        lambda v: v in ("linear", "cosine", "sigmoid", "cyclical"), "one of linear, cosine, sigmoid, cyclical"
+    ),
+}
+
+
+def check(cfg: DictConfig) -> None:
+    """Check every value that a rule knows by its name, and what must fit together.
+
+    Raises:
+        UserError: at the first value that is not what it must be.
+    """
+    config = OmegaConf.to_container(cfg, resolve=True)
+    for key, value in leaves(config):
+        rule = RULES.get(key.rpartition(".")[2])
+        if rule and not rule.holds(value):
+            raise UserError(f"{key}={value}: must be {rule.wanted}")
+    if cfg.model.conditional and cfg.data.num_classes is None:
+        raise UserError("model.conditional=true needs labels, and this data has none: type model.conditional=false")
+    if cfg.monitor.startswith("val/") and cfg.data.get("val_size") == 0:
+        raise UserError(
+            f"monitor={cfg.monitor}: data.val_size=0 leaves no validation set: type monitor=train/objective"
+        )
+
+
+def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value of a nested mapping, with its dotted key."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -1,0 +1,58 @@
+"""What a run says on the console, besides its progress bar."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+
+from vae_lightning.data import ImageDataModule
+from vae_lightning.models import ELBOModule
+
+CONSOLE = Console(highlight=False, soft_wrap=True)
+
+
+def quieten_lightning() -> None:
+    """Leave out Lightning's notes on the machine, and its advice where it does not apply here."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own use of torch
+        "Checkpoint directory .* exists and is not empty",  # so it does when a run is resumed
+        "The number of training batches .* is smaller than the logging interval",  # the progress bar's alone
+        "Total length of `list` across ranks is zero",  # no validation set, by choice
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+@rank_zero_only
+def announce(name: str, data: ImageDataModule, model: ELBOModule, trainer: L.Trainer, run_dir: Path) -> None:
+    """One line before the training: what is trained, on what, where it goes."""
+    images = ", ".join(f"{len(split.x):,} {name}" for name, split in data.splits.items())
+    parameters = sum(p.numel() for p in model.parameters())
+    device = trainer.strategy.root_device.type
+    CONSOLE.print(f"[bold]{name}[/]: {images} images, {parameters:,} parameters, {device} -> {shown(run_dir)}")
+
+
+@rank_zero_only
+def sum_up(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None:
+    """The test's metrics, and what to type next."""
+    table = Table("test", "nats per image")
+    for name in ("distortion", "rate", "nelbo"):
+        if f"test/{name}" in metrics:
+            table.add_row(name, f"{metrics[f'test/{name}']:.2f}")
+    CONSOLE.print(table)
+    CONSOLE.print(f"figures    {shown(run_dir / 'figures')}")
+    CONSOLE.print(f"curves     tensorboard --logdir {shown(run_dir.parent)}")
+    CONSOLE.print(
+        f"more       python train.py resume={shown(run_dir)} trainer.max_epochs={2 * (trainer.max_epochs or 1)}"
+    )
+
+
+def shown(path: Path) -> Path:
+    """The path as a person would type it here."""
+    path = path.absolute()
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

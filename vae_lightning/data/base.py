@@ -1,0 +1,104 @@
+"""The LightningDataModule that all data sets share."""
+
+from abc import ABC, abstractmethod
+
+import lightning as L
+import numpy as np
+import torch
+
+from vae_lightning.data.batches import Batch, Batches, Order
+from vae_lightning.errors import UserError
+from vae_lightning.networks import Shape
+
+
+class ImageDataModule(L.LightningDataModule, ABC):
+    """Images in memory as uint8, in splits `train`, `val` (may be empty) and `test`.
+
+    A data set is one class with one method, `load`, and one file in `conf/data/`.
+
+    Args:
+        image_shape: (C, H, W) of each image.
+        num_classes: K, the number of classes, or None for unlabelled data.
+        batch_size: images a training step, in each process.
+        eval_batch_size: images a step of validation and test.
+        seed: shuffles the training images.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_shape: Shape,
+        num_classes: int | None,
+        batch_size: int,
+        eval_batch_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.num_classes = num_classes
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.seed = seed
+        self.splits: dict[str, Batch] = {}
+
+    @abstractmethod
+    def load(self) -> dict[str, Batch]:
+        """Return each split's images, uint8 (N, C, H, W), and labels, int64 (N,) or None."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the splits once, and check them.
+
+        Raises:
+            UserError: when the images or the labels are not what the configuration says.
+        """
+        if self.splits:
+            return
+        self.splits = self.load()
+        for name, (x, y) in self.splits.items():
+            if tuple(x.shape[1:]) != self.image_shape or x.dtype != torch.uint8:
+                raise UserError(
+                    f"data: the {name} images are {x.dtype} {tuple(x.shape[1:])}, not uint8 {self.image_shape};"
+                    f" type data.image_shape={list(x.shape[1:])}"
+                )
+            if y is not None and len(y) != len(x):
+                raise UserError(f"data: {len(x)} {name} images but {len(y)} labels")
+
+    def train_dataloader(self) -> Batches:
+        """Shuffled batches of the training images."""
+        return self.batches("train", self.batch_size, seed=self.seed)
+
+    def val_dataloader(self) -> Batches | list[Batches]:
+        """Batches of the validation images, in order; no loader where there are none."""
+        return self.batches("val", self.eval_batch_size) if len(self.splits["val"].x) else []
+
+    def test_dataloader(self) -> Batches:
+        """Batches of the test images, in order."""
+        return self.batches("test", self.eval_batch_size)
+
+    def batches(self, split: str, batch_size: int, seed: int | None = None) -> Batches:
+        """The batches of one split that fall to this process."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        images = self.splits[split]
+        return Batches(images, batch_size, Order(len(images.x), seed=seed, rank=rank, world_size=world_size))
+
+
+def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]:
+    """Split off `size` images with the classes in the same proportions as in all; return (the rest, those).
+
+    Raises:
+        UserError: when either part would hold fewer images than there are classes.
+    """
+    from sklearn.model_selection import train_test_split  # a second of imports that only some data sets need
+
+    x, y = images
+    assert y is not None
+    if size == 0:
+        return images, Batch(x[:0], y[:0])
+    num_classes = len(y.unique())
+    if not num_classes <= size <= len(x) - num_classes:
+        raise UserError(
+            f"data: cannot set aside {size} of {len(x)} images of {num_classes} classes;"
+            f" type a val_size and a test_size from {num_classes} up that leave as many for training"
+        )
+    rest, those = train_test_split(np.arange(len(x)), test_size=size, stratify=y.numpy(), random_state=seed)
+    return Batch(x[rest], y[rest]), Batch(x[those], y[those])

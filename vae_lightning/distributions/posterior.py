@@ -1,0 +1,85 @@
+"""Posteriors q(z|x): what an encoder's features say about the latent."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class DiagonalGaussian(NamedTuple):
+    """N(mu, diag(exp(logvar))), one for each image of a batch.
+
+    Attributes:
+        mu: (B, D).
+        logvar: (B, D), log σ².
+    """
+
+    mu: Tensor
+    logvar: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean, (B, D)."""
+        return self.mu
+
+    def rsample(self) -> Tensor:
+        """z = mu + σ·ε with ε ~ N(0, I), (B, D). vae-cvae-mnist, Eq. 24."""
+        return self.mu + torch.exp(0.5 * self.logvar) * torch.randn_like(self.mu)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """The log density of z (B, D), summed over the latents: (B,), in nats."""
+        squared = (z - self.mu).square() * torch.exp(-self.logvar)
+        return -0.5 * (squared + self.logvar + LOG_2PI).sum(-1)
+
+
+class Point(NamedTuple):
+    """All mass on one code: the deterministic "posterior" of an autoencoder.
+
+    Attributes:
+        mu: (B, D).
+    """
+
+    mu: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """The code, (B, D)."""
+        return self.mu
+
+    def rsample(self) -> Tensor:
+        """The code again, (B, D): there is nothing to draw."""
+        return self.mu
+
+
+class GaussianPosterior(nn.Module):
+    """Features (B, F) -> DiagonalGaussian, by one linear layer for mu and one for log σ² (vae-cvae-mnist, Table 1)."""
+
+    def __init__(self, num_features: int, latent_dim: int) -> None:
+        super().__init__()
+        self.mu = nn.Linear(num_features, latent_dim)
+        self.logvar = nn.Linear(num_features, latent_dim)
+
+    def forward(self, features: Tensor) -> DiagonalGaussian:
+        """Map features (B, F) to q(z|x)."""
+        return DiagonalGaussian(self.mu(features), self.logvar(features))
+
+
+class PointPosterior(nn.Module):
+    """Features (B, F) -> Point, by one linear layer and an activation (kingma-welling-replication, appendix A.2).
+
+    Args:
+        num_features: F.
+        latent_dim: D.
+        activation: the name of a `torch.nn` module that bounds the code, `Identity` for none.
+    """
+
+    def __init__(self, num_features: int, latent_dim: int, activation: str) -> None:
+        super().__init__()
+        self.code = nn.Sequential(nn.Linear(num_features, latent_dim), getattr(nn, activation)())
+
+    def forward(self, features: Tensor) -> Point:
+        """Map features (B, F) to a code."""
+        return Point(self.code(features))

@@ -1,0 +1,9 @@
+"""The one kind of error that a person is meant to read."""
+
+
+class UserError(ValueError):
+    """A mistake that the person at the keyboard can mend.
+
+    The message is one line: what is wrong, where, and what to type instead. The command line prints it without a
+    stack trace and exits with code 1; from Python it is an ordinary `ValueError`.
+    """

@@ -1,0 +1,18 @@
+"""The β-VAE."""
+
+from typing import Any
+
+from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.regularizers import KL
+
+
+class BetaVAE(ELBOModule):
+    """distortion + β · KL(q(z|x) || p(z)). Higgins et al. 2017, Eq. 4.
+
+    Args:
+        beta: β ≥ 0; 1 is the VAE.
+        **parts: those of `ELBOModule`.
+    """
+
+    def __init__(self, *, beta: float, **parts: Any) -> None:
+        super().__init__(regularizer=KL(beta=beta), **parts)

@@ -1,0 +1,193 @@
+"""The one LightningModule that trains: every variant is this with another regularizer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vae_lightning.distributions import GaussianPosterior, Inference, Likelihood, StandardNormal
+from vae_lightning.errors import UserError
+from vae_lightning.models.means import RunningMeans
+from vae_lightning.networks import Network, Shape
+from vae_lightning.regularizers import Regularizer
+
+
+class ELBOModule(L.LightningModule):
+    """Minimise distortion + warmup · penalty. Eq. 4 of vae-cvae-mnist when penalty = KL(q(z|x) || p(z)).
+
+    Everything is in nats per image: summed over pixels and latents, mean over the batch. Logged under
+    `{train,val,test}/`, each the mean over the images of an epoch:
+
+    - distortion: -E_q[log p(x|z)], one sample of z for each image.
+    - rate: KL(q(z|x) || p(z)), and nelbo = distortion + rate, whatever the weights, so that models compare.
+    - recon_kl_ratio: distortion / rate (vae-cvae-mnist, section 4.4).
+    - beta: the effective weight of the penalty, warm-up included, at the end of the epoch.
+    - loss: what was optimised; objective: the same at full warm-up, which epochs can be compared by.
+
+    A model without a rate (`ae`) logs distortion, objective and loss.
+
+    Args:
+        regularizer: the penalty.
+        image_shape: (C, H, W).
+        num_classes: K, the number of classes, or None for unlabelled data.
+        conditional: give the label to the encoder and the decoder, q(z|x, y) and p(x|z, y); any variant can.
+        latent_dim: D.
+        network: the recipe of encoder and decoder.
+        likelihood: the module that turns the decoder's output into p(x|z).
+        optimizer: parameters -> optimiser.
+        posterior: (num_features, latent_dim) -> the module that turns features into q(z|x).
+
+    Raises:
+        UserError: when the model is conditional and the data has no labels.
+    """
+
+    warmup: float = 1.0  # in [0, 1]: set by the Warmup callback
+
+    def __init__(
+        self,
+        *,
+        regularizer: Regularizer,
+        image_shape: Shape,
+        num_classes: int | None,
+        conditional: bool,
+        latent_dim: int,
+        network: Network,
+        likelihood: Likelihood,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        posterior: Callable[[int, int], nn.Module] = GaussianPosterior,
+    ) -> None:
+        super().__init__()
+        if conditional and num_classes is None:
+            raise UserError("model.conditional=true needs labels, and this data has none: type model.conditional=false")
+        channels, height, width = image_shape
+        self.image_shape = (channels, height, width)
+        self.condition_dim = num_classes if conditional and num_classes else 0
+        self.latent_dim = latent_dim
+        self.encoder = network.encoder(self.image_shape, self.condition_dim)
+        self.posterior = posterior(self.encoder.num_features, latent_dim)
+        self.prior = StandardNormal(latent_dim)
+        output_shape = (channels * likelihood.values_per_pixel, height, width)
+        self.decoder = network.decoder(latent_dim + self.condition_dim, output_shape)
+        self.likelihood = likelihood
+        self.regularizer = regularizer
+        self.optimizer = optimizer
+        self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
+
+    @property
+    def beta(self) -> float:
+        """The effective weight of the penalty: the paper's β times the warm-up."""
+        return self.warmup * self.regularizer.beta
+
+    # ---------------------------------------------------------------- the model
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Inference:
+        """One pass: images (B, C, H, W), uint8 or float in [0, 1], and labels, to all that the objective needs."""
+        x = self.as_images(x)
+        qz = self.encode(x, y)
+        z = qz.rsample()
+        return Inference(x, y, qz, self.prior, z, self.decode(z, y))
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
+        """Images (B, C, H, W), uint8 or float in [0, 1], to q(z|x)."""
+        return self.posterior(self.encoder(self.as_images(x), self.condition(y)))
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Any:
+        """Latents (B, D) to p(x|z); `.mean` of it is the image."""
+        condition = self.condition(y)
+        return self.likelihood(self.decoder(z if condition is None else torch.cat([z, condition], dim=1)))
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images to their reconstructions from the posterior's mean, (B, C, H, W) in [0, 1]."""
+        return self.decode(self.encode(x, y).mean, y).mean
+
+    @torch.no_grad()
+    def sample(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Decode n draws from the prior, (n, C, H, W) in [0, 1]; y (n,) gives the label of each."""
+        return self.decode(self.prior.sample(n, generator).to(self.device), y).mean
+
+    def as_images(self, x: Tensor) -> Tensor:
+        """Float images in [0, 1]: uint8 is converted here, on the device, and the shape is checked."""
+        if x.shape[1:] != self.image_shape:
+            raise UserError(
+                f"this model takes images of shape (B, {', '.join(map(str, self.image_shape))}), not {tuple(x.shape)}"
+            )
+        return x.float() / 255 if x.dtype == torch.uint8 else x
+
+    def condition(self, y: Tensor | None) -> Tensor | None:
+        """Labels (B,) to one-hot vectors (B, K), or None where the model is not conditional."""
+        if not self.condition_dim:
+            return None
+        if y is None:
+            raise UserError("this model is conditional: give it the labels y as well as the images")
+        return F.one_hot(y, self.condition_dim).float()
+
+    # ---------------------------------------------------------------- the training
+
+    def step(self, stage: str, batch: tuple[Tensor, Tensor | None]) -> Tensor:
+        """The objective of one batch, the same for training, validation and test."""
+        s = self(*batch)
+        distortion = -s.px.log_prob(s.x).mean()
+        penalty, terms = self.regularizer(s)
+        loss = distortion + self.warmup * penalty
+        objective = distortion + penalty
+        self.means[stage].update(len(s.x), dict(loss=loss, objective=objective, distortion=distortion, **terms))
+        return loss
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the loss of one batch."""
+        loss = self.step("train", batch)
+        if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # for the progress bar alone
+            self.log("loss", loss, prog_bar=True, logger=False)
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Add one batch to the validation's means."""
+        self.step("val", batch)
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Add one batch to the test's means."""
+        self.step("test", batch)
+
+    def log_epoch(self, stage: str) -> None:
+        """Log the means over the images of the epoch that ends, and start new ones."""
+        means = self.means[stage].compute(lambda sums: self.trainer.strategy.reduce(sums, reduce_op="sum"))
+        self.means[stage].reset()
+        if "rate" in means:
+            means["nelbo"] = means["distortion"] + means["rate"]
+            means["recon_kl_ratio"] = means["distortion"] / means["rate"]
+            means["beta"] = torch.tensor(self.beta)
+        shown = "nelbo" if "nelbo" in means else "distortion"
+        for name, value in means.items():
+            self.log(f"{stage}/{name}", value, prog_bar=name == shown, sync_dist=True)
+
+    def on_train_epoch_start(self) -> None:
+        """Start new means; an epoch that is resumed in its middle goes on with those of the checkpoint."""
+        self.means["train"].reset()
+
+    def on_train_epoch_end(self) -> None:
+        """Log the training's means."""
+        self.log_epoch("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation's means."""
+        self.log_epoch("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test's means."""
+        self.log_epoch("test")
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build the optimiser over all parameters."""
+        return self.optimizer(self.parameters())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the means of an epoch that is cut off in its middle."""
+        checkpoint["means"] = self.means["train"].state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with them."""
+        self.means["train"].load_state_dict(checkpoint["means"])

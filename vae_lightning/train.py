@@ -1,0 +1,71 @@
+"""One run: data -> model -> trainer -> fit -> test -> what it leaves in its folder."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from hydra.utils import instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from vae_lightning import console, record
+from vae_lightning.callbacks import RunState
+from vae_lightning.checkpoints import checkpoint_to_resume
+from vae_lightning.data import ImageDataModule
+from vae_lightning.errors import UserError
+from vae_lightning.loggers import TensorBoard
+from vae_lightning.models import ELBOModule
+
+
+def train(cfg: DictConfig) -> dict[str, float]:
+    """Train and test what the configuration says; return the metrics that `metrics.json` holds.
+
+    The test uses the best checkpoint; metrics of `train/` and `val/` are those of the last epoch.
+
+    Raises:
+        UserError: when the configuration, the data or the checkpoint to resume cannot be used. Nothing has been written
+            by then.
+    """
+    console.quieten_lightning()
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    run_dir = Path(cfg.run_dir)
+    checkpoint = checkpoint_to_resume(config)
+
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data: ImageDataModule = instantiate(cfg.data)
+    data.prepare_data()
+    data.setup()
+    model: ELBOModule = instantiate(cfg.model)
+    trainer: L.Trainer = instantiate(
+        cfg.trainer,
+        callbacks=[RunState(config), *instantiate(cfg.callbacks or {}).values()],
+        logger=list(instantiate(cfg.logger or {}).values()),
+    )
+
+    record.save_configuration(config, run_dir)
+    console.announce(cfg.name, data, model, trainer, run_dir)
+    try:
+        trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except MisconfigurationException as error:  # such as a `monitor` that this model does not log
+        raise UserError(" ".join(str(error).split())) from error
+    metrics = record.saved_metrics(run_dir) if checkpoint else {}
+    metrics |= as_numbers(trainer)
+    trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), weights_only=True, verbose=False)
+    metrics |= as_numbers(trainer)
+
+    record.save_metrics(metrics, run_dir)
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoard):
+            logger.log_result(record.hyperparameters(config), metrics)
+    console.sum_up(metrics, run_dir, trainer)
+    return metrics
+
+
+def as_numbers(trainer: L.Trainer) -> dict[str, float]:
+    """The metrics logged so far under `train/`, `val/` and `test/`."""
+    return {name: value.item() for name, value in trainer.callback_metrics.items() if "/" in name}
+
+
+def best_checkpoint(trainer: L.Trainer) -> str | None:
+    """The path of the best checkpoint, or None, the weights as they are, where none was kept."""
+    return getattr(trainer.checkpoint_callback, "best_model_path", None) or None
