@@ -5,8 +5,9 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from vae_lightning.commandline import one_line_errors, recall
+from vae_lightning.commandline import recall
 from vae_lightning.configuration import check
+from vae_lightning.mistakes import one_line_errors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

@@ -21,10 +21,9 @@ def whole(low: int) -> Rule:
     return Rule(lambda v: type(v) is int and v >= low, f"a whole number from {low} up")
 
 
-def number(low: float, wanted: str) -> Rule:
-    """A finite number from `low` up, or above it where `wanted` says so."""
-    strict = "above" in wanted
-    return Rule(lambda v: type(v) in (int, float) and math.isfinite(v) and (v > low if strict else v >= low), wanted)
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number."""
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def each(rule: Rule) -> Rule:
@@ -38,8 +37,8 @@ def optional(rule: Rule) -> Rule:
 
 
 FLAG = Rule(lambda v: type(v) is bool, "true or false")
-NOT_NEGATIVE = number(0, "a number from 0 up")
-POSITIVE = number(0, "a number above 0")
+NOT_NEGATIVE = Rule(lambda v: is_number(v) and v >= 0, "a number from 0 up")
+POSITIVE = Rule(lambda v: is_number(v) and v > 0, "a number above 0")
 
 # One name means one thing wherever it stands in the configuration.
 RULES = {
@@ -87,10 +86,11 @@ def check(cfg: DictConfig) -> None:
     Raises:
         UserError: at the first value that is not what it must be.
     """
-    config = OmegaConf.to_container(cfg, resolve=True)
-    for key, value in leaves(config):
+    OmegaConf.to_container(cfg, resolve=True)  # raises where an interpolation leads nowhere
+    for key, value in leaves(OmegaConf.to_container(cfg)):
         rule = RULES.get(key.rpartition(".")[2])
-        if rule and not rule.holds(value):
+        interpolated = isinstance(value, str) and "${" in value  # checked where the value itself stands
+        if rule and not interpolated and not rule.holds(value):
             raise UserError(f"{key}={value}: must be {rule.wanted}")
     if cfg.model.conditional and cfg.data.num_classes is None:
         raise UserError("model.conditional=true needs labels, and this data has none: type model.conditional=false")

@@ -5,7 +5,6 @@ from typing import Any
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.tensorboard.summary import hparams
-from typing_extensions import override
 
 
 class TensorBoard(TensorBoardLogger):
@@ -25,7 +24,6 @@ class TensorBoard(TensorBoardLogger):
             self.experiment._get_file_writer().add_summary(summary)
         self.experiment.flush()
 
-    @override
     def save(self) -> None:
         """Write no hparams.yaml: the configuration is in `.hydra/config.yaml`."""
         self.experiment.flush()

@@ -4,7 +4,6 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
-from typing_extensions import override
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -14,7 +13,7 @@ class LastCheckpoint(ModelCheckpoint):
     that of a finished epoch, and a run resumed from it would skip the validation.
     """
 
-    @override
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Save when it is time, but not after the last batch."""
         if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             super().on_train_batch_end(trainer, *args)

@@ -154,7 +154,7 @@ class ELBOModule(L.LightningModule):
 
     def log_epoch(self, stage: str) -> None:
         """Log the means over the images of the epoch that ends, and start new ones."""
-        means = self.means[stage].compute(lambda sums: self.trainer.strategy.reduce(sums, reduce_op="sum"))
+        means = self.means[stage].compute(self.add_up)
         self.means[stage].reset()
         if "rate" in means:
             means["nelbo"] = means["distortion"] + means["rate"]
@@ -186,8 +186,13 @@ class ELBOModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the means of an epoch that is cut off in its middle."""
-        checkpoint["means"] = self.means["train"].state_dict()
+        checkpoint["means"] = self.means["train"].state_dict(self.add_up)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with them."""
-        self.means["train"].load_state_dict(checkpoint["means"])
+        """Go on with them, in one process."""
+        if self.trainer.is_global_zero:
+            self.means["train"].load_state_dict(checkpoint["means"])
+
+    def add_up(self, value: Tensor) -> Tensor:
+        """The sum of a tensor over all processes."""
+        return self.trainer.strategy.reduce(value, reduce_op="sum")

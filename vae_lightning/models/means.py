@@ -1,9 +1,12 @@
 """Means over the images of an epoch, kept on the device."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+AddUp = Callable[[Tensor], Tensor]  # a tensor of this process to the sum of it over all processes
 
 
 class RunningMeans:
@@ -27,16 +30,16 @@ class RunningMeans:
         self.names = list(means)
         self.sums = sums if self.sums is None else self.sums.to(sums.device) + sums
 
-    def compute(self, reduce: Any = lambda sums: sums) -> dict[str, Tensor]:
-        """The means so far. `reduce` adds up the sums of all processes, where there is more than one."""
+    def compute(self, add_up: AddUp) -> dict[str, Tensor]:
+        """The means so far, over the images of all processes."""
         if self.sums is None:
             return {}
-        *sums, n = reduce(self.sums).unbind()
+        *sums, n = add_up(self.sums).unbind()
         return {name: value / n for name, value in zip(self.names, sums, strict=True)}
 
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint in mid-epoch needs."""
-        return {"names": self.names, "sums": self.sums}
+    def state_dict(self, add_up: AddUp) -> dict[str, Any]:
+        """What a checkpoint in mid-epoch needs: the sums of all processes, which one of them goes on with."""
+        return {"names": self.names, "sums": None if self.sums is None else add_up(self.sums)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""

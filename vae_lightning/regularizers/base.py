@@ -26,6 +26,8 @@ class Regularizer(nn.Module):
 class NoPenalty(Regularizer):
     """Nothing but the distortion: an autoencoder. There is no rate, so no nelbo either."""
 
+    beta = 0.0
+
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {})."""
         return s.z.new_zeros(()), {}

@@ -1,0 +1,135 @@
+"""What a person types and reads: each command in a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SMALL
+
+from vae_lightning.commandline import folder_name, recall
+from vae_lightning.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+
+def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Type `python train.py ...` in a folder."""
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
+MISTAKES = {
+    "model=foo": "model=foo: there is no such choice; type one of ae, beta_vae, cvae, vae",
+    "model.latnt_dim=3": "model.latnt_dim: there is no such option; did you mean model.latent_dim",
+    "latent_dim=3": "latent_dim: there is no such option; did you mean model.latent_dim?",
+    "model.beta=3": "model.beta: there is no such option; it belongs to model=beta_vae",
+    "modle=vae": "modle: there is no such option; did you mean model?",
+    "model=beta_vae model.beta=four": "model.beta=four: must be a number from 0 up",
+    "model=beta_vae model.beta=-1": "model.beta=-1: must be a number from 0 up",
+    "model.latent_dim=0": "model.latent_dim=0: must be a whole number from 1 up",
+    "model.latent_dim=2,10": "several values make a sweep; type python train.py -m model.latent_dim=2,10",
+    "model.conditional=true data.num_classes=null": "needs labels, and this data has none",
+    "model=[": "cannot read 'model=['",
+    "model.latent_dim=${nope}": "Interpolation key 'nope' not found",
+    "resume=nowhere": "nowhere: there is no such run or checkpoint",
+    "-m resume=.": "resume goes on with one run; leave out -m",
+    "data=mnist data.download=false": "or type data=digits, which needs no download",
+    "data.image_shape=[1,3,3]": "images of 3 x 3 are too small to be halved 3 times",
+    "model/network=mlp model.network.activation=Tanhh": "model: module 'torch.nn' has no attribute 'Tanhh'",
+}
+
+
+@pytest.mark.parametrize("typed", MISTAKES)
+def test_a_mistake_is_told_in_one_line_and_leaves_nothing(typed, tmp_path):
+    done = type_command(tmp_path, *typed.split())
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert MISTAKES[typed] in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_stack_trace(tmp_path):
+    done = type_command(tmp_path, "model.latent_dim=0", "debug=true")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_help_names_the_groups_and_shows_commands(tmp_path):
+    done = type_command(tmp_path, "--help")
+    assert done.returncode == 0
+    for line in ("model: ae, beta_vae, cvae, vae", "data: digits, mnist", "experiment: mnist_cvae, mnist_vae"):
+        assert line in done.stdout
+    assert done.stdout.count("python train.py") >= 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_says_what_it_does_and_is_resumed_by_its_folder_alone(tmp_path):
+    small = [override for override in SMALL if "progress_bar" not in override]
+    done = type_command(tmp_path, *small, "model=beta_vae", "model.beta=2", "trainer.max_epochs=1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (run,) = (tmp_path / "runs" / "small").iterdir()
+    before = json.loads((run / "metrics.json").read_text())
+    assert "1,257 train, 180 val, 360 test images" in done.stdout
+    assert f"python train.py resume=runs/small/{run.name} trainer.max_epochs=2" in done.stdout
+
+    done = type_command(tmp_path, f"resume=runs/small/{run.name}", "trainer.max_epochs=2")
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "runs" / "small").iterdir()) == [run]
+    after = json.loads((run / "metrics.json").read_text())
+    assert after["train/nelbo"] < before["train/nelbo"]
+    assert after["train/beta"] == 2
+
+
+def test_a_sweep_leaves_a_folder_a_job(tmp_path):
+    swept = ["model.latent_dim=2,3", "model.beta=1,4"]
+    options = [o for o in SMALL if "latent_dim" not in o and "max_epochs" not in o]
+    done = type_command(tmp_path, "-m", "model=beta_vae", *swept, *options, "trainer.max_epochs=1")
+    assert done.returncode == 0, done.stderr
+    sweep = tmp_path / "runs" / "sweeps" / "beta_vae-digits"
+    runs = sorted(sweep.glob("*/metrics.json"))
+    assert len(runs) == len([path for path in sweep.iterdir() if path.is_dir()]) == 4
+    for latent_dim in (2, 3):
+        for beta in (1, 4):
+            matching = [r for r in runs if f"model.beta={beta}," in str(r) and f"latent_dim={latent_dim}," in str(r)]
+            assert len(matching) == 1
+    run = matching[0].parent  # the names of these folders hold `=` and `,`
+    done = type_command(tmp_path, f"resume={run}", "trainer.max_epochs=2")
+    assert done.returncode == 0, done.stderr
+    assert len(list(sweep.glob("*/metrics.json"))) == 4
+
+
+def test_the_folder_of_a_job_is_one_folder_of_a_length_that_file_systems_take():
+    assert folder_name("model/network=mlp,data.root=../shared") == "model.network=mlp,data.root=...shared"
+    long, other = (folder_name("é" * 300 + end) for end in "ab")
+    assert len(long.encode()) <= 200
+    assert long != other
+
+
+def test_recall_puts_what_was_typed_before_what_is_typed_now(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- model=cvae\n- seed=1\n- resume='an earlier one'\n")
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    for typed in (tmp_path, checkpoint, f"'{tmp_path}'"):
+        assert recall([f"resume={typed}", "seed=2"]) == [
+            "model=cvae",
+            "seed=2",
+            f"resume='{checkpoint}'",
+            f"hydra.run.dir='{tmp_path}'",
+        ]
+    assert recall(["seed=2"]) == ["seed=2"]
+    assert recall(["resume=null"]) == ["resume=null"]
+
+
+def test_recall_wants_the_run_of_a_checkpoint(tmp_path):
+    stray = tmp_path / "checkpoints" / "last.ckpt"
+    stray.parent.mkdir()
+    stray.touch()
+    with pytest.raises(UserError, match=r"is no run's folder, it has no .hydra/overrides.yaml"):
+        recall([f"resume={stray}"])

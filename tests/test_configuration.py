@@ -1,0 +1,54 @@
+"""Values are checked by their names, before anything is imported."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from vae_lightning.configuration import check, leaves
+from vae_lightning.errors import UserError
+
+
+def test_every_mistake_names_the_option_and_what_it_must_be(small):
+    for override, wanted in {
+        "seed=-1": "a whole number from 0 up",
+        "model.latent_dim=0": "a whole number from 1 up",
+        "model.latent_dim=2.5": "a whole number from 1 up",
+        "model.latent_dim=true": "a whole number from 1 up",
+        "model.conditional=yes_please": "true or false",
+        "+model.beta=four": "a number from 0 up",
+        "+model.beta=-1": "a number from 0 up",
+        "+model.beta=nan": "a number from 0 up",
+        "+model.beta=inf": "a number from 0 up",
+        "model.optimizer.lr=0": "a number above 0",
+        "+model.likelihood.sigma=0": "a number above 0",
+        "model.network.hidden_dims=[]": "a list, each a whole number from 1 up",
+        "model.network.hidden_dims=500": "a list, each a whole number from 1 up",
+        "data.image_shape=[28,28]": r"\[channels, height, width\]",
+        "data.batch_size=0": "a whole number from 1 up",
+        "data.val_size=-5": "a whole number from 0 up",
+        "trainer.max_epochs=0": "a whole number from 1 up",
+        "callbacks.warmup.epochs=-1": "a whole number from 0 up",
+        "callbacks.warmup.steps=0": "null or a whole number from 1 up",
+        "callbacks.warmup.ramp=1.5": "a number above 0, at most 1",
+        "callbacks.warmup.schedule=square": "one of linear, cosine, sigmoid, cyclical",
+        "monitor=nelbo": "a logged metric of train/ or val/",
+    }.items():
+        key, value = override.lstrip("+").split("=")
+        with pytest.raises(UserError, match=rf"^{key}=.*: must be {wanted}$"):
+            check(small(override))
+        assert value
+
+
+def test_what_does_not_fit_together_is_told(small):
+    with pytest.raises(UserError, match=r"needs labels, and this data has none: type model.conditional=false"):
+        check(small("model.conditional=true", "data.num_classes=null"))
+    with pytest.raises(UserError, match=r"no validation set: type monitor=train/objective"):
+        check(small("data.val_size=0"))
+
+
+def test_the_defaults_are_allowed(small):
+    check(small())
+
+
+def test_leaves_are_dotted():
+    assert dict(leaves({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
+    assert dict(leaves(OmegaConf.create({"a": {"b": 1}}))) == {"a.b": 1}
