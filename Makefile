@@ -25,7 +25,7 @@ test:  ## all tests
 	$(BIN)/python -m pytest
 
 .PHONY: test-fast
-test-fast:  ## the tests that take no process of their own
+test-fast:  ## the tests that start no process of their own
 	$(BIN)/python -m pytest -m "not slow"
 
 .PHONY: lint

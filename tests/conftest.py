@@ -26,7 +26,7 @@ SMALL = [
     "trainer=cpu",
     "trainer.max_epochs=2",
     "~callbacks.progress_bar",
-    "+trainer.enable_progress_bar=false",
+    "trainer.enable_progress_bar=false",
 ]
 
 

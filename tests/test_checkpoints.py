@@ -8,6 +8,8 @@ from vae_lightning.errors import UserError
 from vae_lightning.networks import MLP
 from vae_lightning.train import train
 
+VAE = "vae_lightning.models.VAE"
+
 
 @pytest.fixture
 def run(small, tmp_path):
@@ -43,6 +45,8 @@ def test_every_variant_comes_back(small, tmp_path, images):
 
 UNTRUSTED = [
     "os.system",
+    "builtins.open",
+    "vae_lightning.loggers.TensorBoard",  # opens what its argument names
     "vae_lightning.checkpoints.Path",  # an alias of pathlib's
     "torch.optim.optimizer.functools.partial",
     "vae_lightning.checkpoints.load",  # no class
@@ -55,17 +59,46 @@ UNTRUSTED = [
 @pytest.mark.parametrize("target", UNTRUSTED, ids=str)
 def test_a_class_that_is_not_trusted_is_refused_at_any_depth(target, tmp_path):
     call = {"_target_": target}
-    for config in (call, {"network": call}, {"network": {"hidden_dims": [1, call]}}):
+    for config in (call, {"_target_": VAE, "network": call}, {"_target_": VAE, "network": {"hidden_dims": [1, call]}}):
         torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "evil.ckpt")
         with pytest.raises(UserError, match=r"evil.ckpt: names .* not trusted"):
             vae_lightning.load(tmp_path / "evil.ckpt")
 
 
-def test_what_would_be_resolved_into_a_call_is_refused(tmp_path):
-    config = {"_target_": "vae_lightning.models.VAE", "network": "${oc.create:'{_target_: os.system}'}"}
+@pytest.mark.parametrize(
+    "network",
+    [
+        "${oc.create:'{_target_: os.system}'}",  # would be resolved into a call
+        ({"_target_": "builtins.open", "file": "owned", "mode": "w"},),  # Hydra takes a tuple for a list
+        ("${oc.env:HOME}",),
+        {("${oc.env:HOME}",): 1},
+    ],
+    ids=str,
+)
+def test_what_a_resolved_configuration_cannot_hold_is_refused(network, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {"_target_": VAE, "network": network}
     torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "evil.ckpt")
-    with pytest.raises(UserError, match="not trusted, since it is resolved"):
+    with pytest.raises(UserError, match="not trusted in a configuration"):
         vae_lightning.load(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_what_is_no_model_is_told(tmp_path):
+    for config in (
+        {"_target_": "vae_lightning.networks.MLP", "hidden_dims": [1], "activation": "Tanh"},
+        {"_target_": VAE},
+    ):
+        torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "other.ckpt")
+        with pytest.raises(UserError, match="holds no model that this version can build"):
+            vae_lightning.load(tmp_path / "other.ckpt")
+    for nothing in ({"config": {}, "state_dict": {}}, {"weights": torch.zeros(1)}, []):
+        torch.save(nothing, tmp_path / "foreign.ckpt")
+        with pytest.raises(UserError, match="is not a checkpoint of this project"):
+            vae_lightning.load(tmp_path / "foreign.ckpt")
+    (tmp_path / "empty.ckpt").touch()
+    with pytest.raises(UserError, match=r"empty.ckpt: cannot be read as a checkpoint \(.+\)"):
+        vae_lightning.load(tmp_path / "empty.ckpt")
 
 
 class OwnNetwork(MLP):
@@ -100,11 +133,8 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_what_is_not_there_or_not_ours_is_told(tmp_path):
+def test_what_is_not_there_is_told(tmp_path):
     with pytest.raises(UserError, match="there is no such run or checkpoint"):
         vae_lightning.load(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"no checkpoints/last.ckpt or best.ckpt in this folder"):
         vae_lightning.load(tmp_path)
-    torch.save({"weights": torch.zeros(1)}, tmp_path / "foreign.ckpt")
-    with pytest.raises(UserError, match="is not a checkpoint of this project"):
-        vae_lightning.load(tmp_path / "foreign.ckpt")

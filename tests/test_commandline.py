@@ -11,8 +11,6 @@ from conftest import ROOT, SMALL
 from vae_lightning.commandline import folder_name, recall
 from vae_lightning.errors import UserError
 
-pytestmark = pytest.mark.slow
-
 
 def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Type `python train.py ...` in a folder."""
@@ -31,6 +29,8 @@ MISTAKES = {
     "model.latent_dim=0": "model.latent_dim=0: must be a whole number from 1 up",
     "model.latent_dim=2,10": "several values make a sweep; type python train.py -m model.latent_dim=2,10",
     "model.conditional=true data.num_classes=null": "needs labels, and this data has none",
+    "model=cvae data.num_classes=5": "the train labels go up to 9; type data.num_classes=10 or more",
+    "callbacks.warmup.schedule=square": "choose one of linear, cosine, sigmoid, cyclical",
     "model=[": "cannot read 'model=['",
     "model.latent_dim=${nope}": "Interpolation key 'nope' not found",
     "resume=nowhere": "nowhere: there is no such run or checkpoint",
@@ -41,6 +41,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", MISTAKES)
 def test_a_mistake_is_told_in_one_line_and_leaves_nothing(typed, tmp_path):
     done = type_command(tmp_path, *typed.split())
@@ -52,12 +53,14 @@ def test_a_mistake_is_told_in_one_line_and_leaves_nothing(typed, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_debug_shows_the_stack_trace(tmp_path):
     done = type_command(tmp_path, "model.latent_dim=0", "debug=true")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.slow
 def test_help_names_the_groups_and_shows_commands(tmp_path):
     done = type_command(tmp_path, "--help")
     assert done.returncode == 0
@@ -67,6 +70,7 @@ def test_help_names_the_groups_and_shows_commands(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_does_and_is_resumed_by_its_folder_alone(tmp_path):
     small = [override for override in SMALL if "progress_bar" not in override]
     done = type_command(tmp_path, *small, "model=beta_vae", "model.beta=2", "trainer.max_epochs=1")
@@ -85,12 +89,13 @@ def test_a_run_says_what_it_does_and_is_resumed_by_its_folder_alone(tmp_path):
     assert after["train/beta"] == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_a_folder_a_job(tmp_path):
-    swept = ["model.latent_dim=2,3", "model.beta=1,4"]
+    swept = ["model.latent_dim=2,3", "model.beta=1,4", "sweep=study"]
     options = [o for o in SMALL if "latent_dim" not in o and "max_epochs" not in o]
     done = type_command(tmp_path, "-m", "model=beta_vae", *swept, *options, "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
-    sweep = tmp_path / "runs" / "sweeps" / "beta_vae-digits"
+    sweep = tmp_path / "runs" / "sweeps" / "study"
     runs = sorted(sweep.glob("*/metrics.json"))
     assert len(runs) == len([path for path in sweep.iterdir() if path.is_dir()]) == 4
     for latent_dim in (2, 3):
@@ -108,6 +113,23 @@ def test_the_folder_of_a_job_is_one_folder_of_a_length_that_file_systems_take():
     long, other = (folder_name("é" * 300 + end) for end in "ab")
     assert len(long.encode()) <= 200
     assert long != other
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path):
+    """With a checkpoint after each batch, which must not disturb the means over both."""
+    ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "callbacks.last.every_n_train_steps=1"]
+    options = [o for o in SMALL if o not in ("trainer=cpu", "data.batch_size=256")]
+    done = type_command(tmp_path, *options, *ddp, "data.batch_size=128", "model=ae")
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs" / "small").iterdir()
+    together = json.loads((run / "metrics.json").read_text())
+    done = type_command(tmp_path, *SMALL, "model=ae", "name=alone")
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs" / "alone").iterdir()
+    alone = json.loads((run / "metrics.json").read_text())
+    # the same images a step; one image more an epoch, so that both processes take as many
+    assert together == pytest.approx(alone, rel=1e-3)
 
 
 def test_recall_puts_what_was_typed_before_what_is_typed_now(tmp_path):

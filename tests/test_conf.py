@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SMALL
 from hydra import compose, initialize_config_dir
 
 from vae_lightning.configuration import check
@@ -16,8 +16,8 @@ QUICK = [
     "name=quick",
     "trainer=cpu",
     "trainer.max_epochs=1",
-    "~callbacks.progress_bar",
-    "+trainer.enable_progress_bar=false",
+    "callbacks=minimal",
+    "trainer.enable_progress_bar=false",
 ]
 
 
@@ -52,6 +52,14 @@ def test_every_model_trains_and_is_tested(model, small):
 def test_every_part_trains(group, small):
     for choice in choices(group):
         assert train(small(f"{group}={choice}", run=choice))["test/distortion"] < 600
+
+
+@pytest.mark.parametrize("callbacks", choices("callbacks"))
+def test_every_choice_of_callbacks_leaves_checkpoints(callbacks, configuration, tmp_path):
+    small = [override for override in SMALL if "progress_bar" not in override]
+    train(configuration(*small, f"callbacks={callbacks}"))
+    for name in ("best", "last"):
+        assert (tmp_path / "run" / "checkpoints" / f"{name}.ckpt").is_file()
 
 
 @pytest.mark.parametrize("network", choices("model/network"))

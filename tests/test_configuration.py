@@ -9,7 +9,8 @@ from vae_lightning.errors import UserError
 
 def test_every_mistake_names_the_option_and_what_it_must_be(small):
     for override, wanted in {
-        "seed=-1": "a whole number from 0 up",
+        "seed=-1": "a whole number from 0 to 4294967295",
+        "seed=4294967296": "a whole number from 0 to 4294967295",
         "model.latent_dim=0": "a whole number from 1 up",
         "model.latent_dim=2.5": "a whole number from 1 up",
         "model.latent_dim=true": "a whole number from 1 up",
@@ -29,18 +30,14 @@ def test_every_mistake_names_the_option_and_what_it_must_be(small):
         "callbacks.warmup.epochs=-1": "a whole number from 0 up",
         "callbacks.warmup.steps=0": "null or a whole number from 1 up",
         "callbacks.warmup.ramp=1.5": "a number above 0, at most 1",
-        "callbacks.warmup.schedule=square": "one of linear, cosine, sigmoid, cyclical",
         "monitor=nelbo": "a logged metric of train/ or val/",
     }.items():
-        key, value = override.lstrip("+").split("=")
+        key = override.lstrip("+").partition("=")[0]
         with pytest.raises(UserError, match=rf"^{key}=.*: must be {wanted}$"):
             check(small(override))
-        assert value
 
 
 def test_what_does_not_fit_together_is_told(small):
-    with pytest.raises(UserError, match=r"needs labels, and this data has none: type model.conditional=false"):
-        check(small("model.conditional=true", "data.num_classes=null"))
     with pytest.raises(UserError, match=r"no validation set: type monitor=train/objective"):
         check(small("data.val_size=0"))
 

@@ -32,7 +32,9 @@ class CrashAt(L.Callback):
 
 
 def same_weights(run: Path, other: Path) -> bool:
-    first, second = (torch.load(r / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for r in (run, other))
+    last = [torch.load(r / "checkpoints/last.ckpt", weights_only=True) for r in (run, other)]
+    assert [checkpoint["global_step"] for checkpoint in last] == [10, 10]
+    first, second = (checkpoint["state_dict"] for checkpoint in last)
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -63,10 +65,40 @@ def test_a_finished_run_that_is_resumed_keeps_its_metrics(small, tmp_path):
 
 def test_the_checkpoint_of_another_model_is_refused(small, tmp_path):
     train(small("trainer.max_epochs=1"))
-    with pytest.raises(UserError, match=r"model.latent_dim=5: it is 3 in .*last.ckpt"):
-        train(small(f"resume={tmp_path / 'run'}", "model.latent_dim=5", run="other"))
+    for override in ("model.latent_dim=5", "model.optimizer.lr=0.1", "model/optimizer=adagrad"):
+        with pytest.raises(UserError, match=r"it is .* in .*last.ckpt; leave it out, or start a new run"):
+            train(small(f"resume={tmp_path / 'run'}", override, run="other"))
     assert not (tmp_path / "other").exists()
-    train(small(f"resume={tmp_path / 'run'}", "model.optimizer.lr=0.1"))
+
+
+def test_fewer_epochs_than_were_trained_are_refused(small, tmp_path):
+    train(small())
+    with pytest.raises(UserError, match=r"trainer.max_epochs=1: .*last.ckpt is of epoch 2; type 2 or more"):
+        train(small(f"resume={tmp_path / 'run'}", "trainer.max_epochs=1"))
+
+
+def test_a_folder_that_was_moved_goes_on_with_its_best(small, tmp_path):
+    """By β, which rises, the first epoch stays the best."""
+    options = ["monitor=train/beta", "callbacks.warmup.epochs=10"]
+    first = train(small(*options, "trainer.max_epochs=1", run="here"))
+    (tmp_path / "here").rename(tmp_path / "there")
+    second = train(small(*options, f"resume={tmp_path / 'there'}", run="there"))
+    assert second["train/beta"] > first["train/beta"]
+    assert second["test/nelbo"] == first["test/nelbo"]
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_run_whose_warm_up_outlasts_it_keeps_its_beta(small, tmp_path):
+    expected = train(small("callbacks.warmup.epochs=10"))
+    assert expected["test/beta"] == pytest.approx(0.2)
+    assert train(small("callbacks.warmup.epochs=10", f"resume={tmp_path / 'run'}")) == expected
+
+
+def test_a_shortened_epoch_is_not_taken_for_one_cut_off(small, tmp_path):
+    short = "+trainer.limit_train_batches=3"
+    expected = train(small(short, run="whole"))
+    train(small(short, "trainer.max_epochs=1", run="cut"))
+    assert train(small(short, f"resume={tmp_path / 'cut'}", run="cut")) == expected
 
 
 def test_a_damaged_checkpoint_is_named(small, tmp_path):

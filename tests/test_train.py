@@ -1,15 +1,19 @@
 """One run: what it leaves, and that it is a function of its configuration and seed."""
 
 import json
+from typing import ClassVar
 
+import lightning as L
 import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import vae_lightning
 from vae_lightning.errors import UserError
 from vae_lightning.record import hyperparameters
+from vae_lightning.regularizers import gaussian_kl
 from vae_lightning.train import train
 
 
@@ -73,19 +77,35 @@ def test_neither_validation_nor_figures_change_the_training(small):
     assert often == seldom
 
 
+class Record(L.Callback):
+    """Keep the labels of each epoch's first batch."""
+
+    labels: ClassVar[list[list[int]]] = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx == 0:
+            self.labels.append(batch.y.tolist())
+
+
+def test_each_epoch_has_an_order_of_its_own(small):
+    train(small("+callbacks.record._target_=test_train.Record"))
+    assert len(Record.labels) == 2
+    assert Record.labels[0] != Record.labels[1]
+
+
 def test_the_test_uses_the_best_checkpoint(small, tmp_path):
-    metrics = train(small("model.optimizer.lr=0.01", "trainer.max_epochs=3"))
+    """By β, which rises, that is the first epoch's."""
+    metrics = train(small("monitor=train/beta", "callbacks.warmup.epochs=10"))
     best = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
-    model = instantiate(best["config"]["model"])
-    model.load_state_dict(best["state_dict"])
-    data = instantiate(small("model.optimizer.lr=0.01").data)
+    assert best["epoch"] == 0
+    assert metrics["train/beta"] == pytest.approx(0.2)
+    assert metrics["test/beta"] == pytest.approx(0.1)
+
+    model = vae_lightning.load(tmp_path / "run")
+    data = instantiate(small().data)
     data.setup()
-    torch.manual_seed(0)
-    for batch in data.test_dataloader():
-        model.step("test", batch)
-    assert model.means["test"].compute(lambda sums: sums)["distortion"].item() == pytest.approx(
-        metrics["test/distortion"]
-    )
+    q = model.encode(data.splits["test"].x)
+    assert metrics["test/rate"] == pytest.approx(gaussian_kl(q.mu, q.logvar).sum(1).mean().item())
 
 
 def test_training_learns(small):

@@ -11,7 +11,14 @@ from vae_lightning.errors import UserError
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs import find_checkpoint
 
-TRUSTED = ("vae_lightning", "torch.optim")
+# Packages whose classes only compute: none opens a file or a connection when it is built.
+TRUSTED = (
+    "vae_lightning.models",
+    "vae_lightning.networks",
+    "vae_lightning.distributions",
+    "vae_lightning.regularizers",
+    "torch.optim",
+)
 
 
 def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
@@ -33,9 +40,12 @@ def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
     checkpoint = read(path)
     config = checkpoint["config"]["model"]
     refuse_untrusted(config, (*TRUSTED, *trust), path)
-    model = instantiate(config)
-    model.load_state_dict(checkpoint["state_dict"])
-    return model.eval()
+    try:
+        model = instantiate(config, _convert_="all")
+        model.load_state_dict(checkpoint["state_dict"])
+        return model.eval()
+    except Exception as error:  # what a configuration or weights of another version may raise is listed nowhere
+        raise UserError(f"{path}: holds no model that this version can build ({one_line(error)})") from error
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -47,26 +57,33 @@ def read(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a damaged or foreign file may raise is listed nowhere
-        raise UserError(f"{path}: cannot be read as a checkpoint ({str(error).splitlines()[0]})") from error
-    if not isinstance(checkpoint, dict) or not {"config", "state_dict"} <= checkpoint.keys():
-        raise UserError(f"{path}: is not a checkpoint of this project; type one from a run's checkpoints/ folder")
-    return checkpoint
+        raise UserError(f"{path}: cannot be read as a checkpoint ({one_line(error)})") from error
+    match checkpoint:
+        case {"config": {"model": {"_target_": _}}, "state_dict": {}}:
+            return checkpoint
+    raise UserError(f"{path}: is not a checkpoint of this project; type one from a run's checkpoints/ folder")
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def refuse_untrusted(config: Any, packages: tuple[str, ...], path: Path) -> None:
     """Raise UserError when a configuration, at any depth, names what is no class of one of the packages."""
-    if isinstance(config, dict):
+    if type(config) is dict:
         if "_target_" in config and not is_trusted(config["_target_"], packages):
             raise UserError(
                 f"{path}: names {config['_target_']}, which is not trusted; if it is a class of your own,"
                 " type load(..., trust=(its package,))"
             )
-        config = list(config.values())
-    if isinstance(config, list):
+        config = [*config, *config.values()]
+    if type(config) is list:
         for value in config:
             refuse_untrusted(value, packages, path)
-    elif isinstance(config, str) and "${" in config:  # a resolved configuration has none, and one could build a target
-        raise UserError(f"{path}: holds {config}, which is not trusted, since it is resolved when it is used")
+    # a resolved configuration has no interpolation, and one could build a target; nor has it other containers
+    elif "${" in str(config) or not isinstance(config, str | int | float | None):
+        raise UserError(f"{path}: holds {config!r}, which is not trusted in a configuration")
 
 
 def is_trusted(target: Any, packages: tuple[str, ...]) -> bool:
@@ -92,11 +109,14 @@ def checkpoint_to_resume(config: dict[str, Any]) -> Path | None:
     if not config["resume"]:
         return None
     path = find_checkpoint(config["resume"], preferred="last")
-    before, now = (dict(leaves(c)) for c in (read(path)["config"]["model"], config["model"]))
+    checkpoint = read(path)
+    before, now = (dict(leaves(c)) for c in (checkpoint["config"]["model"], config["model"]))
     for key in before | now:
-        # the optimiser's numbers may change; what has a shape may not
-        if before.get(key) != now.get(key) and not key.startswith("optimizer."):
+        if before.get(key) != now.get(key):
             raise UserError(
                 f"model.{key}={now.get(key)}: it is {before.get(key)} in {path}; leave it out, or start a new run"
             )
+    trained, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
+    if wanted < trained:
+        raise UserError(f"trainer.max_epochs={wanted}: {path} is of epoch {trained}; type {trained} or more")
     return path

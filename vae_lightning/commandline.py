@@ -31,7 +31,8 @@ def recall(arguments: list[str]) -> list[str]:
     run = run_folder(checkpoint)
     if not (run / OVERRIDES).is_file():
         raise UserError(f"resume={resume}: {run} is no run's folder, it has no {OVERRIDES}; type runs/NAME/TIME")
-    before = [a for a in map(str, OmegaConf.load(run / OVERRIDES)) if option_name(a) not in {*typed, "resume"}]
+    saved: list[str] = OmegaConf.to_container(OmegaConf.load(run / OVERRIDES))  # type: ignore[assignment]
+    before = [argument for argument in saved if option_name(argument) not in {*typed, "resume"}]
     return [*before, *typed.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
 
 

@@ -1,5 +1,6 @@
 """One run: data -> model -> trainer -> fit -> test -> what it leaves in its folder."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.loggers import TensorBoard
 from vae_lightning.models import ELBOModule
+from vae_lightning.runs import CHECKPOINTS
+
+build = partial(instantiate, _convert_="all")  # lists and dictionaries rather than OmegaConf's
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -24,7 +28,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
     Raises:
         UserError: when the configuration, the data or the checkpoint to resume cannot be used. Nothing has been written
-            by then.
+            by then, unless it is the `monitor`, whose name is not known before the first epoch has been logged.
     """
     console.quieten_lightning()
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
@@ -32,14 +36,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
     checkpoint = checkpoint_to_resume(config)
 
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-    data: ImageDataModule = instantiate(cfg.data)
+    data: ImageDataModule = build(cfg.data)
     data.prepare_data()
     data.setup()
-    model: ELBOModule = instantiate(cfg.model)
-    trainer: L.Trainer = instantiate(
+    model: ELBOModule = build(cfg.model)
+    trainer: L.Trainer = build(
         cfg.trainer,
-        callbacks=[RunState(config), *instantiate(cfg.callbacks or {}).values()],
-        logger=list(instantiate(cfg.logger or {}).values()),
+        callbacks=[RunState(config), *build(cfg.callbacks).values()],
+        logger=list(build(cfg.logger or {}).values()),
     )
 
     record.save_configuration(config, run_dir)
@@ -50,9 +54,10 @@ def train(cfg: DictConfig) -> dict[str, float]:
         raise UserError(" ".join(str(error).split())) from error
     metrics = record.saved_metrics(run_dir) if checkpoint else {}
     metrics |= as_numbers(trainer)
-    trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(trainer), weights_only=True, verbose=False)
-    metrics |= as_numbers(trainer)
+    record.save_metrics(metrics, run_dir)
 
+    trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(run_dir), weights_only=True, verbose=False)
+    metrics |= as_numbers(trainer)
     record.save_metrics(metrics, run_dir)
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoard):
@@ -66,6 +71,7 @@ def as_numbers(trainer: L.Trainer) -> dict[str, float]:
     return {name: value.item() for name, value in trainer.callback_metrics.items() if "/" in name}
 
 
-def best_checkpoint(trainer: L.Trainer) -> str | None:
+def best_checkpoint(run_dir: Path) -> Path | None:
     """The path of the best checkpoint, or None, the weights as they are, where none was kept."""
-    return getattr(trainer.checkpoint_callback, "best_model_path", None) or None
+    path = run_dir / CHECKPOINTS / "best.ckpt"
+    return path if path.is_file() else None

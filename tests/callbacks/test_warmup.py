@@ -58,3 +58,5 @@ def test_mistakes_are_told():
         Warmup(**{**SETTINGS, "schedule": "square"})
     with pytest.raises(UserError, match="not both"):
         Warmup(**{**SETTINGS, "steps": 5})
+    with pytest.raises(UserError, match="4 cycles in 10 are too many to rise in"):
+        Warmup(**{**SETTINGS, "schedule": "cyclical"})

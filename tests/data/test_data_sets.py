@@ -89,6 +89,18 @@ def test_missing_files_are_named_with_the_data_that_needs_none(tmp_path):
         assert part in message
 
 
+def test_files_that_cannot_be_read_are_told_from_files_that_are_missing(mnist_root):
+    cut = mnist_root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    cut.write_bytes(cut.read_bytes()[:1000])
+    with pytest.raises(UserError, match="cannot be read"):
+        mnist(mnist_root).prepare_data()
+
+
+def test_labels_that_do_not_fit_are_refused(mnist_root):
+    with pytest.raises(UserError, match=r"the train labels go up to 9; type data.num_classes=10 or more"):
+        mnist(mnist_root, num_classes=5).setup()
+
+
 def test_a_download_that_fails_says_the_same_and_leaves_nothing(tmp_path, monkeypatch):
     def no_network(*_, **__):
         raise RuntimeError("no network")

@@ -19,6 +19,8 @@ def test_each_image_lies_where_it_belongs(channels):
     np.testing.assert_allclose(pixels[5:9, 12:17], rows[1, 2].permute(1, 2, 0), atol=1e-6)
     assert (pixels[4] == 1).all()
     assert figure.axes[0].get_title() == "a title"
+    assert figure.axes[0].title.get_fontsize() == 9  # the style's
+    assert figure.dpi == 150
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["first", "second"]
 
 

@@ -22,7 +22,7 @@ class Figures(L.Callback):
 
     Args:
         folder: where the PNG files go.
-        every_n_epochs: draw after each so many epochs; after the last one always.
+        every_n_epochs: draw after each so many epochs; after the last of `max_epochs` always.
         title: the first words of each title.
     """
 

@@ -43,11 +43,11 @@ class Warmup(L.Callback):
         epochs: the period T in epochs; 0 for no warm-up.
         steps: the period in optimiser steps, instead of `epochs`; None to count epochs.
         schedule: one of `SCHEDULES`; see `warmup_factor`.
-        cycles: for `cyclical`.
+        cycles: for `cyclical`; each rise takes two epochs or steps at least.
         ramp: for `cyclical`.
 
     Raises:
-        UserError: when the schedule is unknown or both periods are given.
+        UserError: when the schedule is unknown, both periods are given, or a cycle is too short to rise in.
     """
 
     def __init__(self, *, epochs: int, steps: int | None, schedule: str, cycles: int, ramp: float) -> None:
@@ -57,6 +57,11 @@ class Warmup(L.Callback):
             raise UserError("callbacks.warmup: give epochs or steps, not both; type callbacks.warmup.epochs=0")
         self.by_step = steps is not None
         self.period = steps if steps is not None else epochs
+        if schedule == "cyclical" and 0 < self.period * ramp < 2 * cycles:
+            raise UserError(
+                f"callbacks.warmup: {cycles} cycles in {self.period} are too many to rise in; type fewer cycles, or"
+                " callbacks.warmup.epochs=0 and callbacks.warmup.steps=... to rise step by step"
+            )
         self.schedule, self.cycles, self.ramp = schedule, cycles, ramp
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:

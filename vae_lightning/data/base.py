@@ -60,8 +60,14 @@ class ImageDataModule(L.LightningDataModule, ABC):
                     f"data: the {name} images are {x.dtype} {tuple(x.shape[1:])}, not uint8 {self.image_shape};"
                     f" type data.image_shape={list(x.shape[1:])}"
                 )
+            if y is None and self.num_classes is not None:
+                raise UserError("data: these images have no labels; type data.num_classes=null")
             if y is not None and len(y) != len(x):
                 raise UserError(f"data: {len(x)} {name} images but {len(y)} labels")
+            if y is not None and self.num_classes is not None and len(y) and int(y.max()) >= self.num_classes:
+                raise UserError(
+                    f"data: the {name} labels go up to {int(y.max())}; type data.num_classes={int(y.max()) + 1} or more"
+                )
 
     def train_dataloader(self) -> Batches:
         """Shuffled batches of the training images."""

@@ -67,22 +67,23 @@ class Batches:
         self.batch_size = batch_size
         self.sampler = order  # the name under which Lightning looks for set_epoch
         self.position = 0  # batches given out in this epoch
-        self.start = 0  # the position at which the next epoch begins: above 0 only after a resume
+        self.resumed = {"epoch": 0, "position": 0}  # where a run that is resumed goes on
 
     def __len__(self) -> int:
         return -(-len(self.sampler) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        self.position, self.start = self.start, 0
+        self.position = self.resumed["position"] if self.resumed["epoch"] == self.sampler.epoch else 0
+        self.resumed["position"] = 0
         for index in self.sampler.indices().split(self.batch_size)[self.position :]:
             self.position += 1
             x, y = self.split
             yield Batch(x[index], None if y is None else y[index])
 
     def state_dict(self) -> dict[str, int]:
-        """The position in this epoch."""
-        return {"position": self.position}
+        """The epoch, and the position in it."""
+        return {"epoch": self.sampler.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Begin the next epoch at the saved position, or at 0 when the epoch was over."""
-        self.start = state["position"] % len(self)
+        """Begin the saved epoch at the saved position."""
+        self.resumed = dict(state)

@@ -12,7 +12,7 @@ from vae_lightning.errors import UserError
 if TYPE_CHECKING:
     from torchvision.datasets import MNIST
 
-FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
+FILES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
 
 class MNISTDataModule(ImageDataModule):
@@ -37,7 +37,7 @@ class MNISTDataModule(ImageDataModule):
         """Download what is not there.
 
         Raises:
-            UserError: when there are no files and they cannot be downloaded.
+            UserError: when there are no files and they cannot be downloaded, or they cannot be read.
         """
         self.read(train=True, download=self.download)
 
@@ -51,15 +51,18 @@ class MNISTDataModule(ImageDataModule):
         """torchvision's reader, with its errors said in one line."""
         from torchvision.datasets import MNIST  # seconds of imports that only this data set needs
 
+        raw = self.root / "MNIST" / "raw"
+        new_folders = [folder for folder in (raw, raw.parent, self.root) if not folder.exists()]
         try:
             with redirect_stdout(StringIO()):  # it prints a line for each mirror that fails
                 return MNIST(str(self.root), train=train, download=download)
-        except (RuntimeError, OSError) as error:
-            raw = self.root / "MNIST" / "raw"
-            with suppress(OSError):  # it leaves empty folders
-                for folder in (raw, raw.parent, self.root):
+        except (RuntimeError, ValueError, OSError) as error:
+            with suppress(OSError):
+                for folder in new_folders:
                     folder.rmdir()
+            if all((raw / name).is_file() for name in FILES):
+                raise UserError(f"data=mnist: the files in {raw.resolve()} cannot be read ({error})") from error
             raise UserError(
-                f"data=mnist: no files in {raw.resolve()} and no download: put there {FILES};"
+                f"data=mnist: no files in {raw.resolve()} and no download: put there {', '.join(FILES)};"
                 " or type data.root=FOLDER, that of MNIST/raw/; or type data=digits, which needs no download"
             ) from error

@@ -72,7 +72,7 @@ class Bernoulli(Likelihood):
 
 
 class Gaussian(Likelihood):
-    """The sigmoid of the decoder's output = mean, σ fixed. Kingma & Welling 2014, appendix C.2 and section 5.
+    """The sigmoid of the decoder's output = mean, σ fixed. Kingma & Welling 2014, appendix C.2, with σ fixed instead.
 
     Squared error is this with σ = 1/√2 ≈ 0.707, less the constant.
 

@@ -7,11 +7,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lightning.figures.style import new_figure
+from vae_lightning.figures.style import new_figure, styled
 
 GAP = 1  # pixels of white between two images
 
 
+@styled
 def image_grid(rows: Tensor, title: str, row_labels: Sequence[str] = ()) -> Figure:
     """Draw rows of images, all on one scale: black is 0, white is 1.
 

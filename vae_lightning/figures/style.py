@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 STYLE = Path(__file__).with_name("style.mplstyle")
 
 
+styled = matplotlib.style.context(STYLE)  # the decorator of each function that draws
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of this size in inches. It belongs to no window and no global list, so nothing needs closing."""
-    with matplotlib.style.context(STYLE):
-        return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")

@@ -159,7 +159,7 @@ class ELBOModule(L.LightningModule):
         if "rate" in means:
             means["nelbo"] = means["distortion"] + means["rate"]
             means["recon_kl_ratio"] = means["distortion"] / means["rate"]
-            means["beta"] = torch.tensor(self.beta)
+            means["beta"] = torch.tensor(self.beta, device=self.device)
         shown = "nelbo" if "nelbo" in means else "distortion"
         for name, value in means.items():
             self.log(f"{stage}/{name}", value, prog_bar=name == shown, sync_dist=True)
@@ -185,14 +185,16 @@ class ELBOModule(L.LightningModule):
         return self.optimizer(self.parameters())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the means of an epoch that is cut off in its middle."""
+        """Keep the warm-up, and the means of an epoch that is cut off in its middle."""
+        checkpoint["warmup"] = self.warmup
         checkpoint["means"] = self.means["train"].state_dict(self.add_up)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with them, in one process."""
+        """Go on with them; with the means, in one process."""
+        self.warmup = checkpoint["warmup"]
         if self.trainer.is_global_zero:
             self.means["train"].load_state_dict(checkpoint["means"])
 
     def add_up(self, value: Tensor) -> Tensor:
         """The sum of a tensor over all processes."""
-        return self.trainer.strategy.reduce(value, reduce_op="sum")
+        return self.trainer.strategy.reduce(value.clone(), reduce_op="sum")  # it reduces in place

@@ -16,8 +16,8 @@ from vae_lightning.networks.base import Encoder, Network, Shape
 class MLP(Network):
     """Hidden layers of the same widths on both sides. kingma-welling-replication, appendix A: [500] and Tanh.
 
-    The appendix lists two layers of the decoder (Linear-8 and Linear-9 of its VAE) whose output nothing uses; they are
-    left out here.
+    The appendix lists two more layers in the decoder of its VAE (Linear-8 and Linear-9, for μ_θ and log σ_θ of p(x|z))
+    that its reconstruction x̂ does not pass through; they are left out here.
 
     Args:
         hidden_dims: the widths of the encoder's hidden layers, from image to latent; the decoder reverses them.
