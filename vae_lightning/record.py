@@ -34,18 +34,25 @@ def saved_metrics(run_dir: Path) -> dict[str, float]:
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """What tells one run of a sweep from another: the seed, and each value of model, data, warm-up and trainer.
+    """What tells one run of a sweep from another: the model's options and the few others that matter, flat.
 
-    Classes are named by the last part of their `_target_`.
+    A class is named by the last part of its `_target_`.
     """
-    chosen = {key: config[key] for key in ("name", "seed", "model", "data")}
-    chosen["warmup"] = (config["callbacks"] or {}).get("warmup", {})
-    chosen["trainer"] = {key: config["trainer"][key] for key in ("max_epochs", "precision")}
+    model, data = config["model"], config["data"]
+    chosen = {
+        **{name: value for name, value in model.items() if name not in ("_target_", "image_shape", "num_classes")},
+        "model": {"_target_": model["_target_"]},
+        "data": {"_target_": data["_target_"]},
+        "batch_size": data["batch_size"],
+        "warmup": config["callbacks"].get("warmup", {}),
+        "max_epochs": config["trainer"]["max_epochs"],
+        "seed": config["seed"],
+    }
     flat: dict[str, Any] = {}
     for key, value in leaves(chosen):
-        *parents, name = key.split(".")
+        group, _, name = key.rpartition(".")
         if name == "_target_":
-            flat[".".join(parents)] = value.rpartition(".")[2]
+            flat[group] = value.rpartition(".")[2]
         elif not name.startswith("_"):
             flat[key] = value if isinstance(value, bool | int | float | str) else str(value)
     return flat

@@ -61,7 +61,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     record.save_metrics(metrics, run_dir)
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoard):
-            logger.log_result(record.hyperparameters(config), metrics)
+            test = {name: value for name, value in metrics.items() if name.startswith("test/")}
+            logger.log_result(record.hyperparameters(config), test)
     console.sum_up(metrics, run_dir, trainer)
     return metrics
 
