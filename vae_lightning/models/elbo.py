@@ -160,9 +160,8 @@ class ELBOModule(L.LightningModule):
             means["nelbo"] = means["distortion"] + means["rate"]
             means["recon_kl_ratio"] = means["distortion"] / means["rate"]
             means["beta"] = torch.tensor(self.beta, device=self.device)
-        shown = "nelbo" if "nelbo" in means else "distortion"
         for name, value in means.items():
-            self.log(f"{stage}/{name}", value, prog_bar=name == shown, sync_dist=True)
+            self.log(f"{stage}/{name}", value, prog_bar=f"{stage}/{name}" == "val/objective", sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
         """Start new means; an epoch that is resumed in its middle goes on with those of the checkpoint."""
