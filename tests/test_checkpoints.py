@@ -21,11 +21,12 @@ def test_a_model_comes_back_in_eval_mode_from_a_run_or_a_checkpoint(run, images)
     model = vae_lightning.load(run)
     assert type(model).__name__ == "BetaVAE"
     assert not model.training
+    assert not model.encode(images).mean.requires_grad
     assert model.regularizer.beta == 2
     best = torch.load(run / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
     assert all(torch.equal(value, best[name]) for name, value in model.state_dict().items())
-    again = vae_lightning.load(str(run / "checkpoints/best.ckpt"))
-    assert torch.equal(model.reconstruct(images), again.reconstruct(images))
+    for path in (run / "checkpoints", str(run / "checkpoints/best.ckpt")):
+        assert torch.equal(model.reconstruct(images), vae_lightning.load(path).reconstruct(images))
 
 
 def test_a_checkpoint_is_plain_data_with_the_resolved_configuration(run):

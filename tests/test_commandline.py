@@ -1,8 +1,10 @@
 """What a person types and reads: each command in a process of its own."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,8 @@ MISTAKES = {
     "model.conditional=true data.num_classes=null": "needs labels, and this data has none",
     "model=cvae data.num_classes=5": "the train labels go up to 9; type data.num_classes=10 or more",
     "callbacks.warmup.schedule=square": "choose one of linear, cosine, sigmoid, cyclical",
-    "model=[": "cannot read 'model=['",
+    "model=[": "cannot read model=[: type name=value",
+    "epochs=3": "did you mean trainer.max_epochs or",
     "model.latent_dim=${nope}": "Interpolation key 'nope' not found",
     "resume=nowhere": "nowhere: there is no such run or checkpoint",
     "-m resume=.": "resume goes on with one run; leave out -m",
@@ -68,6 +71,19 @@ def test_help_names_the_groups_and_shows_commands(tmp_path):
         assert line in done.stdout
     assert done.stdout.count("python train.py") >= 5
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), *SMALL, "trainer.max_epochs=10000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob("runs/small/*/checkpoints/last.ckpt")):
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (run,) = (tmp_path / "runs" / "small").iterdir()
+    assert out.endswith(f"interrupted; go on: python train.py resume=runs/small/{run.name}\n")
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import torch
 from hydra.utils import get_class, instantiate
 
 from vae_lightning.configuration import leaves
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_line
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs import find_checkpoint
 
@@ -22,7 +22,9 @@ TRUSTED = (
 
 
 def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
-    """A trained model in eval mode, on the CPU, from a run's folder (its best checkpoint) or a checkpoint.
+    """A trained model from a run's folder (its best checkpoint) or a checkpoint, on the CPU, in eval mode and frozen.
+
+    `model.unfreeze()` gives the gradients back, and training mode.
 
     >>> model = vae_lightning.load("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
 
@@ -43,7 +45,8 @@ def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
     try:
         model = instantiate(config, _convert_="all")
         model.load_state_dict(checkpoint["state_dict"])
-        return model.eval()
+        model.freeze()
+        return model
     except Exception as error:  # what a configuration or weights of another version may raise is listed nowhere
         raise UserError(f"{path}: holds no model that this version can build ({one_line(error)})") from error
 
@@ -62,11 +65,6 @@ def read(path: Path) -> dict[str, Any]:
         case {"config": {"model": {"_target_": _}}, "state_dict": {}}:
             return checkpoint
     raise UserError(f"{path}: is not a checkpoint of this project; type one from a run's checkpoints/ folder")
-
-
-def one_line(error: Exception) -> str:
-    """What an error says, in one line; its kind where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def refuse_untrusted(config: Any, packages: tuple[str, ...], path: Path) -> None:

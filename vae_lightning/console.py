@@ -1,6 +1,7 @@
 """What a run says on the console, besides its progress bar."""
 
 import logging
+import shlex
 import warnings
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from rich.table import Table
 
 from vae_lightning.data import ImageDataModule
 from vae_lightning.models import ELBOModule
+from vae_lightning.runs import CHECKPOINTS
 
-CONSOLE = Console(highlight=False, soft_wrap=True)
+CONSOLE = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def quieten_lightning() -> None:
@@ -34,13 +36,13 @@ def announce(name: str, data: ImageDataModule, model: ELBOModule, trainer: L.Tra
     images = ", ".join(f"{len(split.x):,} {name}" for name, split in data.splits.items())
     parameters = sum(p.numel() for p in model.parameters())
     device = trainer.strategy.root_device.type
-    CONSOLE.print(f"[bold]{name}[/]: {images} images, {parameters:,} parameters, {device} -> {shown(run_dir)}")
+    CONSOLE.print(f"{name}: {images} images, {parameters:,} parameters, {device} -> {shown(run_dir)}")
 
 
 @rank_zero_only
 def sum_up(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None:
     """The test's metrics, and what to type next."""
-    table = Table("test", "nats per image")
+    table = Table("test of best.ckpt", "nats per image")
     for name in ("distortion", "rate", "nelbo"):
         if f"test/{name}" in metrics:
             table.add_row(name, f"{metrics[f'test/{name}']:.2f}")
@@ -52,7 +54,16 @@ def sum_up(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None
     )
 
 
-def shown(path: Path) -> Path:
+@rank_zero_only
+def tell_interruption(run_dir: Path) -> None:
+    """What to type after Ctrl-C."""
+    if (run_dir / CHECKPOINTS / "last.ckpt").is_file():
+        CONSOLE.print(f"interrupted; go on: python train.py resume={shown(run_dir)}")
+    else:
+        CONSOLE.print("interrupted before the first epoch was over: there is nothing to go on with")
+
+
+def shown(path: Path) -> str:
     """The path as a person would type it here."""
     path = path.absolute()
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))

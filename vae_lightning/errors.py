@@ -1,4 +1,4 @@
-"""The one kind of error that a person is meant to read."""
+"""Errors that a person is meant to read."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,8 @@ class UserError(ValueError):
     The message is one line: what is wrong, where, and what to type instead. The command line prints it without a
     stack trace and exits with code 1; from Python it is an ordinary `ValueError`.
     """
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lightning.commandline import option_name
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_line
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -54,9 +54,12 @@ def explain(error: BaseException, arguments: list[str]) -> str:
         if isinstance(cause, UserError):  # also when Hydra has wrapped it, on the way out of a constructor
             return str(cause)
         cause = cause.__cause__
-    message = " ".join(str(error).split())
+    message = one_line(error)
     if isinstance(error, InstantiationException) and error.__cause__:
-        return f"{message.rpartition('full_key: ')[2]}: {' '.join(str(error.__cause__).split())}"
+        part = message.rpartition("full_key: ")[2]
+        return (
+            f"{part}: {one_line(error.__cause__)}; to see its options, type python train.py --cfg job --package {part}"
+        )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}={choice}: there is no such choice; type one of {', '.join(error.options)}"
@@ -65,7 +68,7 @@ def explain(error: BaseException, arguments: list[str]) -> str:
     if ambiguous := re.match(r"Ambiguous value for argument '([^']+)'", message):
         return f"{ambiguous[1]}: several values make a sweep; type python train.py -m {ambiguous[1]}"
     if isinstance(error, OverrideParseException):
-        return f"cannot read {error.override!r}: type name=value, with quotes around special characters"
+        return f"cannot read {error.override}: type name=value, or 'name=\"value\"' for a value with special characters"
     return message
 
 
@@ -80,10 +83,10 @@ def nearest(key: str, arguments: list[str]) -> str:
             cfg = compose("train")
     parent, _, leaf = key.rpartition(".")
     options = list(option_names(OmegaConf.to_container(cfg)))
-    if same_leaf := [option for option in options if option.rpartition(".")[2] == leaf]:
-        return f"did you mean {' or '.join(same_leaf)}?"
+    if alike := [option for option in options if leaf in option.rpartition(".")[2]]:
+        return f"did you mean {' or '.join(alike)}?"
     if elsewhere := [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]:
-        return f"it belongs to {' or '.join(elsewhere)}"
+        return f"it belongs to {' or '.join(elsewhere)}; type that as well"
     if close := difflib.get_close_matches(key, options):
         return f"did you mean {' or '.join(close)}?"
     siblings = [option for option in options if option.rpartition(".")[0] == parent] or options

@@ -14,7 +14,7 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
     """The checkpoint that a path names: itself, or one in the run's folder that it names.
 
     Args:
-        path: a checkpoint, or a run's folder.
+        path: a checkpoint, a run's folder, or the checkpoints' in it.
         preferred: the one to take from a folder, `best` or `last`; the other where it is not there.
 
     Raises:
@@ -23,7 +23,9 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
     path = Path(path)
     if path.is_file():
         return path
-    candidates = [path / CHECKPOINTS / f"{name}.ckpt" for name in (preferred, "last", "best")]
+    candidates = [
+        folder / f"{name}.ckpt" for name in (preferred, "last", "best") for folder in (path / CHECKPOINTS, path)
+    ]
     for candidate in candidates:
         if candidate.is_file():
             return candidate

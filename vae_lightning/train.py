@@ -13,7 +13,7 @@ from vae_lightning import console, record
 from vae_lightning.callbacks import RunState
 from vae_lightning.checkpoints import checkpoint_to_resume
 from vae_lightning.data import ImageDataModule
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_line
 from vae_lightning.loggers import TensorBoard
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs import CHECKPOINTS
@@ -51,7 +51,10 @@ def train(cfg: DictConfig) -> dict[str, float]:
     try:
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:  # such as a `monitor` that this model does not log
-        raise UserError(" ".join(str(error).split())) from error
+        raise UserError(one_line(error)) from error
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        console.tell_interruption(run_dir)
+        raise
     metrics = record.saved_metrics(run_dir) if checkpoint else {}
     metrics |= as_numbers(trainer)
     record.save_metrics(metrics, run_dir)

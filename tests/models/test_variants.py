@@ -103,5 +103,5 @@ def test_mistakes_are_told(parts, images):
         VAE(**parts)(images.view(7, 1, 4, 16))
     with pytest.raises(UserError, match="needs labels, and this data has none"):
         VAE(**{**parts, "conditional": True, "num_classes": None})
-    with pytest.raises(UserError, match="give it the labels"):
+    with pytest.raises(UserError, match="give it y as well, the labels"):
         VAE(**{**parts, "conditional": True})(images)

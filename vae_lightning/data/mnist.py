@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae_lightning.data.base import ImageDataModule, stratified_split
 from vae_lightning.data.batches import Batch
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from torchvision.datasets import MNIST
@@ -28,7 +28,7 @@ class MNISTDataModule(ImageDataModule):
 
     def __init__(self, *, root: str, download: bool, val_size: int, split_seed: int, **loading: Any) -> None:
         super().__init__(**loading)
-        self.root = Path(root)
+        self.root = Path(root).expanduser()
         self.download = download
         self.val_size = val_size
         self.split_seed = split_seed
@@ -61,7 +61,9 @@ class MNISTDataModule(ImageDataModule):
                 for folder in new_folders:
                     folder.rmdir()
             if all((raw / name).is_file() for name in FILES):
-                raise UserError(f"data=mnist: the files in {raw.resolve()} cannot be read ({error})") from error
+                raise UserError(
+                    f"data=mnist: the files in {raw.resolve()} cannot be read ({one_line(error)})"
+                ) from error
             raise UserError(
                 f"data=mnist: no files in {raw.resolve()} and no download: put there {', '.join(FILES)};"
                 " or type data.root=FOLDER, that of MNIST/raw/; or type data=digits, which needs no download"

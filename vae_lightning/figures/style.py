@@ -5,10 +5,7 @@ from pathlib import Path
 import matplotlib.style
 from matplotlib.figure import Figure
 
-STYLE = Path(__file__).with_name("style.mplstyle")
-
-
-styled = matplotlib.style.context(STYLE)  # the decorator of each function that draws
+styled = matplotlib.style.context(Path(__file__).with_name("style.mplstyle"))  # decorates each function that draws
 
 
 def new_figure(width: float, height: float) -> Figure:

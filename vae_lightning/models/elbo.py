@@ -122,7 +122,7 @@ class ELBOModule(L.LightningModule):
         if not self.condition_dim:
             return None
         if y is None:
-            raise UserError("this model is conditional: give it the labels y as well as the images")
+            raise UserError("this model is conditional: give it y as well, the labels, int64 of shape (B,)")
         return F.one_hot(y, self.condition_dim).float()
 
     # ---------------------------------------------------------------- the training
