@@ -78,6 +78,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), *SMALL, "trainer.max_epochs=10000"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not list(tmp_path.glob("runs/small/*/checkpoints/last.ckpt")):
+            assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
