@@ -39,7 +39,8 @@ class MNISTDataModule(ImageDataModule):
         Raises:
             UserError: when there are no files and they cannot be downloaded, or they cannot be read.
         """
-        self.read(train=True, download=self.download)
+        if not self.splits:  # Lightning asks again before fit and before test, when all has been read
+            self.read(train=True, download=self.download)
 
     def load(self) -> dict[str, Batch]:
         """The official test set; the official training set less a validation set with the classes in proportion."""
