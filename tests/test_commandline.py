@@ -21,10 +21,10 @@ def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 MISTAKES = {
-    "model=foo": "model=foo: there is no such choice; type one of ae, beta_vae, cvae, vae",
+    "model=foo": "model=foo: there is no such choice; type one of ae, annealed_vae, beta_tcvae, beta_vae, cvae,",
     "model.latnt_dim=3": "model.latnt_dim: there is no such option; did you mean model.latent_dim",
     "latent_dim=3": "latent_dim: there is no such option; did you mean model.latent_dim?",
-    "model.beta=3": "model.beta: there is no such option; it belongs to model=beta_vae",
+    "model.beta=3": "model.beta: there is no such option; it belongs to model=beta_tcvae or model=beta_vae",
     "modle=vae": "modle: there is no such option; did you mean model?",
     "model=beta_vae model.beta=four": "model.beta=four: must be a number from 0 up",
     "model=beta_vae model.beta=-1": "model.beta=-1: must be a number from 0 up",
@@ -67,8 +67,9 @@ def test_debug_shows_the_stack_trace(tmp_path):
 def test_help_names_the_groups_and_shows_commands(tmp_path):
     done = type_command(tmp_path, "--help")
     assert done.returncode == 0
-    for line in ("model: ae, beta_vae, cvae, vae", "data: digits, mnist", "experiment: mnist_cvae, mnist_vae"):
-        assert line in done.stdout
+    for group in ("model", "model/prior", "data", "experiment"):
+        choices = sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
+        assert f"{group}: {', '.join(choices)}" in " ".join(done.stdout.split())
     assert done.stdout.count("python train.py") >= 5
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,7 @@ def test_every_mistake_names_the_option_and_what_it_must_be(small):
         "+model.beta=inf": "a number from 0 up",
         "model.optimizer.lr=0": "a number above 0",
         "+model.likelihood.sigma=0": "a number above 0",
-        "model.network.hidden_dims=[]": "a list, each a whole number from 1 up",
+        "+model.network.channels=[]": "a list of 1 or more, each a whole number from 1 up",
         "model.network.hidden_dims=500": "a list, each a whole number from 1 up",
         "data.image_shape=[28,28]": r"\[channels, height, width\]",
         "data.batch_size=0": "a whole number from 1 up",
@@ -40,6 +40,8 @@ def test_every_mistake_names_the_option_and_what_it_must_be(small):
 def test_what_does_not_fit_together_is_told(small):
     with pytest.raises(UserError, match=r"no validation set: type monitor=train/objective"):
         check(small("data.val_size=0"))
+    with pytest.raises(UserError, match=r"chosen by the test images.*type monitor=train/objective"):
+        check(small("data.validate_on=test"))
 
 
 def test_the_defaults_are_allowed(small):

@@ -11,7 +11,7 @@ from vae_lightning.errors import UserError
 from vae_lightning.train import train
 
 # 2 epochs of 5 batches, a checkpoint after each batch, a warm-up that ends in the second epoch
-OPTIONS = ["model=beta_vae", "callbacks.warmup.steps=7", "callbacks.last.every_n_train_steps=1"]
+OPTIONS = ["callbacks.warmup.steps=7", "callbacks.last.every_n_train_steps=1"]
 
 
 class CrashError(Exception):
@@ -33,21 +33,35 @@ class CrashAt(L.Callback):
 
 def same_weights(run: Path, other: Path) -> bool:
     last = [torch.load(r / "checkpoints/last.ckpt", weights_only=True) for r in (run, other)]
-    assert [checkpoint["global_step"] for checkpoint in last] == [10, 10]
+    assert [checkpoint["images_seen"] for checkpoint in last] == [2 * 1257, 2 * 1257]
     first, second = (checkpoint["state_dict"] for checkpoint in last)
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_every_point_of_interruption_gives_the_same_weights_and_metrics(small, tmp_path):
-    expected = train(small(*OPTIONS, run="unbroken"))
-    points = [("on_train_batch_start", n) for n in (2, 5, 6, 8, 10)]
-    points += [(hook, n) for hook in ("on_validation_start", "on_train_epoch_end") for n in (1, 2)]
+EVERYWHERE = [("on_train_batch_start", n) for n in (2, 5, 6, 8, 10)]
+EVERYWHERE += [(hook, n) for hook in ("on_validation_start", "on_train_epoch_end") for n in (1, 2)]
+SOMEWHERE = [("on_train_batch_start", 4), ("on_train_batch_start", 8), ("on_validation_start", 2)]
+DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
+
+
+@pytest.mark.parametrize(
+    ("options", "points"),
+    [
+        (["model=beta_vae"], EVERYWHERE),
+        (DISCRIMINATOR, SOMEWHERE),  # two optimisers
+        (["model=vq_vae", "model.latent_dim=4"], SOMEWHERE),  # a codebook that follows by moving averages
+        (["model=beta_tcvae", "data.binarize=dynamic"], SOMEWHERE),
+    ],
+    ids=lambda value: value[0] if isinstance(value[0], str) else "",
+)
+def test_every_point_of_interruption_gives_the_same_weights_and_metrics(options, points, small, tmp_path):
+    expected = train(small(*OPTIONS, *options, run="unbroken"))
     for hook, n in points:
         run = f"{hook}-{n}"
         crash = f"+callbacks.crash={{_target_: test_resume.CrashAt, hook: {hook}, n: {n}}}"
         with pytest.raises(CrashError):
-            train(small(*OPTIONS, crash, run=run))
-        assert train(small(*OPTIONS, f"resume={tmp_path / run}", run=run)) == expected, run
+            train(small(*OPTIONS, *options, crash, run=run))
+        assert train(small(*OPTIONS, *options, f"resume={tmp_path / run}", run=run)) == expected, run
         assert same_weights(tmp_path / "unbroken", tmp_path / run), run
 
 

@@ -1,6 +1,8 @@
 """One run: what it leaves, and that it is a function of its configuration and seed."""
 
 import json
+import math
+from pathlib import Path
 from typing import ClassVar
 
 import lightning as L
@@ -13,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import vae_lightning
 from vae_lightning.errors import UserError
 from vae_lightning.record import hyperparameters
-from vae_lightning.regularizers import gaussian_kl
+from vae_lightning.regularizers import TotalCorrelation, gaussian_kl
 from vae_lightning.train import train
 
 
@@ -73,6 +75,8 @@ def test_hyper_parameters_are_what_tells_runs_apart(small):
         "warmup.epochs": 0,
         "warmup.steps": "None",
         "warmup.schedule": "linear",
+        "prior": "StandardNormal",
+        "init_std": "None",
         "warmup.cycles": 4,
         "warmup.ramp": 0.5,
         "max_epochs": 2,
@@ -147,3 +151,40 @@ def test_metrics_are_means_over_images_whatever_the_batch_size(small):
         train(small("model=ae", f"data.eval_batch_size={size}", run=str(size)))["test/distortion"] for size in (7, 360)
     ]
     assert metrics[0] == pytest.approx(metrics[1], rel=1e-5)
+
+
+def scalars(run: Path, name: str) -> dict[int, float]:
+    """A curve of TensorBoard's: x to value."""
+    events = EventAccumulator(str(run))
+    events.Reload()
+    return {event.step: event.value for event in events.Scalars(name)}
+
+
+@pytest.mark.parametrize("model", ["vae", "factor_vae"])
+def test_curves_are_drawn_against_the_training_images_seen(model, small, tmp_path):
+    """Also with two optimisers, whose steps Lightning counts each."""
+    metrics = train(small(f"model={model}"))
+    for stage in ("train", "val"):
+        curve = scalars(tmp_path / "run", f"{stage}/nelbo")
+        assert list(curve) == [1257, 2 * 1257]
+        assert curve[2 * 1257] == pytest.approx(metrics[f"{stage}/nelbo"])
+
+
+def test_the_regularizer_knows_how_many_training_images_there_are(small, monkeypatch):
+    sizes = []
+    forward = TotalCorrelation.forward
+
+    def watched(self, s):
+        sizes.append(self.n)
+        return forward(self, s)
+
+    monkeypatch.setattr(TotalCorrelation, "forward", watched)
+    train(small("model=beta_tcvae", "trainer.max_epochs=1"))
+    assert set(sizes) == {1257}  # in training, validation and test alike
+
+
+def test_bits_per_dim_are_logged_where_the_likelihood_is_one_of_8_bit_images(small):
+    metrics = train(small("model/likelihood=discretized_logistic", "trainer.max_epochs=1"))
+    for stage in ("train", "val", "test"):
+        assert metrics[f"{stage}/bits_per_dim"] == pytest.approx(metrics[f"{stage}/nelbo"] / 64 / math.log(2))
+    assert not any("bits_per_dim" in name for name in train(small("model/likelihood=gaussian", run="gaussian")))

@@ -26,9 +26,10 @@ def is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def each(rule: Rule) -> Rule:
-    """A list of at least one, each of which follows the rule."""
-    return Rule(lambda v: isinstance(v, list) and v != [] and all(map(rule.holds, v)), f"a list, each {rule.wanted}")
+def each(rule: Rule, at_least: int = 0) -> Rule:
+    """A list of so many or more, each of which follows the rule."""
+    wanted = f"a list{f' of {at_least} or more' * bool(at_least)}, each {rule.wanted}"
+    return Rule(lambda v: isinstance(v, list) and len(v) >= at_least and all(map(rule.holds, v)), wanted)
 
 
 def optional(rule: Rule) -> Rule:
@@ -52,11 +53,32 @@ RULES = {
     "latent_dim": whole(1),
     "conditional": FLAG,
     "beta": NOT_NEGATIVE,
+    "alpha": Rule(is_number, "a number"),
+    "gamma": NOT_NEGATIVE,
+    "capacity": NOT_NEGATIVE,
+    "lambda_od": NOT_NEGATIVE,
+    "lambda_d": NOT_NEGATIVE,
+    "lambda_mmd": POSITIVE,
+    "num_samples": whole(1),
+    "num_components": whole(1),
+    "num_groups": whole(1),
+    "num_codes": whole(2),
+    "code_dim": whole(1),
+    "ema": FLAG,
+    "decay": Rule(lambda v: POSITIVE.holds(v) and v < 1, "a number above 0, below 1"),
+    "discriminator_dims": each(whole(1)),
     "sigma": POSITIVE,
+    "scale": POSITIVE,
+    "init_std": optional(POSITIVE),
     "lr": POSITIVE,
+    "weight_decay": NOT_NEGATIVE,
     "hidden_dims": each(whole(1)),
-    "channels": each(whole(1)),
-    "kernels": each(whole(1)),
+    "channels": each(whole(1), at_least=1),
+    "kernels": each(whole(1), at_least=1),
+    "width": whole(1),
+    "blocks": whole(1),
+    "batch_norm": FLAG,
+    "attention": FLAG,
     # data
     "image_shape": Rule(lambda v: each(whole(1)).holds(v) and len(v) == 3, "[channels, height, width]"),
     "num_classes": optional(whole(1)),
@@ -90,6 +112,11 @@ def check(cfg: DictConfig) -> None:
         interpolated = isinstance(value, str) and "${" in value  # checked where the value itself stands
         if rule and not interpolated and not rule.holds(value):
             raise UserError(f"{key}={value}: must be {rule.wanted}")
+    if cfg.monitor.startswith("val/") and cfg.data.get("validate_on") == "test":
+        raise UserError(
+            f"monitor={cfg.monitor}: the best checkpoint would be chosen by the test images, data.validate_on=test;"
+            " type monitor=train/objective"
+        )
     if cfg.monitor.startswith("val/") and cfg.data.get("val_size") == 0:
         raise UserError(
             f"monitor={cfg.monitor}: data.val_size=0 leaves no validation set: type monitor=train/objective"

@@ -25,6 +25,7 @@ def quieten_lightning() -> None:
         "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own use of torch
         "Checkpoint directory .* exists and is not empty",  # so it does when a run is resumed
         "The number of training batches .* is smaller than the logging interval",  # the progress bar's alone
+        "Using ModelCheckpoint with manual optimization",  # it saves the state after the step, as it should
         "Total length of `list` across ranks is zero",  # no validation set, by choice
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -1,5 +1,7 @@
 """Errors that a person is meant to read."""
 
+from collections.abc import Collection
+
 
 class UserError(ValueError):
     """A mistake that the person at the keyboard can mend.
@@ -12,3 +14,14 @@ class UserError(ValueError):
 def one_line(error: BaseException) -> str:
     """What an error says, in one line; its kind where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def one_of(option: str, value: str, choices: Collection[str]) -> str:
+    """The value of an option that has a few choices.
+
+    Raises:
+        UserError: when it is none of them.
+    """
+    if value not in choices:
+        raise UserError(f"{option}={value}: choose one of {', '.join(choices)}")
+    return value

@@ -40,7 +40,7 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     """
     model, data = config["model"], config["data"]
     chosen = {
-        **{name: value for name, value in model.items() if name not in ("_target_", "image_shape", "num_classes")},
+        **{name: value for name, value in model.items() if name not in ("_target_", "num_classes")},
         "model": {"_target_": model["_target_"]},
         "data": {"_target_": data["_target_"]},
         "batch_size": data["batch_size"],
@@ -53,6 +53,6 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
         group, _, name = key.rpartition(".")
         if name == "_target_":
             flat[group] = value.rpartition(".")[2]
-        elif not name.startswith("_"):
+        elif name != "image_shape" and not name.startswith("_"):
             flat[key] = value if isinstance(value, bool | int | float | str) else str(value)
     return flat

@@ -5,9 +5,11 @@ import torch
 from sklearn.datasets import load_digits
 
 from vae_lightning.data import Batch, DigitsDataModule, MNISTDataModule, stratified_split
+from vae_lightning.data.base import binarized
 from vae_lightning.errors import UserError
 
 LOADING = {"num_classes": 10, "batch_size": 8, "eval_batch_size": 16, "seed": 0, "split_seed": 0}
+LOADING |= {"binarize": "none", "validate_on": "val"}
 
 
 def digits(**settings) -> DigitsDataModule:
@@ -61,6 +63,65 @@ def test_no_validation_set_means_no_loader():
     data = digits(val_size=0)
     data.setup()
     assert data.val_dataloader() == []
+
+
+def test_in_three_channels_the_digits_are_grey():
+    data = digits(image_shape=[3, 16, 16])
+    data.setup()
+    x = data.splits["train"].x
+    assert x.shape == (1257, 3, 16, 16)
+    assert torch.equal(x, x[:, :1].expand_as(x))
+
+
+def test_a_paper_that_validates_on_the_test_images_can_be_followed():
+    data = digits(val_size=0, validate_on="test")
+    data.setup()
+    assert torch.equal(torch.cat([batch.x for batch in data.val_dataloader()]), data.splits["test"].x)
+
+
+def test_a_pixel_is_white_with_the_probability_of_its_grey():
+    x = torch.tensor([0, 51, 204, 255], dtype=torch.uint8).expand(100_000, 4)
+    white = binarized(x)
+    assert white.dtype == torch.uint8
+    assert set(white.unique().tolist()) == {0, 255}
+    share = (white == 255).float().mean(0)
+    torch.testing.assert_close(share, torch.tensor([0.0, 0.2, 0.8, 1.0]), atol=0.01, rtol=0)
+    assert share[0] == 0
+    assert share[3] == 1
+
+
+def test_fixed_binary_images_are_drawn_once_whatever_the_seed():
+    one, two, grey = digits(binarize="fixed", seed=1), digits(binarize="fixed", seed=2), digits()
+    for data in (one, two, grey):
+        data.setup()
+    for split in ("train", "val", "test"):
+        assert torch.equal(one.splits[split].x, two.splits[split].x)
+        assert not ((one.splits[split].x == 255) & (grey.splits[split].x == 0)).any()
+    batch = Batch(one.splits["test"].x, None)
+    assert one.on_after_batch_transfer(batch, 0) is batch
+
+
+def test_dynamic_binary_images_are_drawn_anew_in_each_batch():
+    data = digits(binarize="dynamic")
+    data.setup()
+    batch = next(iter(data.test_dataloader()))
+    first, second = (data.on_after_batch_transfer(batch, 0).x for _ in range(2))
+    assert set(first.unique().tolist()) == {0, 255}
+    assert not torch.equal(first, second)
+    assert set(data.random_batch(5, torch.device("cpu")).x.unique().tolist()) == {0, 255}
+
+
+def test_a_random_batch_keeps_image_and_label_together(mnist_root):
+    data = mnist(mnist_root)
+    data.setup()
+    x, y = data.random_batch(1000, torch.device("cpu"))
+    assert torch.equal(x[:, 0, 0, 0] % 10, y.to(torch.uint8))
+    assert len(x[:, 0, 0, 0].unique()) == 80
+
+
+def test_another_way_to_binarize_is_refused():
+    with pytest.raises(UserError, match=r"data.binarize=half: choose one of none, fixed, dynamic"):
+        digits(binarize="half")
 
 
 def test_mnist_reads_the_official_files(mnist_root):

@@ -1,17 +1,81 @@
-"""Likelihoods against torch.distributions."""
+"""What holds for every likelihood, and the Bernoulli against torch.distributions."""
 
-import math
+import copy
 
 import pytest
 import torch
 from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Normal
 
-from vae_lightning.distributions import Bernoulli, Gaussian
-from vae_lightning.errors import UserError
+from vae_lightning.distributions import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian, Laplace
+from vae_lightning.distributions.likelihoods.scale import LEARN
 
 OUTPUT = torch.linspace(-4, 4, 2 * 3 * 4 * 4).view(2, 3, 4, 4)
 X = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli(),
+    "continuous_bernoulli": ContinuousBernoulli(),
+    "discretized_logistic": DiscretizedLogistic(scale=0.1),
+    **{f"gaussian-{learn}": Gaussian(sigma=0.1, learn=learn, image_shape=(3, 4, 4)) for learn in LEARN},
+    **{f"laplace-{learn}": Laplace(scale=0.1, learn=learn, image_shape=(3, 4, 4)) for learn in LEARN},
+}
+TWO_VALUES = {"gaussian-pixel", "laplace-pixel", "discretized_logistic"}
+
+
+@pytest.fixture(params=LIKELIHOODS)
+def likelihood(request):
+    return copy.deepcopy(LIKELIHOODS[request.param])
+
+
+def test_the_decoder_gives_two_values_where_it_says_the_scale():
+    assert {name for name, likelihood in LIKELIHOODS.items() if likelihood.values_per_pixel == 2} == TWO_VALUES
+    assert {likelihood.values_per_pixel for likelihood in LIKELIHOODS.values()} == {1, 2}
+
+
+def test_only_the_discretized_one_is_of_8_bit_images():
+    assert [name for name, likelihood in LIKELIHOODS.items() if likelihood.eight_bit] == ["discretized_logistic"]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mean_is_an_image_and_there_is_one_log_prob_an_image(likelihood, training):
+    output = torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel]
+    px = likelihood.train(training)(output)
+    assert px.mean.shape == X.shape
+    assert px.mean.min() >= 0
+    assert px.mean.max() <= 1
+    assert px.mean[0].mean() < 0.5 < px.mean[1].mean()  # OUTPUT rises from image 0 to image 1
+    assert px.log_prob(X).shape == (2,)
+
+
+def test_log_prob_and_its_gradient_are_finite_and_exact_at_extreme_outputs(likelihood):
+    """In float32, and as in float64, for all combinations of outputs and grey values."""
+    extremes = torch.tensor([0, 1e-8, 1e-3, 0.49, 0.51, 1, 17, 100, 1e3, 1e5])
+    values = torch.cat([extremes, -extremes])
+    grid = torch.cartesian_prod(values, values, torch.tensor([0, 1 / 255, 128 / 255, 1]))
+    output, x = grid[:, : likelihood.values_per_pixel, None, None], grid[:, 2:, None, None]
+    if likelihood.values_per_pixel == 1:  # all three channels alike: one may have a scale of its own
+        output, x = output.expand(-1, 3, 1, 1), x.expand(-1, 3, 1, 1)
+    output = output.clone().requires_grad_()
+    log_prob = copy.deepcopy(likelihood)(output).log_prob(x)
+    log_prob.sum().backward()
+    assert log_prob.isfinite().all()
+    assert output.grad.isfinite().all()
+    expected = likelihood.double()(output.detach().double()).log_prob(x.double())
+    torch.testing.assert_close(log_prob.detach().double(), expected, rtol=1e-5, atol=3e-3)
+
+
+def test_the_state_makes_a_new_likelihood_the_same(likelihood):
+    output = torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel]
+    other = copy.deepcopy(likelihood)
+    likelihood(output).log_prob(X)  # moves a running average
+    with torch.no_grad():
+        for parameter in likelihood.parameters():
+            parameter.normal_()
+    other.load_state_dict(likelihood.state_dict())
+    assert torch.equal(other.eval()(output).log_prob(X), likelihood.eval()(output).log_prob(X))
+
+
+# ------------------------------------------------------------------ Bernoulli
 
 
 def test_bernoulli_is_torchs_on_binary_images():
@@ -31,28 +95,3 @@ def test_bernoulli_stays_exact_at_extreme_logits():
     px = Bernoulli()(torch.full((1, 1, 1, 1), 200.0))
     assert px.log_prob(torch.zeros(1, 1, 1, 1)).item() == -200
     assert px.log_prob(torch.ones(1, 1, 1, 1)).item() == 0
-
-
-@pytest.mark.parametrize("sigma", [0.01, 0.1, 1 / math.sqrt(2), 3.0])
-def test_gaussian_is_torchs_with_its_constant(sigma):
-    expected = Normal(torch.sigmoid(OUTPUT), sigma).log_prob(X).sum((1, 2, 3))
-    torch.testing.assert_close(Gaussian(sigma=sigma)(OUTPUT).log_prob(X), expected)
-
-
-def test_squared_error_is_a_gaussian_of_variance_a_half_less_its_constant():
-    px = Gaussian(sigma=1 / math.sqrt(2))(OUTPUT)
-    constant = X[0].numel() * 0.5 * math.log(math.pi)
-    torch.testing.assert_close(-px.log_prob(X) - constant, (X - px.mean).square().sum((1, 2, 3)))
-
-
-def test_gaussian_refuses_a_sigma_of_zero():
-    with pytest.raises(UserError, match="above 0, not 0"):
-        Gaussian(sigma=0)
-
-
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(sigma=0.1)])
-def test_means_are_images(likelihood):
-    mean = likelihood(OUTPUT).mean
-    assert mean.shape == X.shape
-    assert mean.min() >= 0
-    assert mean.max() <= 1

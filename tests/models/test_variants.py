@@ -1,28 +1,83 @@
 """Each variant: its objective on paper, its shapes, its gradients."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.distributions import Normal, kl_divergence
 
+from vae_lightning.distributions import ClassConditional, VampPrior
 from vae_lightning.errors import UserError
-from vae_lightning.models import AE, VAE, BetaVAE
+from vae_lightning.models import (
+    AE,
+    DIPVAE,
+    HVAE,
+    IWAE,
+    VAE,
+    VAEGAN,
+    VQVAE,
+    WAE,
+    AnnealedVAE,
+    BetaTCVAE,
+    BetaVAE,
+    FactorVAE,
+    InfoVAE,
+)
 
-VARIANTS = {"ae": AE, "vae": VAE, "beta_vae": lambda **parts: BetaVAE(beta=4.0, **parts)}
+ADAM = partial(torch.optim.Adam, lr=1e-3)
+VARIANTS = {
+    "ae": AE,
+    "vae": VAE,
+    "beta_vae": partial(BetaVAE, beta=4.0),
+    "annealed_vae": partial(AnnealedVAE, gamma=10.0, capacity=5.0),
+    "beta_tcvae": partial(BetaTCVAE, beta=4.0, alpha=1.0, gamma=1.0, estimator="stratified"),
+    "factor_vae": partial(FactorVAE, gamma=4.0, discriminator_dims=[16], discriminator_optimizer=ADAM),
+    "dip_vae": partial(DIPVAE, kind="ii", lambda_od=1.0, lambda_d=1.0),
+    "info_vae": partial(InfoVAE, alpha=0.5, lambda_mmd=10.0, kernel="rbf"),
+    "wae": partial(WAE, lambda_mmd=10.0, kernel="imq"),
+    "iwae": partial(IWAE, num_samples=3),
+    "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
+    "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
+    "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, num_codes=4, ema=False, decay=0.9),
+    "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
+}
+NOT_CONDITIONAL = ("vamp_vae",)
 Y = torch.tensor([0, 1, 2, 3, 9, 9, 9])
 
 
-@pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("variant", "conditional"),
+    [(v, c) for v in VARIANTS for c in (False, True) if not (c and v in NOT_CONDITIONAL)],
+)
 def test_a_pass_has_the_right_shapes_and_every_parameter_learns(variant, conditional, parts, images):
     model = VARIANTS[variant](**{**parts, "conditional": conditional})
-    loss = model.step("train", (images, Y))
+    model.regularizer.dataset_size = 100
+    loss = model.objective(model(images, Y))["loss"]
     assert loss.shape == ()
     assert loss.isfinite()
     loss.backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
     assert model.reconstruct(images, Y).shape == images.shape
     assert model.sample(3, Y[:3]).shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_the_smallest_batches_are_finite_and_so_are_their_gradients(variant, batch_size, parts, images):
+    model = VARIANTS[variant](**parts)
+    model.regularizer.dataset_size = 100
+    loss = model.objective(model(images[:batch_size]))["loss"]
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_generator_makes_samples_repeat(variant, parts):
+    model = VARIANTS[variant](**parts)
+    one, two = (model.sample(2, generator=torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize("warmup", [0.25, 1.0])
@@ -32,7 +87,7 @@ def test_the_loss_is_distortion_and_weighted_kl(beta, warmup, parts, images):
     model = BetaVAE(beta=beta, **parts)
     model.warmup = warmup
     torch.manual_seed(1)
-    loss = model.step("val", (images, None))
+    terms = model.objective(model(images))
 
     torch.manual_seed(1)
     x = images.float() / 255
@@ -40,22 +95,38 @@ def test_the_loss_is_distortion_and_weighted_kl(beta, warmup, parts, images):
     z = Normal(q.mu, torch.exp(q.logvar / 2)).rsample()
     distortion = F.binary_cross_entropy(model.decode(z).mean, x, reduction="sum") / 7
     rate = kl_divergence(Normal(q.mu, torch.exp(q.logvar / 2)), Normal(0.0, 1.0)).sum() / 7
-    torch.testing.assert_close(loss, distortion + warmup * beta * rate)
-
-    means = model.means["val"].compute(lambda sums: sums)
-    torch.testing.assert_close(means["loss"], loss.detach())
-    torch.testing.assert_close(means["objective"], (distortion + beta * rate).detach())
-    torch.testing.assert_close(means["distortion"], distortion.detach())
-    torch.testing.assert_close(means["rate"], rate.detach())
-    assert model.beta == warmup * beta
+    torch.testing.assert_close(terms["loss"], distortion + warmup * beta * rate)
+    torch.testing.assert_close(terms["objective"], distortion + beta * rate)
+    torch.testing.assert_close(terms["distortion"], distortion)
+    torch.testing.assert_close(terms["rate"], rate)
+    assert model.regularizer.schedule(warmup) == {"beta": warmup * beta}
 
 
 def test_beta_1_is_the_vae_to_the_bit(parts, images):
     losses = []
-    for variant in (VAE, lambda **p: BetaVAE(beta=1.0, **p)):
+    for variant in (VAE, partial(BetaVAE, beta=1.0)):
         torch.manual_seed(0)
-        losses.append(variant(**parts).step("train", (images, None)))
+        model = variant(**parts)
+        losses.append(model.objective(model(images))["loss"])
     assert torch.equal(*losses)
+
+
+def test_the_capacity_is_paid_for_by_its_distance_from_the_rate_alone(parts, images):
+    """At C = KL the loss is the distortion."""
+    model = AnnealedVAE(gamma=1000.0, capacity=0.0, **parts)
+    s = model(images)
+    model.regularizer.capacity = model.objective(s)["rate"].item()
+    terms = model.objective(s)
+    torch.testing.assert_close(terms["loss"], terms["distortion"])
+
+
+def test_beta_tcvae_at_1_is_the_vae_with_a_sampled_kl(parts, images):
+    model = BetaTCVAE(beta=1.0, alpha=1.0, gamma=1.0, estimator="weighted", **parts)
+    model.regularizer.dataset_size = 100
+    s = model(images)
+    terms = model.objective(s)
+    sampled = (s.qz.log_prob(s.z) - s.pz.log_prob(s.z)).mean()
+    torch.testing.assert_close(terms["loss"], terms["distortion"] + sampled)
 
 
 def test_the_autoencoder_draws_nothing(parts, images):
@@ -92,12 +163,6 @@ def test_uint8_and_float_images_are_the_same(parts, images):
     assert torch.equal(model.reconstruct(images), model.reconstruct(images.float() / 255))
 
 
-def test_a_generator_makes_samples_repeat(parts):
-    model = VAE(**parts)
-    one, two = (model.sample(2, generator=torch.Generator().manual_seed(5)) for _ in range(2))
-    assert torch.equal(one, two)
-
-
 def test_mistakes_are_told(parts, images):
     with pytest.raises(UserError, match=r"takes images of shape \(B, 1, 8, 8\), not \(7, 1, 4, 16\)"):
         VAE(**parts)(images.view(7, 1, 4, 16))
@@ -105,3 +170,23 @@ def test_mistakes_are_told(parts, images):
         VAE(**{**parts, "conditional": True, "num_classes": None})
     with pytest.raises(UserError, match="give it y as well, the labels"):
         VAE(**{**parts, "conditional": True})(images)
+    with pytest.raises(UserError, match=r"DIPVAE is for the prior N\(0, I\): type model/prior=standard_normal"):
+        VARIANTS["dip_vae"](**parts, prior=partial(VampPrior, num_components=2))
+    with pytest.raises(UserError, match="vamp needs a Gaussian posterior"):
+        AE(**parts, prior=partial(VampPrior, num_components=2))(images)
+
+
+def test_a_prior_by_class_is_sampled_by_class(parts):
+    model = VAE(**{**parts, "conditional": True, "prior": ClassConditional})
+    with torch.no_grad():
+        model.prior.mu.weight[:, 3] = 100.0
+    z = model.draw(2, torch.tensor([3, 4]))
+    assert (z[0] > 90).all()
+    assert (z[1] < 10).all()
+
+
+def test_init_std_draws_all_weights_and_biases_anew(parts):
+    model = VAE(**parts, init_std=0.01)
+    weights = torch.cat([p.flatten() for p in model.parameters()])
+    assert weights.std().item() == pytest.approx(0.01, rel=0.05)
+    assert all(p.abs().sum() > 0 for p in model.parameters())

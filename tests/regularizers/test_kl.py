@@ -3,17 +3,18 @@
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from vae_lightning.distributions import Bernoulli, DiagonalGaussian, Inference, StandardNormal
-from vae_lightning.regularizers import KL, NoPenalty, gaussian_kl
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, GaussianMixture, Inference
+from vae_lightning.regularizers import KL, GroupedKL, NoPenalty, gaussian_kl, kl
 
 MU = torch.tensor([[0.0, 0.5, -3.0], [2.0, -0.1, 0.0]], dtype=torch.float64)
 SIGMA = torch.tensor([[1.0, 0.2, 2.0], [0.01, 5.0, 1.5]], dtype=torch.float64)
+PRIOR = DiagonalGaussian(torch.zeros(1, 3, dtype=torch.float64), torch.zeros(1, 3, dtype=torch.float64))
 
 
-def inference() -> Inference:
+def inference(prior=PRIOR) -> Inference:
     q = DiagonalGaussian(MU, 2 * SIGMA.log())
     x = torch.zeros(2, 1, 1, 1)
-    return Inference(x, None, q, StandardNormal(3), q.rsample(), Bernoulli()(x))
+    return Inference(x, None, q, prior, q.rsample(), Bernoulli()(x))
 
 
 def test_it_is_torchs():
@@ -38,7 +39,7 @@ def test_it_is_the_mean_of_log_q_less_log_p():
     n = 100_000
     q = DiagonalGaussian(MU[1:].expand(n, 3), 2 * SIGMA[1:].log().expand(n, 3))
     z = q.rsample()
-    difference = q.log_prob(z) - StandardNormal(3).log_prob(z)
+    difference = q.log_prob(z) - PRIOR.log_prob(z)
     error = difference.mean() - gaussian_kl(MU[1], 2 * SIGMA[1].log()).sum()
     assert error.abs() < 5 * difference.std() / n**0.5
 
@@ -54,3 +55,23 @@ def test_no_penalty_has_no_rate():
     penalty, terms = NoPenalty()(inference())
     assert penalty.item() == 0
     assert terms == {}
+
+
+def test_to_a_gaussian_prior_it_is_torchs():
+    mu, sigma = torch.tensor([[1.0, -2.0, 0.0], [0.5, 0.0, 3.0]]).double(), torch.tensor([[0.3, 2.0, 1.0]] * 2).double()
+    expected = kl_divergence(Normal(MU, SIGMA), Normal(mu, sigma)).sum(1)
+    torch.testing.assert_close(kl(inference(DiagonalGaussian(mu, 2 * sigma.log()))), expected)
+
+
+def test_to_any_other_prior_it_is_the_difference_at_the_draw():
+    """A mixture of two equal components is one Gaussian."""
+    s = inference(GaussianMixture(PRIOR.mu.expand(2, 3), PRIOR.logvar.expand(2, 3)))
+    torch.testing.assert_close(kl(s), s.qz.log_prob(s.z) - Normal(0.0, 1.0).log_prob(s.z).sum(1))
+
+
+def test_the_kl_of_the_groups_sums_to_the_rate():
+    prior = DiagonalGaussian(MU.flip(0), torch.ones_like(MU))
+    penalty, terms = GroupedKL(beta=2.0, num_groups=3)(inference(prior))
+    each = kl_divergence(Normal(MU, SIGMA), Normal(MU.flip(0), torch.exp(0.5 * torch.ones_like(MU)))).mean(0)
+    torch.testing.assert_close(torch.stack([terms[f"rate_group_{i}"] for i in (1, 2, 3)]), each)
+    torch.testing.assert_close(penalty, 2 * each.sum())

@@ -13,6 +13,8 @@ from vae_lightning import figures
 from vae_lightning.data import ImageDataModule
 from vae_lightning.models import ELBOModule
 
+GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_mmd": "λ"}
+
 
 class Figures(L.Callback):
     """Reconstructions and samples, every few epochs and at the end: to TensorBoard, and the latest as PNG.
@@ -39,13 +41,16 @@ class Figures(L.Callback):
             return
         assert isinstance(pl_module, ELBOModule)
         pl_module.eval()
-        title = f"{self.title}, β = {pl_module.beta:.3g}, epoch {epoch}"
+        weights = pl_module.regularizer.schedule(pl_module.warmup)
+        title = ", ".join(
+            [self.title, *(f"{GREEK.get(name, name)} = {w:.3g}" for name, w in weights.items()), f"epoch {epoch}"]
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, figure in self.draw(trainer.datamodule, pl_module, title):  # type: ignore[attr-defined]
             figure.savefig(self.folder / f"{name}.png")
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_figure(name, figure, global_step=trainer.global_step)
+                    logger.experiment.add_figure(name, figure, global_step=pl_module.images_seen)
         pl_module.train()
 
     def draw(self, data: ImageDataModule, model: ELBOModule, title: str) -> Iterator[tuple[str, Figure]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning as L
 
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_of
 from vae_lightning.models import ELBOModule
 
 RISES = {
@@ -41,7 +41,7 @@ class Warmup(L.Callback):
 
     Args:
         epochs: the period T in epochs; 0 for no warm-up.
-        steps: the period in optimiser steps, instead of `epochs`; None to count epochs.
+        steps: the period in batches, instead of `epochs`; None to count epochs.
         schedule: one of `SCHEDULES`; see `warmup_factor`.
         cycles: for `cyclical`; each rise takes two epochs or steps at least.
         ramp: for `cyclical`.
@@ -51,8 +51,7 @@ class Warmup(L.Callback):
     """
 
     def __init__(self, *, epochs: int, steps: int | None, schedule: str, cycles: int, ramp: float) -> None:
-        if schedule not in SCHEDULES:
-            raise UserError(f"callbacks.warmup.schedule={schedule}: choose one of {', '.join(SCHEDULES)}")
+        self.schedule = one_of("callbacks.warmup.schedule", schedule, SCHEDULES)
         if epochs and steps:
             raise UserError("callbacks.warmup: give epochs or steps, not both; type callbacks.warmup.epochs=0")
         self.by_step = steps is not None
@@ -62,10 +61,11 @@ class Warmup(L.Callback):
                 f"callbacks.warmup: {cycles} cycles in {self.period} are too many to rise in; type fewer cycles, or"
                 " callbacks.warmup.epochs=0 and callbacks.warmup.steps=... to rise step by step"
             )
-        self.schedule, self.cycles, self.ramp = schedule, cycles, ramp
+        self.cycles, self.ramp = cycles, ramp
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Set the factor of this batch."""
         assert isinstance(pl_module, ELBOModule)
-        t = 1 + (trainer.global_step if self.by_step else trainer.current_epoch)
+        batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready  # global_step counts each optimiser's steps
+        t = batches if self.by_step else 1 + trainer.current_epoch
         pl_module.warmup = warmup_factor(t, self.period, self.schedule, self.cycles, self.ramp)

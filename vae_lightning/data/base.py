@@ -5,9 +5,10 @@ from abc import ABC, abstractmethod
 import lightning as L
 import numpy as np
 import torch
+from torch import Tensor
 
 from vae_lightning.data.batches import Batch, Batches, Order
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_of
 from vae_lightning.networks import Shape
 
 
@@ -22,6 +23,12 @@ class ImageDataModule(L.LightningDataModule, ABC):
         batch_size: images a training step, in each process.
         eval_batch_size: images a step of validation and test.
         seed: shuffles the training images.
+        binarize: `none`; or `fixed` or `dynamic`: each pixel becomes 1 with the probability of its grey value, once and
+            for all (as in Salakhutdinov & Murray 2008) or anew in each batch (as in Burda et al. 2016).
+        validate_on: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a paper.
+
+    Raises:
+        UserError: when `binarize` or `validate_on` is none of these.
     """
 
     def __init__(
@@ -32,6 +39,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         batch_size: int,
         eval_batch_size: int,
         seed: int,
+        binarize: str,
+        validate_on: str,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -39,6 +48,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.seed = seed
+        self.binarize = one_of("data.binarize", binarize, ("none", "fixed", "dynamic"))
+        self.validate_on = one_of("data.validate_on", validate_on, ("val", "test"))
         self.splits: dict[str, Batch] = {}
 
     @abstractmethod
@@ -69,13 +80,29 @@ class ImageDataModule(L.LightningDataModule, ABC):
                     f"data: the {name} labels go up to {int(y.max())}; type data.num_classes={int(y.max()) + 1} or more"
                 )
 
+        if self.binarize == "fixed":  # whatever the seed of the run, so that runs compare on the same images
+            self.splits = {
+                name: Batch(binarized(x, torch.Generator().manual_seed(0)), y) for name, (x, y) in self.splits.items()
+            }
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Binarise a batch anew, on the device, where that is asked for."""
+        return Batch(binarized(batch.x), batch.y) if self.binarize == "dynamic" else batch
+
+    def random_batch(self, n: int, device: torch.device) -> Batch:
+        """n training images drawn with replacement, on the device: a batch beside the one of the step."""
+        x, y = self.splits["train"]
+        index = torch.randint(len(x), (n,))
+        batch = Batch(x[index].to(device), None if y is None else y[index].to(device))
+        return self.on_after_batch_transfer(batch, 0)
+
     def train_dataloader(self) -> Batches:
         """Shuffled batches of the training images."""
         return self.batches("train", self.batch_size, seed=self.seed)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """Batches of the validation images, in order; no loader where there are none."""
-        return self.batches("val", self.eval_batch_size) if len(self.splits["val"].x) else []
+        return self.batches(self.validate_on, self.eval_batch_size) if len(self.splits[self.validate_on].x) else []
 
     def test_dataloader(self) -> Batches:
         """Batches of the test images, in order."""
@@ -86,6 +113,12 @@ class ImageDataModule(L.LightningDataModule, ABC):
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         images = self.splits[split]
         return Batches(images, batch_size, Order(len(images.x), seed=seed, rank=rank, world_size=world_size))
+
+
+def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Each pixel white with probability grey / 255, else black: uint8 of the same shape, 0 or 255."""
+    threshold = torch.randint(255, x.shape, generator=generator, dtype=torch.uint8, device=x.device)
+    return (threshold < x) * torch.tensor(255, dtype=torch.uint8, device=x.device)
 
 
 def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]:

@@ -12,7 +12,8 @@ from vae_lightning.data.batches import Batch
 class DigitsDataModule(ImageDataModule):
     """The test set of the UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998), labels 0 to 9.
 
-    The originals have 8 x 8 pixels and 17 grey values; they are resized to `image_shape` by bicubic interpolation.
+    The originals have 8 x 8 pixels and 17 grey values; they are resized to `image_shape` by bicubic interpolation,
+    and their grey stands in every channel.
 
     Args:
         val_size: the number of validation images.
@@ -34,7 +35,7 @@ class DigitsDataModule(ImageDataModule):
         digits = load_digits()
         x = torch.from_numpy(digits.images).float()[:, None] / 16  # (1797, 1, 8, 8) in [0, 1]
         x = F.interpolate(x, size=self.image_shape[1:], mode="bicubic", align_corners=False)
-        x = (x.clamp(0, 1) * 255).round().to(torch.uint8)
+        x = (x.clamp(0, 1) * 255).round().to(torch.uint8).repeat(1, self.image_shape[0], 1, 1)
         y = torch.from_numpy(digits.target).long()
         rest, test = stratified_split(Batch(x, y), self.test_size, self.split_seed)
         train, val = stratified_split(rest, self.val_size, self.split_seed)

@@ -1,25 +1,52 @@
 """Posteriors, priors and likelihoods. Nothing here knows of Lightning or Hydra."""
 
+from vae_lightning.distributions.codebook import Codebook, Codes
 from vae_lightning.distributions.inference import Inference
-from vae_lightning.distributions.likelihood import Bernoulli, BernoulliImages, Gaussian, GaussianImages, Likelihood
+from vae_lightning.distributions.likelihoods import (
+    Bernoulli,
+    BernoulliImages,
+    ContinuousBernoulli,
+    ContinuousBernoulliImages,
+    DiscretizedLogistic,
+    DiscretizedLogisticImages,
+    Gaussian,
+    GaussianImages,
+    Images,
+    Laplace,
+    LaplaceImages,
+    Likelihood,
+)
 from vae_lightning.distributions.posterior import (
     DiagonalGaussian,
     GaussianPosterior,
     Point,
     PointPosterior,
 )
-from vae_lightning.distributions.prior import StandardNormal
+from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
 
 __all__ = [
     "Bernoulli",
     "BernoulliImages",
+    "ClassConditional",
+    "Codebook",
+    "Codes",
+    "ContinuousBernoulli",
+    "ContinuousBernoulliImages",
     "DiagonalGaussian",
+    "DiscretizedLogistic",
+    "DiscretizedLogisticImages",
     "Gaussian",
     "GaussianImages",
+    "GaussianMixture",
     "GaussianPosterior",
+    "Images",
     "Inference",
+    "Laplace",
+    "LaplaceImages",
     "Likelihood",
     "Point",
     "PointPosterior",
+    "Prior",
     "StandardNormal",
+    "VampPrior",
 ]

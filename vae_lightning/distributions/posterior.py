@@ -29,6 +29,11 @@ class DiagonalGaussian(NamedTuple):
         """z = mu + σ·ε with ε ~ N(0, I), (B, D). vae-cvae-mnist, Eq. 24."""
         return self.mu + torch.exp(0.5 * self.logvar) * torch.randn_like(self.mu)
 
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n latents, (n, D), where B is 1 or n; the noise is the CPU's: a seed gives the same on every device."""
+        noise = torch.randn(n, self.mu.shape[1], generator=generator).to(self.mu)
+        return self.mu + torch.exp(0.5 * self.logvar) * noise
+
     def log_prob(self, z: Tensor) -> Tensor:
         """The log density of z (B, D), summed over the latents: (B,), in nats."""
         squared = (z - self.mu).square() * torch.exp(-self.logvar)
@@ -64,7 +69,7 @@ class GaussianPosterior(nn.Module):
 
     def forward(self, features: Tensor) -> DiagonalGaussian:
         """Map features (B, F) to q(z|x)."""
-        return DiagonalGaussian(self.mu(features), self.logvar(features))
+        return DiagonalGaussian(at_least_single(self.mu(features)), at_least_single(self.logvar(features)))
 
 
 class PointPosterior(nn.Module):
@@ -82,4 +87,9 @@ class PointPosterior(nn.Module):
 
     def forward(self, features: Tensor) -> Point:
         """Map features (B, F) to a code."""
-        return Point(self.code(features))
+        return Point(at_least_single(self.code(features)))
+
+
+def at_least_single(x: Tensor) -> Tensor:
+    """Half precision to single: sums of densities over latents and batches need the digits; double stays double."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,22 +1,112 @@
-"""Priors p(z): where a sample comes from."""
+"""Priors p(z): where a sample comes from.
+
+A prior is a small module that gives the distribution of a batch's latents. It is built by the model, which knows the
+shapes: `prior(latent_dim=D, condition_dim=K, image_shape=(C, H, W))`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions.posterior import LOG_2PI
+from vae_lightning.distributions.posterior import DiagonalGaussian
+from vae_lightning.errors import UserError
+
+Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] to q(z|x)
 
 
-class StandardNormal(nn.Module):
+class Prior(nn.Module):
+    """`prior(encode, condition)` is p(z), or p(z|y) where it depends on the condition (B, K), None for none."""
+
+    def forward(self, encode: Encode, condition: Tensor | None) -> Any:
+        """Return a distribution with `log_prob(z)` and `sample(n, generator)`."""
+        raise TypeError(f"{type(self).__name__} must define forward(encode, condition)")
+
+
+class StandardNormal(Prior):
     """p(z) = N(0, I) in D dimensions (vae-cvae-mnist, Eq. 1)."""
 
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
+    zeros: Tensor
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, (n, D), on the CPU: a seed then gives the same ones whatever the device."""
-        return torch.randn(n, self.latent_dim, generator=generator)
+    def __init__(self, *, latent_dim: int, **_: Any) -> None:
+        super().__init__()
+        self.register_buffer("zeros", torch.zeros(1, latent_dim), persistent=False)
+
+    def forward(self, encode: Encode, condition: Tensor | None) -> DiagonalGaussian:
+        """The same for every image: mu and logvar are (1, D)."""
+        return DiagonalGaussian(self.zeros, self.zeros)
+
+
+class ClassConditional(Prior):
+    """p(z|y) = N(mu_y, diag(σ_y²)), learned, N(0, I) at the start (the prior of Sohn et al. 2015, linear).
+
+    Raises:
+        UserError: when the model is not conditional.
+    """
+
+    def __init__(self, *, latent_dim: int, condition_dim: int, **_: Any) -> None:
+        super().__init__()
+        if not condition_dim:
+            raise UserError("model/prior=class_conditional needs the labels: type model.conditional=true as well")
+        self.mu, self.logvar = (nn.Linear(condition_dim, latent_dim, bias=False) for _ in range(2))
+        for layer in (self.mu, self.logvar):
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, encode: Encode, condition: Tensor | None) -> DiagonalGaussian:
+        """One Gaussian an image, by its label: mu and logvar are (B, D)."""
+        assert condition is not None
+        return DiagonalGaussian(self.mu(condition), self.logvar(condition))
+
+
+class GaussianMixture(NamedTuple):
+    """K diagonal Gaussians of equal weight.
+
+    Attributes:
+        mu: (K, D).
+        logvar: (K, D), log σ².
+    """
+
+    mu: Tensor
+    logvar: Tensor
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """The log density of z (B, D), summed over the latents: (B,), in nats."""
-        return -0.5 * (z.square() + LOG_2PI).sum(-1)
+        """The log density of z (B, D): (B,), in nats."""
+        components = DiagonalGaussian(self.mu, self.logvar).log_prob(z[:, None])  # (B, K)
+        return torch.logsumexp(components, dim=1) - math.log(len(self.mu))
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n latents, (n, D), each from a component of its own."""
+        k = torch.randint(len(self.mu), (n,), generator=generator).to(self.mu.device)
+        return DiagonalGaussian(self.mu[k], self.logvar[k]).sample(n, generator)
+
+
+class VampPrior(Prior):
+    """p(z) = 1/K Σ_k q(z|u_k) with learned pseudo-images u_k. Tomczak & Welling 2018, Eq. 9.
+
+    Args:
+        condition_dim: must be 0: the posterior of a pseudo-image would need a label too.
+        image_shape: (C, H, W) of a pseudo-image.
+        num_components: K.
+
+    Raises:
+        UserError: when the model is conditional.
+    """
+
+    def __init__(self, *, condition_dim: int, image_shape: tuple[int, ...], num_components: int, **_: Any) -> None:
+        super().__init__()
+        if condition_dim:
+            raise UserError("model/prior=vamp has no labels for its pseudo-images: type model.conditional=false")
+        self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # dark, as images of digits are
+
+    def forward(self, encode: Encode, condition: Tensor | None) -> GaussianMixture:
+        """Encode the pseudo-images.
+
+        Raises:
+            UserError: when the posterior is no Gaussian.
+        """
+        q = encode(torch.sigmoid(self.logits))
+        if not isinstance(q, DiagonalGaussian):
+            raise UserError("model/prior=vamp needs a Gaussian posterior: type model/prior=standard_normal")
+        return GaussianMixture(q.mu, q.logvar)

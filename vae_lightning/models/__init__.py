@@ -1,8 +1,34 @@
 """The variants, each a few lines on `ELBOModule`."""
 
+from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.models.ae import AE
+from vae_lightning.models.annealed_vae import AnnealedVAE
+from vae_lightning.models.beta_tcvae import BetaTCVAE
 from vae_lightning.models.beta_vae import BetaVAE
+from vae_lightning.models.dip_vae import DIPVAE
 from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.models.factor_vae import FactorVAE
+from vae_lightning.models.hvae import HVAE
+from vae_lightning.models.info_vae import WAE, InfoVAE
+from vae_lightning.models.iwae import IWAE
 from vae_lightning.models.vae import VAE
+from vae_lightning.models.vae_gan import VAEGAN
+from vae_lightning.models.vq_vae import VQVAE
 
-__all__ = ["AE", "VAE", "BetaVAE", "ELBOModule"]
+__all__ = [
+    "AE",
+    "DIPVAE",
+    "HVAE",
+    "IWAE",
+    "VAE",
+    "VAEGAN",
+    "VQVAE",
+    "WAE",
+    "Adversarial",
+    "AnnealedVAE",
+    "BetaTCVAE",
+    "BetaVAE",
+    "ELBOModule",
+    "FactorVAE",
+    "InfoVAE",
+]

@@ -1,5 +1,6 @@
 """The one LightningModule that trains: every variant is this with another regularizer."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributions import GaussianPosterior, Inference, Likelihood, StandardNormal
+from vae_lightning.distributions import GaussianPosterior, Inference, Likelihood, Prior, StandardNormal
+from vae_lightning.distributions.posterior import at_least_single
 from vae_lightning.errors import UserError
 from vae_lightning.models.means import RunningMeans
 from vae_lightning.networks import Network, Shape
@@ -24,27 +26,33 @@ class ELBOModule(L.LightningModule):
     - distortion: -E_q[log p(x|z)], one sample of z for each image.
     - rate: KL(q(z|x) || p(z)), and nelbo = distortion + rate, whatever the weights, so that models compare.
     - recon_kl_ratio: distortion / rate (vae-cvae-mnist, section 4.4).
+    - bits_per_dim: nelbo in bits, by value of the image, where the likelihood is one of 8-bit images.
     - beta: the effective weight of the penalty, warm-up included, at the end of the epoch.
     - loss: what was optimised; objective: the same at full warm-up, which epochs can be compared by.
 
-    A model without a rate (`ae`) logs distortion, objective and loss.
+    A model without a rate (`ae`) logs distortion, objective and loss. The x axis of every curve is the number of
+    training images seen, as in Kingma & Welling 2014, Figure 2: models of any batch size then compare.
 
     Args:
         regularizer: the penalty.
         image_shape: (C, H, W).
         num_classes: K, the number of classes, or None for unlabelled data.
-        conditional: give the label to the encoder and the decoder, q(z|x, y) and p(x|z, y); any variant can.
+        conditional: give the label to the encoder and the decoder, q(z|x, y) and p(x|z, y).
         latent_dim: D.
         network: the recipe of encoder and decoder.
         likelihood: the module that turns the decoder's output into p(x|z).
         optimizer: parameters -> optimiser.
         posterior: (num_features, latent_dim) -> the module that turns features into q(z|x).
+        prior: (latent_dim, condition_dim, image_shape) -> the module that gives p(z).
+        init_std: draw every weight and bias from N(0, init_std²) at the start; None keeps the layers' own ways.
 
     Raises:
-        UserError: when the model is conditional and the data has no labels.
+        UserError: when the model is conditional and the data has no labels, or the regularizer and the prior do not go
+            together.
     """
 
     warmup: float = 1.0  # in [0, 1]: set by the Warmup callback
+    images_seen: int = 0  # by the training, over all processes
 
     def __init__(
         self,
@@ -58,6 +66,8 @@ class ELBOModule(L.LightningModule):
         likelihood: Likelihood,
         optimizer: Callable[..., torch.optim.Optimizer],
         posterior: Callable[[int, int], nn.Module] = GaussianPosterior,
+        prior: Callable[..., Prior] = StandardNormal,
+        init_std: float | None = None,
     ) -> None:
         super().__init__()
         if conditional and num_classes is None:
@@ -68,18 +78,18 @@ class ELBOModule(L.LightningModule):
         self.latent_dim = latent_dim
         self.encoder = network.encoder(self.image_shape, self.condition_dim)
         self.posterior = posterior(self.encoder.num_features, latent_dim)
-        self.prior = StandardNormal(latent_dim)
+        self.prior = prior(latent_dim=latent_dim, condition_dim=self.condition_dim, image_shape=self.image_shape)
+        if regularizer.standard_normal_only and not isinstance(self.prior, StandardNormal):
+            raise UserError(f"{type(self).__name__} is for the prior N(0, I): type model/prior=standard_normal")
         output_shape = (channels * likelihood.values_per_pixel, height, width)
         self.decoder = network.decoder(latent_dim + self.condition_dim, output_shape)
         self.likelihood = likelihood
         self.regularizer = regularizer
         self.optimizer = optimizer
         self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
-
-    @property
-    def beta(self) -> float:
-        """The effective weight of the penalty: the paper's β times the warm-up."""
-        return self.warmup * self.regularizer.beta
+        if init_std is not None:
+            for parameter in self.parameters():
+                nn.init.normal_(parameter, std=init_std)
 
     # ---------------------------------------------------------------- the model
 
@@ -88,7 +98,7 @@ class ELBOModule(L.LightningModule):
         x = self.as_images(x)
         qz = self.encode(x, y)
         z = qz.rsample()
-        return Inference(x, y, qz, self.prior, z, self.decode(z, y))
+        return Inference(x, y, qz, self.prior(self.encode, self.condition(y)), z, self.decode(z, y))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
         """Images (B, C, H, W), uint8 or float in [0, 1], to q(z|x)."""
@@ -97,7 +107,8 @@ class ELBOModule(L.LightningModule):
     def decode(self, z: Tensor, y: Tensor | None = None) -> Any:
         """Latents (B, D) to p(x|z); `.mean` of it is the image."""
         condition = self.condition(y)
-        return self.likelihood(self.decoder(z if condition is None else torch.cat([z, condition], dim=1)))
+        output = self.decoder(z if condition is None else torch.cat([z, condition], dim=1))
+        return self.likelihood(at_least_single(output))
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -107,7 +118,11 @@ class ELBOModule(L.LightningModule):
     @torch.no_grad()
     def sample(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Decode n draws from the prior, (n, C, H, W) in [0, 1]; y (n,) gives the label of each."""
-        return self.decode(self.prior.sample(n, generator).to(self.device), y).mean
+        return self.decode(self.draw(n, y, generator), y).mean
+
+    def draw(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n latents from the prior, (n, D)."""
+        return self.prior(self.encode, self.condition(y)).sample(n, generator)
 
     def as_images(self, x: Tensor) -> Tensor:
         """Float images in [0, 1]: uint8 is converted here, on the device, and the shape is checked."""
@@ -127,30 +142,37 @@ class ELBOModule(L.LightningModule):
 
     # ---------------------------------------------------------------- the training
 
-    def step(self, stage: str, batch: tuple[Tensor, Tensor | None]) -> Tensor:
-        """The objective of one batch, the same for training, validation and test."""
-        s = self(*batch)
+    def setup(self, stage: str) -> None:
+        """Tell the regularizer how many training images there are."""
+        self.regularizer.dataset_size = len(self.trainer.datamodule.splits["train"].x)  # type: ignore[attr-defined]
+
+    def objective(self, s: Inference) -> dict[str, Tensor]:
+        """What is optimised and logged of one pass, the same for training, validation and test; `loss` among it."""
         distortion = -s.px.log_prob(s.x).mean()
         penalty, terms = self.regularizer(s)
-        loss = distortion + self.warmup * penalty
-        objective = distortion + penalty
-        self.means[stage].update(len(s.x), dict(loss=loss, objective=objective, distortion=distortion, **terms))
-        return loss
+        loss = distortion + self.regularizer.warmed(penalty, terms, self.warmup)
+        return {"loss": loss, "objective": distortion + penalty, "distortion": distortion, **terms}
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Return the loss of one batch."""
-        loss = self.step("train", batch)
-        if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # for the progress bar alone
-            self.log("loss", loss, prog_bar=True, logger=False)
-        return loss
+        terms = self.objective(self(*batch))
+        self.note(batch, batch_idx, terms)
+        return terms["loss"]
+
+    def note(self, batch: Any, batch_idx: int, terms: dict[str, Tensor]) -> None:
+        """Add one batch to the training's means, and now and then its loss to the progress bar."""
+        self.means["train"].update(len(batch[0]), terms)
+        self.images_seen += len(batch[0]) * self.trainer.world_size
+        if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self.log("loss", terms["loss"], prog_bar=True, logger=False)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the validation's means."""
-        self.step("val", batch)
+        self.means["val"].update(len(batch[0]), self.objective(self(*batch)))
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the test's means."""
-        self.step("test", batch)
+        self.means["test"].update(len(batch[0]), self.objective(self(*batch)))
 
     def log_epoch(self, stage: str) -> None:
         """Log the means over the images of the epoch that ends, and start new ones."""
@@ -159,9 +181,13 @@ class ELBOModule(L.LightningModule):
         if "rate" in means:
             means["nelbo"] = means["distortion"] + means["rate"]
             means["recon_kl_ratio"] = means["distortion"] / means["rate"]
-            means["beta"] = torch.tensor(self.beta, device=self.device)
+            if self.likelihood.eight_bit:
+                means["bits_per_dim"] = means["nelbo"] / (math.prod(self.image_shape) * math.log(2))
+        for name, weight in self.regularizer.schedule(self.warmup).items():
+            means[name] = torch.tensor(weight, device=self.device)
         for name, value in means.items():
             self.log(f"{stage}/{name}", value, prog_bar=f"{stage}/{name}" == "val/objective", sync_dist=True)
+        self.log("step", float(self.images_seen))  # Lightning's name for the x axis
 
     def on_train_epoch_start(self) -> None:
         """Start new means; an epoch that is resumed in its middle goes on with those of the checkpoint."""
@@ -179,18 +205,18 @@ class ELBOModule(L.LightningModule):
         """Log the test's means."""
         self.log_epoch("test")
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> Any:
         """Build the optimiser over all parameters."""
         return self.optimizer(self.parameters())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the warm-up, and the means of an epoch that is cut off in its middle."""
-        checkpoint["warmup"] = self.warmup
+        checkpoint["warmup"], checkpoint["images_seen"] = self.warmup, self.images_seen
         checkpoint["means"] = self.means["train"].state_dict(self.add_up)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with them; with the means, in one process."""
-        self.warmup = checkpoint["warmup"]
+        self.warmup, self.images_seen = checkpoint["warmup"], checkpoint["images_seen"]
         if self.trainer.is_global_zero:
             self.means["train"].load_state_dict(checkpoint["means"])
 

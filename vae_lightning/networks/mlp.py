@@ -37,7 +37,7 @@ class MLP(Network):
         """The hidden layers in reverse, then one linear layer to the image."""
         dims = [input_dim, *reversed(self.hidden_dims)]
         return nn.Sequential(
-            *layers(dims, self.activation),
+            *linear_layers(dims, self.activation),
             nn.Linear(dims[-1], prod(output_shape)),
             nn.Unflatten(1, tuple(output_shape)),
         )
@@ -48,7 +48,7 @@ class MLPEncoder(Encoder):
 
     def __init__(self, dims: Sequence[int], activation: str) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*layers(dims, activation))
+        self.layers = nn.Sequential(*linear_layers(dims, activation))
         self.num_features = dims[-1]
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -57,6 +57,6 @@ class MLPEncoder(Encoder):
         return self.layers(x if condition is None else torch.cat([x, condition], dim=1))
 
 
-def layers(dims: Sequence[int], activation: str) -> list[nn.Module]:
+def linear_layers(dims: Sequence[int], activation: str) -> list[nn.Module]:
     """Linear layers from dims[0] to dims[-1], each followed by the activation."""
     return [layer for n_in, n_out in pairwise(dims) for layer in (nn.Linear(n_in, n_out), getattr(nn, activation)())]

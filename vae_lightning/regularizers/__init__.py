@@ -1,6 +1,32 @@
 """What is added to the distortion. Nothing here knows of Lightning or Hydra."""
 
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
-from vae_lightning.regularizers.kl import KL, gaussian_kl
+from vae_lightning.regularizers.capacity import Capacity
+from vae_lightning.regularizers.density_ratio import DensityRatio, Discriminator, permute_dims
+from vae_lightning.regularizers.dip import DIP, covariance
+from vae_lightning.regularizers.kl import KL, GroupedKL, gaussian_kl, kl, kl_per_latent
+from vae_lightning.regularizers.mmd import MMD, mmd
+from vae_lightning.regularizers.quantization import Quantization
+from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose
 
-__all__ = ["KL", "NoPenalty", "Regularizer", "gaussian_kl"]
+__all__ = [
+    "DIP",
+    "KL",
+    "MMD",
+    "Capacity",
+    "Decomposition",
+    "DensityRatio",
+    "Discriminator",
+    "GroupedKL",
+    "NoPenalty",
+    "Quantization",
+    "Regularizer",
+    "TotalCorrelation",
+    "covariance",
+    "decompose",
+    "gaussian_kl",
+    "kl",
+    "kl_per_latent",
+    "mmd",
+    "permute_dims",
+]

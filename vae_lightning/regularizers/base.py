@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from vae_lightning.distributions import Inference
+from vae_lightning.errors import UserError
 
 
 class Regularizer(nn.Module):
@@ -14,20 +15,45 @@ class Regularizer(nn.Module):
 
     Attributes:
         beta: the weight that a paper would call β, before warm-up.
+        dataset_size: N, the number of training images, which the model sets from the data; None where nothing needs it.
+        standard_normal_only: the formulas hold for p(z) = N(0, I) alone.
     """
 
     beta: float = 1.0
+    dataset_size: int | None = None
+    standard_normal_only: bool = False
 
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (penalty, terms) of one batch."""
         raise TypeError(f"{type(self).__name__} must define forward(s) -> (penalty, terms)")
 
+    def warmed(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
+        """The penalty while the warm-up's factor, in [0, 1], is not yet 1."""
+        return warmup * penalty
+
+    def schedule(self, warmup: float) -> dict[str, float]:
+        """What the warm-up makes of the hyper-parameters, by their names, to log."""
+        return {"beta": warmup * self.beta}
+
+    @property
+    def n(self) -> int:
+        """N.
+
+        Raises:
+            UserError: when nobody has said it.
+        """
+        if self.dataset_size is None:
+            raise UserError("this objective needs the number of training images: set model.regularizer.dataset_size")
+        return self.dataset_size
+
 
 class NoPenalty(Regularizer):
     """Nothing but the distortion: an autoencoder. There is no rate, so no nelbo either."""
 
-    beta = 0.0
-
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {})."""
         return s.z.new_zeros(()), {}
+
+    def schedule(self, warmup: float) -> dict[str, float]:
+        """There is nothing to weigh."""
+        return {}

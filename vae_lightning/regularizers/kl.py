@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference
+from vae_lightning.distributions import DiagonalGaussian, Inference
 from vae_lightning.regularizers.base import Regularizer
 
 
@@ -22,8 +22,24 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu.square() + torch.exp(logvar) - logvar - 1)
 
 
+def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
+    """KL(q || p) of each latent, (B, D), in nats: that to N(0, 1) in the units of p."""
+    return gaussian_kl((q.mu - p.mu) * torch.exp(-0.5 * p.logvar), q.logvar - p.logvar)
+
+
+def kl(s: Inference) -> Tensor:
+    """KL(q(z|x) || p(z)) of each image, (B,), in nats.
+
+    In closed form where the prior is a diagonal Gaussian too, also one that the label or another latent decides;
+    log q(z|x) - log p(z) at the one z that was drawn where it is not.
+    """
+    if isinstance(s.pz, DiagonalGaussian):
+        return kl_per_latent(s.qz, s.pz).sum(1)
+    return s.qz.log_prob(s.z) - s.pz.log_prob(s.z)
+
+
 class KL(Regularizer):
-    """β · KL(q(z|x) || N(0, I)), mean over the batch. Kingma & Welling 2014, Eq. 10; with β, Higgins et al. 2017.
+    """β · KL(q(z|x) || p(z)), mean over the batch. Kingma & Welling 2014, Eq. 10; with β, Higgins et al. 2017.
 
     Args:
         beta: β ≥ 0.
@@ -35,5 +51,25 @@ class KL(Regularizer):
 
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (β · rate, {rate})."""
-        rate = gaussian_kl(s.qz.mu, s.qz.logvar).sum(-1).mean()
+        rate = kl(s).mean()
         return self.beta * rate, {"rate": rate}
+
+
+class GroupedKL(KL):
+    """β · Σ_l KL of the l-th group of latents, for a hierarchy; the KL of each group is logged too.
+
+    Args:
+        num_groups: L; the latents are L groups of equal size, the first drawn first.
+    """
+
+    standard_normal_only = True  # at the top of the hierarchy
+
+    def __init__(self, *, beta: float, num_groups: int) -> None:
+        super().__init__(beta=beta)
+        self.num_groups = num_groups
+
+    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (β · rate, {rate, rate_group_1, ..., rate_group_L})."""
+        groups = kl_per_latent(s.qz, s.pz).mean(0).unflatten(0, (self.num_groups, -1)).sum(1)  # (L,)
+        rate = groups.sum()
+        return self.beta * rate, {"rate": rate, **{f"rate_group_{i}": kl for i, kl in enumerate(groups, 1)}}

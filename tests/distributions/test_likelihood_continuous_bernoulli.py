@@ -1,0 +1,81 @@
+"""The continuous Bernoulli against decimal arithmetic, torch.distributions and its own integral."""
+
+from decimal import Decimal, localcontext
+
+import pytest
+import torch
+from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
+
+from vae_lightning.distributions import ContinuousBernoulli
+
+MAGNITUDES = [1e-30, 1e-6, 0.01, 0.4999, 0.5, 0.5001, 1, 3, 17, 88, 100, 1000, 1e5]
+LOGITS = [*MAGNITUDES, *(-magnitude for magnitude in MAGNITUDES)]
+
+
+def exact(logit: float) -> tuple[Decimal, Decimal]:
+    """Log((e^l - 1) / l) and its derivative, the mean."""
+    with localcontext() as context:
+        context.prec = 100
+        t = Decimal(logit)
+        e = t.exp()
+        return ((e - 1) / t).ln(), e / (e - 1) - 1 / t
+
+
+def images(logits: list[float], x: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """One image of one pixel for each logit, and as many images of grey value x."""
+    output = torch.tensor(logits).view(-1, 1, 1, 1)
+    return output, torch.full_like(output, x)
+
+
+@pytest.mark.parametrize("x", [0.0, 0.25, 1.0])
+def test_log_prob_and_its_gradient_are_exact_in_float32(x):
+    output, pixels = images(LOGITS, x)
+    output.requires_grad_()
+    log_prob = ContinuousBernoulli()(output).log_prob(pixels)
+    (slope,) = torch.autograd.grad(log_prob.sum(), output)
+    for i, logit in enumerate(output.flatten().tolist()):
+        log_normalizer, mean = exact(logit)
+        expected = float(Decimal(logit) * Decimal(x) - log_normalizer)
+        assert log_prob[i].item() == pytest.approx(expected, rel=2e-7, abs=3e-7)
+        assert slope[i].item() == pytest.approx(x - float(mean), rel=0, abs=5e-7)
+
+
+def test_the_mean_is_exact_in_float32():
+    output, _ = images(LOGITS, 0)
+    mean = ContinuousBernoulli()(output).mean
+    expected = torch.tensor([float(exact(logit)[1]) for logit in output.flatten().tolist()]).view_as(mean)
+    torch.testing.assert_close(mean, expected, rtol=5e-7, atol=0)
+
+
+def test_at_logit_0_the_density_is_uniform_and_the_gradients_are_right():
+    output, pixels = images([0.0], 0.2)
+    output.requires_grad_()
+    px = ContinuousBernoulli()(output)
+    assert px.log_prob(pixels).item() == 0
+    assert px.mean.item() == 0.5
+    assert torch.autograd.grad(px.log_prob(pixels), output)[0].item() == pytest.approx(0.2 - 0.5)
+    assert torch.autograd.grad(px.mean, output)[0].item() == pytest.approx(1 / 12)
+
+
+def test_the_mean_has_a_finite_gradient_everywhere():
+    output, _ = images(LOGITS, 0)
+    output.requires_grad_()
+    (variance,) = torch.autograd.grad(ContinuousBernoulli()(output).mean.sum(), output)  # that of the density
+    assert ((variance > 0) & (variance <= 1 / 12 + 1e-6)).all()
+
+
+def test_it_is_torchs_at_moderate_logits():
+    output, x = torch.linspace(-5, 5, 48).view(2, 2, 3, 4).double(), torch.linspace(0, 1, 48).view(2, 2, 3, 4).double()
+    torchs = TorchContinuousBernoulli(logits=output)
+    px = ContinuousBernoulli()(output)
+    torch.testing.assert_close(px.log_prob(x), torchs.log_prob(x).sum((1, 2, 3)), rtol=1e-6, atol=0)
+    torch.testing.assert_close(px.mean, torchs.mean, rtol=1e-5, atol=0)  # torch's own error near 1/2
+
+
+@pytest.mark.parametrize("logit", [-1000.0, -100.0, -3.0, 0.0, 0.2, 100.0, 1000.0])
+def test_the_density_integrates_to_1_and_its_first_moment_to_the_mean(logit):
+    x = torch.linspace(0, 1, 200_001, dtype=torch.float64)
+    px = ContinuousBernoulli()(torch.full_like(x, logit).view(-1, 1, 1, 1))
+    density = px.log_prob(x.view(-1, 1, 1, 1)).exp()
+    assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-5)
+    assert torch.trapezoid(x * density, x).item() == pytest.approx(px.mean[0].item(), abs=1e-5)

@@ -1,0 +1,171 @@
+"""Gaussian and Laplace noise, with every kind of scale, against torch.distributions and on paper."""
+
+import math
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch.distributions import Distribution, Normal
+from torch.distributions import Laplace as TorchLaplace
+
+from vae_lightning.distributions import Gaussian, Laplace, Likelihood
+from vae_lightning.distributions.likelihoods.scale import MIN_SCALE
+from vae_lightning.errors import UserError
+
+SHAPE = (3, 4, 4)
+OUTPUT = torch.linspace(-4, 4, 2 * 3 * 4 * 4).view(2, *SHAPE)
+X = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(0))
+ERROR = X - torch.sigmoid(OUTPUT)
+
+
+class Family(NamedTuple):
+    ours: type[Likelihood]
+    scale: str  # the keyword
+    torchs: type[Distribution]
+    power: int
+
+    def build(self, scale: float, learn: str = "none") -> Likelihood:
+        return self.ours(**{self.scale: scale}, learn=learn, image_shape=SHAPE)
+
+    def log_prob(self, scale, output=OUTPUT, x=X):
+        return self.torchs(torch.sigmoid(output), scale).log_prob(x).sum((1, 2, 3))
+
+    def best_scale(self, error):
+        """The root mean square or the mean absolute error."""
+        return error.abs().pow(self.power).mean() ** (1 / self.power)
+
+
+@pytest.fixture(params=[Family(Gaussian, "sigma", Normal, 2), Family(Laplace, "scale", TorchLaplace, 1)])
+def family(request):
+    return request.param
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.01, 0.1, 1 / math.sqrt(2), 3.0])
+def test_log_prob_is_torchs_with_its_constant(family, scale):
+    torch.testing.assert_close(family.build(scale)(OUTPUT).log_prob(X), family.log_prob(scale))
+
+
+def test_squared_error_is_a_gaussian_of_variance_a_half_less_its_constant():
+    px = Gaussian(sigma=1 / math.sqrt(2))(OUTPUT)
+    constant = X[0].numel() * 0.5 * math.log(math.pi)
+    torch.testing.assert_close(-px.log_prob(X) - constant, ERROR.square().sum((1, 2, 3)))
+
+
+@pytest.mark.parametrize("learn", ["model", "channel", "pixel"])
+@pytest.mark.parametrize("scale", [0.0011, 0.1, 2.0])
+def test_a_learned_scale_starts_where_it_is_told(family, learn, scale):
+    likelihood = family.build(scale, learn)
+    output = torch.cat([OUTPUT, torch.zeros_like(OUTPUT)], dim=1) if learn == "pixel" else OUTPUT
+    torch.testing.assert_close(likelihood(output).log_prob(X), family.log_prob(scale))
+
+
+def test_the_decoder_says_a_scale_for_each_pixel(family):
+    offset = torch.linspace(-2, 2, OUTPUT.numel()).view_as(OUTPUT)
+    px = family.build(0.1, "pixel")(torch.cat([OUTPUT, offset], dim=1))
+    torch.testing.assert_close(px.log_scale, math.log(0.1) + offset, rtol=0, atol=3e-3)  # the floor changes little
+    torch.testing.assert_close(px.log_prob(X), family.log_prob(px.log_scale.exp()))
+
+
+def test_a_learned_scale_has_a_floor_and_can_leave_it(family):
+    offset = torch.tensor([-1e6, -20.0, -5.0, 0.0, 5.0], requires_grad=True)
+    log_scale = family.build(0.1, "pixel").scale(offset)
+    (slope,) = torch.autograd.grad(log_scale.sum(), offset)
+    assert log_scale[0].exp().item() == pytest.approx(MIN_SCALE)
+    assert (log_scale.diff() >= 0).all()
+    assert (slope >= 0).all()
+    assert slope[2] > 0.1  # at 0.1 · e⁻⁵ = 0.00067, below the floor
+    assert slope[3] > 0.999
+
+
+@pytest.mark.parametrize(("learn", "shape"), [("model", ()), ("channel", (3, 1, 1))])
+def test_a_learned_scale_finds_the_best_one(family, learn, shape):
+    likelihood = family.build(0.5, learn)
+    (offset,) = likelihood.parameters()
+    assert offset.shape == shape
+    optimizer = torch.optim.LBFGS([offset], line_search_fn="strong_wolfe")  # built before the first forward
+
+    def loss():
+        optimizer.zero_grad()
+        nats = -likelihood(OUTPUT).log_prob(X).mean()
+        nats.backward()
+        assert (offset.grad != 0).all()
+        return nats
+
+    optimizer.step(loss)
+    parts = ERROR.unbind(1) if learn == "channel" else [ERROR]
+    expected = torch.stack([family.best_scale(part) for part in parts]).view(shape)
+    torch.testing.assert_close(likelihood(OUTPUT).log_scale.detach().exp(), expected, rtol=1e-3, atol=0)
+
+
+# ------------------------------------------------------------------ the optimal scale
+
+
+def test_the_optimal_scale_of_a_batch_is_its_error_and_no_other_is_better(family):
+    log_prob = family.build(0.1, "optimal")(OUTPUT).log_prob(X)
+    best = family.best_scale(ERROR)
+    torch.testing.assert_close(log_prob, family.log_prob(best))
+    for factor in (0.5, 0.98, 1.02, 2):
+        assert family.log_prob(factor * best).mean() < log_prob.mean()
+
+
+def test_the_gradient_is_that_through_the_optimal_scale_as_well(family):
+    """The scale is detached; by the envelope theorem nothing is lost."""
+    output = OUTPUT.clone().requires_grad_()
+    (ours,) = torch.autograd.grad(family.build(0.1, "optimal")(output).log_prob(X).mean(), output)
+    scale = family.best_scale(X - torch.sigmoid(output))
+    (full,) = torch.autograd.grad(family.log_prob(scale, output).mean(), output)
+    torch.testing.assert_close(ours, full)
+
+
+def test_evaluation_takes_the_running_average_whatever_the_batch(family):
+    likelihood = family.build(0.3, "optimal")
+    torch.testing.assert_close(likelihood.eval()(OUTPUT).log_prob(X), family.log_prob(0.3))  # before any batch
+    likelihood.train()
+    moments = []
+    for output in (OUTPUT, -OUTPUT, 0 * OUTPUT):
+        likelihood(output).log_prob(X)
+        moments.append(family.best_scale(X - torch.sigmoid(output)) ** family.power)
+    average = 0.9 * (0.9 * moments[0] + 0.1 * moments[1]) + 0.1 * moments[2]
+
+    state = {name: value.clone() for name, value in likelihood.state_dict().items()}
+    together = likelihood.eval()(OUTPUT).log_prob(X)
+    torch.testing.assert_close(together, family.log_prob(average ** (1 / family.power)))
+    apart = [likelihood(output[None]).log_prob(x[None]) for output, x in zip(OUTPUT, X, strict=True)]
+    torch.testing.assert_close(torch.cat(apart), together)
+    assert all(torch.equal(value, state[name]) for name, value in likelihood.state_dict().items())
+
+
+def test_a_perfect_reconstruction_has_the_scale_of_the_floor(family):
+    likelihood = family.build(0.1, "optimal")
+    output = OUTPUT.clone().requires_grad_()
+    log_prob = likelihood(output).log_prob(torch.sigmoid(OUTPUT))
+    torch.testing.assert_close(log_prob, family.log_prob(MIN_SCALE, x=torch.sigmoid(OUTPUT)))
+    log_prob.sum().backward()
+    assert output.grad.isfinite().all()
+
+
+# ------------------------------------------------------------------ mistakes
+
+
+@pytest.mark.parametrize("learn", ["none", "model", "optimal"])
+@pytest.mark.parametrize("scale", [0, -1.0])
+def test_a_scale_that_is_not_positive_is_refused(family, learn, scale):
+    with pytest.raises(UserError, match=f"must be above 0, not {scale}"):
+        family.build(scale, learn)
+
+
+@pytest.mark.parametrize("learn", ["model", "channel", "pixel", "optimal"])
+def test_a_learned_scale_that_starts_at_the_floor_is_refused(family, learn):
+    with pytest.raises(UserError, match=r"must start above its floor, 0.001, not at 0.001"):
+        family.build(MIN_SCALE, learn)
+
+
+@pytest.mark.parametrize("learn", ["sigma", "", None, True])
+def test_an_unknown_way_to_learn_names_those_there_are(family, learn):
+    with pytest.raises(UserError, match=r"likelihood.learn=.*: choose one of none, model, channel, pixel, optimal$"):
+        family.build(0.1, learn)
+
+
+def test_one_scale_for_each_channel_needs_their_number():
+    with pytest.raises(UserError, match="learn=channel needs image_shape"):
+        Gaussian(sigma=0.1, learn="channel")

@@ -1,0 +1,85 @@
+"""MMD by hand, and its limits."""
+
+import math
+
+import pytest
+import torch
+
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, Inference, Point
+from vae_lightning.errors import UserError
+from vae_lightning.regularizers import MMD, mmd
+
+A = torch.tensor([[0.0], [1.0], [3.0]])
+B = torch.tensor([[0.0], [2.0], [2.0]])
+
+
+def rbf(squared: float) -> float:
+    return math.exp(-squared / 2)  # D = 1
+
+
+def imq(squared: float) -> float:
+    return 2 / (2 + squared)
+
+
+@pytest.mark.parametrize(("name", "k"), [("rbf", rbf), ("imq", imq)])
+def test_the_unbiased_estimate_by_hand_for_three(name, k):
+    """Squared distances: within A 1, 9, 4; within B 4, 4, 0; between 0 4 4, 1 1 1, 9 1 1."""
+    within_a = (k(1) + k(9) + k(4)) / 3
+    within_b = (k(4) + k(4) + k(0)) / 3
+    between = (k(0) + 2 * k(4) + 3 * k(1) + k(9) + 2 * k(1)) / 9
+    assert mmd(A, B, name).item() == pytest.approx(within_a + within_b - 2 * between, rel=1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "imq"])
+def test_two_samples_of_one_gaussian_tend_to_zero_and_are_not_biased(kernel):
+    torch.manual_seed(0)
+    estimates = {
+        n: torch.stack([mmd(torch.randn(n, 4), torch.randn(n, 4), kernel) for _ in range(200)]) for n in (10, 200)
+    }
+    for values in estimates.values():
+        assert values.mean().abs() < 4 * values.std() / 200**0.5
+        assert values.min() < 0  # which a biased estimate never is
+    assert estimates[200].std() < estimates[10].std() / 5
+
+
+def test_rbf_of_two_gaussians_is_the_closed_form():
+    """k = exp(-d²/2D) between N(0, I) and N(m, I): E k = (1 + 2/D)^(-D/2) exp(-‖m‖² / (2 (D + 2)))."""
+    torch.manual_seed(0)
+    d, shift = 3, 1.5
+    same = (1 + 2 / d) ** (-d / 2)
+    expected = 2 * same * (1 - math.exp(-d * shift**2 / (2 * (d + 2))))
+    values = torch.stack([mmd(torch.randn(500, d), torch.randn(500, d) + shift, "rbf") for _ in range(20)])
+    assert values.mean().item() == pytest.approx(expected, abs=4 * values.std().item() / 20**0.5)
+
+
+def test_a_sample_of_one_is_finite_and_so_is_its_gradient():
+    z = torch.zeros(1, 2, requires_grad=True)
+    value = mmd(z, torch.zeros(1, 2), "imq")
+    value.backward()
+    assert value.item() == -2
+    assert z.grad.isfinite().all()
+
+
+def inference(q) -> Inference:
+    x = torch.zeros(50, 1, 1, 1)
+    return Inference(x, None, q, DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2)), q.mu, Bernoulli()(x))
+
+
+@pytest.mark.parametrize(
+    ("alpha", "lambda_mmd", "kl", "weight"), [(0.0, 1.0, 1, 0), (1.0, 10.0, 0, 10), (-1.0, 5.0, 2, 3)]
+)
+def test_the_weights_are_those_of_info_vae(alpha, lambda_mmd, kl, weight):
+    q = DiagonalGaussian(torch.randn(50, 2), torch.zeros(50, 2))
+    penalty, terms = MMD(alpha=alpha, lambda_mmd=lambda_mmd, kernel="rbf")(inference(q))
+    torch.testing.assert_close(penalty, kl * terms["rate"] + weight * terms["mmd"])
+
+
+def test_a_point_has_no_rate():
+    penalty, terms = MMD(alpha=1.0, lambda_mmd=2.0, kernel="imq")(inference(Point(torch.randn(50, 2))))
+    assert set(terms) == {"mmd"}
+    torch.testing.assert_close(penalty, 2 * terms["mmd"])
+
+
+def test_another_kernel_is_refused():
+    with pytest.raises(UserError, match=r"model.kernel=linear: choose one of rbf, imq"):
+        MMD(alpha=1.0, lambda_mmd=1.0, kernel="linear")

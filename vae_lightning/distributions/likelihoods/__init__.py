@@ -1,0 +1,22 @@
+"""Likelihoods p(x|z): what the decoder's output says about an image. One file for each family."""
+
+from vae_lightning.distributions.likelihoods.base import Images, Likelihood
+from vae_lightning.distributions.likelihoods.bernoulli import Bernoulli, BernoulliImages
+from vae_lightning.distributions.likelihoods.continuous_bernoulli import ContinuousBernoulli, ContinuousBernoulliImages
+from vae_lightning.distributions.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticImages
+from vae_lightning.distributions.likelihoods.location_scale import Gaussian, GaussianImages, Laplace, LaplaceImages
+
+__all__ = [
+    "Bernoulli",
+    "BernoulliImages",
+    "ContinuousBernoulli",
+    "ContinuousBernoulliImages",
+    "DiscretizedLogistic",
+    "DiscretizedLogisticImages",
+    "Gaussian",
+    "GaussianImages",
+    "Images",
+    "Laplace",
+    "LaplaceImages",
+    "Likelihood",
+]

@@ -1,0 +1,22 @@
+"""The β-TCVAE."""
+
+from typing import Any
+
+from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.regularizers import TotalCorrelation
+
+
+class BetaTCVAE(ELBOModule):
+    """distortion + α · I(x; z) + β · TC(z) + γ · Σ_d KL(q(z_d) || p(z_d)). Chen et al. 2018, Eq. 4.
+
+    Args:
+        beta: β ≥ 0; with α = γ = 1 it is the weight of the total correlation, and 1 is the VAE.
+        alpha: α ≥ 0.
+        gamma: γ ≥ 0.
+        estimator: of log q(z), `stratified` or `weighted`; see `regularizers.total_correlation.log_weights`.
+        **parts: those of `ELBOModule`.
+    """
+
+    def __init__(self, *, beta: float, alpha: float, gamma: float, estimator: str, **parts: Any) -> None:
+        regularizer = TotalCorrelation(alpha=alpha, beta=beta, gamma=gamma, estimator=estimator)
+        super().__init__(regularizer=regularizer, **parts)

@@ -1,0 +1,128 @@
+"""The hierarchical VAE: groups of latents, each given those above it."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Inference
+from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.networks.mlp import linear_layers
+from vae_lightning.regularizers import GroupedKL
+
+Draw = Callable[[DiagonalGaussian], Tensor]
+
+
+class Ladder(nn.Module):
+    """A hierarchy p(z_1) Π_l p(z_l | z_<l) and its posterior, inferred from the top down. Sønderby et al. 2016.
+
+    The image speaks upwards: features -> evidence for the lowest group -> ... -> evidence for the first. The latents
+    are then drawn downwards, each group from the product of its evidence and its prior, which both are Gaussians.
+
+    Args:
+        num_features: F.
+        latent_dim: D, the number of all latents.
+        num_groups: L, which divides D; group 1 is the top.
+        hidden_dims: the widths of the layers between two groups, upwards and downwards; none makes all maps linear.
+    """
+
+    zeros: Tensor
+
+    def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
+        super().__init__()
+        group_dim = latent_dim // num_groups
+        self.register_buffer("zeros", torch.zeros(1, group_dim), persistent=False)
+        dims = [num_features, *hidden_dims]
+        self.up = nn.ModuleList()  # from the evidence of one group to that of the one above it
+        self.evidence = nn.ModuleList([GaussianPosterior(num_features, group_dim)])  # the lowest first
+        self.down = nn.ModuleList()  # from z_<l to p(z_l), l = 2, ..., L
+        for group in range(1, num_groups):
+            self.up.append(nn.Sequential(*linear_layers(dims, "SiLU")))
+            self.evidence.append(GaussianPosterior(dims[-1], group_dim))
+            dims = [dims[-1], *hidden_dims]
+            above = [group * group_dim, *hidden_dims]
+            self.down.append(nn.Sequential(*linear_layers(above, "SiLU"), GaussianPosterior(above[-1], group_dim)))
+
+    def forward(self, features: Tensor) -> list[DiagonalGaussian]:
+        """Features (B, F) to the evidence for each group, the top first."""
+        evidence = [self.evidence[0](features)]
+        for up, to_evidence in zip(self.up, list(self.evidence)[1:], strict=True):
+            features = up(features)
+            evidence.append(to_evidence(features))
+        return evidence[::-1]
+
+    def prior(self, above: list[Tensor]) -> DiagonalGaussian:
+        """p(z_l | z_<l), (B, D/L); for the first group N(0, I), (1, D/L)."""
+        if above:
+            return self.down[len(above) - 1](torch.cat(above, dim=1))
+        return DiagonalGaussian(self.zeros, self.zeros)
+
+    def infer(self, evidence: list[DiagonalGaussian], draw: Draw) -> tuple[DiagonalGaussian, DiagonalGaussian, Tensor]:
+        """Go down the groups; return q(z_l|z_<l, x), p(z_l|z_<l) and z, each of all groups side by side, (B, D)."""
+        qs: list[DiagonalGaussian] = []
+        ps: list[DiagonalGaussian] = []
+        z: list[Tensor] = []
+        for seen in evidence:
+            p = self.prior(z)
+            q = precision_weighted(seen, p) if z else seen
+            qs.append(q)
+            ps.append(DiagonalGaussian(p.mu.expand_as(q.mu), p.logvar.expand_as(q.logvar)))
+            z.append(draw(q))
+        return side_by_side(qs), side_by_side(ps), torch.cat(z, dim=1)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n latents from the prior, group by group, (n, D)."""
+        z: list[Tensor] = []
+        for _ in self.evidence:
+            z.append(self.prior(z).sample(n, generator))
+        return torch.cat(z, dim=1)
+
+
+def precision_weighted(a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
+    """The normalised product of two Gaussians. Sønderby et al. 2016, Eqs. 17 and 18."""
+    weight = torch.sigmoid(b.logvar - a.logvar)  # that of a: its precision among both
+    return DiagonalGaussian(weight * a.mu + (1 - weight) * b.mu, -torch.logaddexp(-a.logvar, -b.logvar))
+
+
+def side_by_side(groups: list[DiagonalGaussian]) -> DiagonalGaussian:
+    """Groups (B, D/L) as one (B, D)."""
+    return DiagonalGaussian(torch.cat([g.mu for g in groups], dim=1), torch.cat([g.logvar for g in groups], dim=1))
+
+
+class HVAE(ELBOModule):
+    """distortion + Σ_l KL(q(z_l|z_<l, x) || p(z_l|z_<l)), with the ladder's inference. Sønderby et al. 2016.
+
+    The decoder sees all groups. `rate_group_1` is the KL of the top group, and so on; they sum to the rate.
+
+    Args:
+        latent_dim: the number of latents of each group.
+        num_groups: L ≥ 1; 1 is the VAE.
+        hidden_dims: the widths of the layers between two groups.
+        **parts: the others of `ELBOModule`.
+    """
+
+    posterior: Ladder
+
+    def __init__(self, *, latent_dim: int, num_groups: int, hidden_dims: Sequence[int], **parts: Any) -> None:
+        super().__init__(
+            regularizer=GroupedKL(beta=1.0, num_groups=num_groups),
+            latent_dim=num_groups * latent_dim,
+            posterior=partial(Ladder, num_groups=num_groups, hidden_dims=hidden_dims),
+            **parts,
+        )
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Inference:
+        """As in `ELBOModule`; q and p of a group are given the groups drawn above it."""
+        x = self.as_images(x)
+        qz, pz, z = self.posterior.infer(super().encode(x, y), DiagonalGaussian.rsample)
+        return Inference(x, y, qz, pz, z, self.decode(z, y))
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
+        """q(z_l|z_<l, x) of all groups, with the mean for each group above."""
+        return self.posterior.infer(super().encode(x, y), lambda q: q.mu)[0]
+
+    def draw(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n latents from the prior, from the top down."""
+        return self.posterior.sample(n, generator)

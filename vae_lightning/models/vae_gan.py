@@ -1,0 +1,103 @@
+"""The VAE-GAN."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vae_lightning.distributions import Inference
+from vae_lightning.errors import UserError
+from vae_lightning.models.adversarial import Adversarial
+from vae_lightning.networks import Encoder, Network, Shape
+from vae_lightning.regularizers import KL
+
+
+class ImageDiscriminator(nn.Module):
+    """Images (B, C, H, W) to features (B, F) and the logit (B,) of "this is a real image".
+
+    Args:
+        encoder: images to features.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.logit = nn.Linear(encoder.num_features, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (features, logits)."""
+        features = self.encoder(x)
+        return features, self.logit(features).squeeze(1)
+
+
+class VAEGAN(Adversarial):
+    """Reconstruction in the features of a discriminator of images. Larsen et al. 2016, Algorithm 1.
+
+    - encoder: KL + L, where L = ½ ‖f(x) - f(x̃)‖² is -log N(f(x); f(x̃), I) less its constant (Eq. 7), f the
+      discriminator's features and x̃ the reconstruction.
+    - decoder: γ · L - log D(x̃) - log D(x_p), x_p decoded from the prior (the generator's loss that does not saturate).
+    - discriminator: -log D(x) - log(1 - D(x̃)) - log(1 - D(x_p)) (Eq. 8).
+
+    `objective` is KL + L; distortion and nelbo are in pixels, as for every model.
+
+    Args:
+        gamma: γ > 0.
+        network: the recipe of encoder and decoder; the discriminator is one more encoder.
+        image_shape: (C, H, W).
+        **parts: the others of `Adversarial`.
+
+    Raises:
+        UserError: when gamma is not positive.
+    """
+
+    def __init__(self, *, gamma: float, network: Network, image_shape: Shape, **parts: Any) -> None:
+        super().__init__(regularizer=KL(beta=1.0), network=network, image_shape=image_shape, **parts)
+        if gamma <= 0:
+            raise UserError(f"model.gamma={gamma}: the decoder's weight of the features must be above 0")
+        self.gamma = gamma
+        self.discriminator = ImageDiscriminator(network.encoder(self.image_shape, 0))
+
+    @property
+    def adversary(self) -> ImageDiscriminator:
+        """The discriminator."""
+        return self.discriminator
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Inference:
+        """As in `ELBOModule`; γ weighs L for the decoder alone: what it hands back to the encoder is divided by γ."""
+        x = self.as_images(x)
+        qz = self.encode(x, y)
+        z = qz.rsample()
+        px = self.decode(scale_gradient(z, 1 / self.gamma), y)
+        return Inference(x, y, qz, self.prior(self.encode, self.condition(y)), z, px)
+
+    def objective(self, s: Inference) -> dict[str, Tensor]:
+        """The losses of encoder and decoder in one sum, of which each gets its own gradient."""
+        penalty, terms = self.regularizer(s)
+        features = 0.5 * (self.discriminator(s.x)[0] - self.discriminator(s.px.mean)[0]).square().sum(1).mean()
+        generator = F.softplus(-self.discriminator(self.fakes(s))[1]).sum() / len(s.x)
+        return {
+            "loss": self.warmup * penalty + self.gamma * features + generator,
+            "objective": penalty + features,
+            "distortion": -s.px.log_prob(s.x).mean(),
+            "feature_distortion": features,
+            "generator_loss": generator,
+            **terms,
+        }
+
+    def discriminator_loss(self, s: Inference) -> Tensor:
+        """Eq. 8, negative."""
+        with torch.no_grad():
+            fakes = self.fakes(s)
+        real = F.softplus(-self.discriminator(s.x)[1])
+        return real.mean() + F.softplus(self.discriminator(fakes)[1]).sum() / len(s.x)
+
+    def fakes(self, s: Inference) -> Tensor:
+        """The images again and as many from the prior, (2B, C, H, W); nothing of them reaches the encoder."""
+        z = torch.cat([s.z.detach(), self.draw(len(s.x), s.y)])
+        return self.decode(z, None if s.y is None else torch.cat([s.y, s.y])).mean
+
+
+def scale_gradient(x: Tensor, factor: float) -> Tensor:
+    """x, whose gradient is multiplied by a factor on its way back."""
+    return factor * x + (1 - factor) * x.detach()

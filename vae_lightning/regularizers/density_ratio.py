@@ -1,0 +1,69 @@
+"""Total correlation by a discriminator that tells q(z) from the product of its marginals."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vae_lightning.distributions import Inference
+from vae_lightning.regularizers.base import Regularizer
+from vae_lightning.regularizers.kl import kl
+
+
+def permute_dims(z: Tensor) -> Tensor:
+    """Give each latent a permutation over the batch of its own: draws from Π_d q(z_d). Kim & Mnih 2018, Algorithm 1.
+
+    Args:
+        z: draws from q(z), (B, D).
+    """
+    return z.gather(0, torch.rand_like(z).argsort(dim=0))
+
+
+class Discriminator(nn.Sequential):
+    """Latents (B, D) to the logit (B,) of "z is from q(z), its latents not permuted". Kim & Mnih 2018, appendix A.
+
+    The paper's two outputs and their softmax are one logit and its sigmoid here.
+
+    Args:
+        latent_dim: D.
+        hidden_dims: the widths of the hidden layers, each followed by LeakyReLU(0.2); the paper's: six of 1000.
+    """
+
+    def __init__(self, latent_dim: int, hidden_dims: list[int]) -> None:
+        layers: list[nn.Module] = []
+        for n_in, n_out in zip([latent_dim, *hidden_dims], hidden_dims, strict=False):
+            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2)]
+        super().__init__(*layers, nn.Linear([latent_dim, *hidden_dims][-1], 1), nn.Flatten(0))
+
+    def loss(self, z: Tensor, z_permuted: Tensor) -> Tensor:
+        """The cross-entropy of telling draws from q(z) from those of Π_d q(z_d), a scalar; log 2 for a blind one.
+
+        Args:
+            z: draws from q(z), (B, D), of one batch.
+            z_permuted: draws from Π_d q(z_d), (B, D), of another.
+        """
+        return 0.5 * (F.softplus(-self(z)).mean() + F.softplus(self(z_permuted)).mean())
+
+
+class DensityRatio(Regularizer):
+    """KL(q(z|x) || p(z)) + γ · TC(z), TC = E_q(z)[log D(z) - log(1 - D(z))]. Kim & Mnih 2018, Eqs. 2 and 3.
+
+    The logit of the discriminator is that difference of logarithms.
+
+    Args:
+        gamma: γ ≥ 0.
+        discriminator: latents to logits; trained by another loss, `Discriminator.loss`.
+    """
+
+    def __init__(self, *, gamma: float, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.discriminator = discriminator
+
+    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (rate + γ · TC, {rate, total_correlation})."""
+        terms = {"rate": kl(s).mean(), "total_correlation": self.discriminator(s.z).mean()}
+        return terms["rate"] + self.gamma * terms["total_correlation"], terms
+
+    def schedule(self, warmup: float) -> dict[str, float]:
+        """The weights of KL and TC."""
+        return {"beta": warmup, "gamma": warmup * self.gamma}

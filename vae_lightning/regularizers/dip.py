@@ -1,0 +1,52 @@
+"""Disentangled inferred prior: the covariance of the aggregate posterior drawn towards I."""
+
+import torch
+from torch import Tensor
+
+from vae_lightning.distributions import Inference
+from vae_lightning.errors import one_of
+from vae_lightning.regularizers.base import Regularizer
+from vae_lightning.regularizers.kl import kl
+
+
+def covariance(x: Tensor) -> Tensor:
+    """The covariance of the rows of x (B, D), (D, D): E[x xᵀ] - E[x] E[x]ᵀ over the batch, divided by B and not B-1."""
+    centred = x - x.mean(0)
+    return centred.T @ centred / len(x)
+
+
+class DIP(Regularizer):
+    """KL + λ_od · Σ_{i≠j} C_ij² + λ_d · Σ_i (C_ii - 1)². Kumar et al. 2018, Eqs. 6 (I) and 7 (II).
+
+    C is the covariance of the posterior means (kind `i`), or that of z itself (kind `ii`), which by the law of total
+    covariance is Cov_x[mu(x)] + E_x[diag(σ²(x))].
+
+    Args:
+        kind: `i` or `ii`.
+        lambda_od: λ_od ≥ 0, on the squares off the diagonal.
+        lambda_d: λ_d ≥ 0, on the squares of the diagonal less 1.
+
+    Raises:
+        UserError: when the kind is neither.
+    """
+
+    standard_normal_only = True
+
+    def __init__(self, *, kind: str, lambda_od: float, lambda_d: float) -> None:
+        super().__init__()
+        self.kind = one_of("model.kind", kind, ("i", "ii"))
+        self.lambda_od, self.lambda_d = lambda_od, lambda_d
+
+    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (rate + weighted squares, {rate, dip_off_diagonal, dip_diagonal}), the squares unweighted."""
+        cov = covariance(s.qz.mu)
+        if self.kind == "ii":
+            cov = cov + torch.diag(s.qz.logvar.exp().mean(0))
+        diagonal = cov.diagonal()
+        terms = {
+            "rate": kl(s).mean(),
+            "dip_off_diagonal": (cov - torch.diag(diagonal)).square().sum(),
+            "dip_diagonal": (diagonal - 1).square().sum(),
+        }
+        penalty = terms["rate"] + self.lambda_od * terms["dip_off_diagonal"] + self.lambda_d * terms["dip_diagonal"]
+        return penalty, terms

@@ -1,0 +1,74 @@
+"""Maximum mean discrepancy between the aggregate posterior and the prior."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vae_lightning.distributions import Inference, Point
+from vae_lightning.errors import one_of
+from vae_lightning.regularizers.base import Regularizer
+from vae_lightning.regularizers.kl import kl
+
+# Kernels of the squared distance, on a scale s: that of two draws from N(0, I) in the mean, 2 D.
+KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "rbf": lambda squared, scale: torch.exp(-squared / scale),
+    "imq": lambda squared, scale: scale / (scale + squared),
+}
+
+
+def mmd(a: Tensor, b: Tensor, kernel: str) -> Tensor:
+    """The unbiased estimate of MMD² between what a and b were drawn from, a scalar. Gretton et al. 2012, Eq. 3.
+
+    The pairs of a draw with itself are left out, so that it may be negative; its mean over batches is MMD². A sample of
+    one has no pair: its term is then left out.
+
+    Args:
+        a: (N, D).
+        b: (M, D).
+        kernel: `rbf`, exp(-‖a-b‖² / 2D), or `imq`, 2D / (2D + ‖a-b‖²), as in Tolstikhin et al. 2018, section 4.
+    """
+
+    def k(x: Tensor, y: Tensor) -> Tensor:
+        return KERNELS[kernel]((x[:, None] - y[None]).square().sum(2), 2.0 * a.shape[1])
+
+    def within(x: Tensor) -> Tensor:
+        pairs = k(x, x)
+        return (pairs.sum() - pairs.diagonal().sum()) / max(len(x) * (len(x) - 1), 1)
+
+    return within(a) + within(b) - 2 * k(a, b).mean()
+
+
+class MMD(Regularizer):
+    """(1-α) · KL(q(z|x) || p(z)) + (α+λ-1) · MMD²(q(z), p(z)). InfoVAE: Zhao et al. 2017, section 3.
+
+    α = 1 leaves λ · MMD² alone, which is the Wasserstein autoencoder's penalty (Tolstikhin et al. 2018, Eq. 4), also
+    for a deterministic code; α = 0, λ = 1 is the VAE.
+
+    Args:
+        alpha: α ≤ 1; below 0 the rate weighs more than in the VAE.
+        lambda_mmd: λ > 0.
+        kernel: `rbf` or `imq`; see `mmd`.
+
+    Raises:
+        UserError: when the kernel is neither.
+    """
+
+    def __init__(self, *, alpha: float, lambda_mmd: float, kernel: str) -> None:
+        super().__init__()
+        self.alpha, self.lambda_mmd = alpha, lambda_mmd
+        self.kernel = one_of("model.kernel", kernel, KERNELS)
+
+    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (the weighted sum, {mmd, and where the posterior has a density, rate})."""
+        z = s.z.float()
+        terms = {"mmd": mmd(z, s.pz.sample(len(z)), self.kernel)}
+        penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
+        if not isinstance(s.qz, Point):
+            terms["rate"] = kl(s).mean()
+            penalty = penalty + (1 - self.alpha) * terms["rate"]
+        return penalty, terms
+
+    def schedule(self, warmup: float) -> dict[str, float]:
+        """The weights of KL and MMD²."""
+        return {"beta": warmup * (1 - self.alpha), "lambda_mmd": warmup * (self.alpha + self.lambda_mmd - 1)}
