@@ -10,10 +10,12 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from on_disk import celeba, official
 
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.networks import MLP
 
+__all__ = ["celeba", "official"]  # fixtures
 ROOT = Path(__file__).parents[1]
 
 SMALL = [

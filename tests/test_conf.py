@@ -34,6 +34,8 @@ def choices(group: str) -> list[str]:
 def test_every_file_composes_and_its_values_are_allowed(file: Path):
     group, choice = file.parent.as_posix(), file.stem
     overrides = [f"{group}={choice}", "name=test", "run_dir=here"]
+    if choice == "image_folder":
+        overrides.append("data.root=images")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert compose("train", overrides, return_hydra_config=True).hydra.runtime.choices[group] == choice
         check(compose("train", overrides))
@@ -115,12 +117,16 @@ def test_every_network_trains(network, configuration):
     assert metrics["test/distortion"] > 0
 
 
-STAND_IN = ["data=digits", "data.batch_size=32", *FEW]  # small images of the shape that the experiment wants
-
-
 @pytest.mark.parametrize("experiment", choices("experiment"))
-def test_every_experiment_trains(experiment, configuration, mnist_root):
-    data = [f"data.root={mnist_root}"] if experiment.startswith(("mnist", "kingma")) else STAND_IN
+def test_every_experiment_trains(experiment, configuration, mnist_root, celeba, official):
+    """On a few images in the files of its data set."""
+    if experiment.startswith("celeba"):
+        four = ["data.attributes=[Bald,Eyeglasses,Male,Smiling]"]
+        data = [f"data.root={celeba()}", "data.batch_size=16", *four, *FEW]
+    elif experiment.startswith("dsprites"):
+        data = [f"data.root={official}", "data.batch_size=16", "data.val_size=20", "data.test_size=50", *FEW]
+    else:
+        data = [f"data.root={mnist_root}"]
     metrics = train(configuration(f"experiment={experiment}", *data, *QUICK))
     assert metrics["test/distortion"] > 0
     if experiment.startswith("mnist"):

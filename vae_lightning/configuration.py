@@ -9,6 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 from vae_lightning.errors import UserError
 
 
+# ${length:LIST}: how many there are, null for none
+OmegaConf.register_new_resolver("length", lambda values: len(values) or None, replace=True)
+
+
 class Rule(NamedTuple):
     """What a value must be."""
 
@@ -40,6 +44,7 @@ def optional(rule: Rule) -> Rule:
 SEED = Rule(lambda v: type(v) is int and 0 <= v < 2**32, "a whole number from 0 to 4294967295")
 FLAG = Rule(lambda v: type(v) is bool, "true or false")
 NOT_NEGATIVE = Rule(lambda v: is_number(v) and v >= 0, "a number from 0 up")
+SHARE = Rule(lambda v: is_number(v) and 0 <= v < 1, "a share from 0 to below 1")
 POSITIVE = Rule(lambda v: is_number(v) and v > 0, "a number above 0")
 
 # One name means one thing wherever it stands in the configuration.
@@ -86,8 +91,16 @@ RULES = {
     "eval_batch_size": whole(1),
     "val_size": whole(0),
     "test_size": whole(1),
+    "factor_sizes": each(whole(1)),
     "split_seed": SEED,
+    "val_share": SHARE,
+    "test_share": SHARE,
     "download": FLAG,
+    "skip_corrupt": FLAG,
+    "crop": Rule(
+        lambda v: v in (None, "square") or whole(1).holds(v) or (each(whole(0)).holds(v) and len(v) == 4),
+        "null, square, the side of a square in the centre, or [left, top, right, bottom]",
+    ),
     # trainer and callbacks
     "max_epochs": whole(1),
     "log_every_n_steps": whole(1),
@@ -108,6 +121,8 @@ def check(cfg: DictConfig) -> None:
     """
     OmegaConf.to_container(cfg, resolve=True)  # raises where an interpolation leads nowhere
     for key, value in leaves(OmegaConf.to_container(cfg)):
+        if value == "???":
+            raise UserError(f"{key}: has no default; type {key}=...")
         rule = RULES.get(key.rpartition(".")[2])
         interpolated = isinstance(value, str) and "${" in value  # checked where the value itself stands
         if rule and not interpolated and not rule.holds(value):

@@ -39,6 +39,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     data: ImageDataModule = build(cfg.data)
     data.prepare_data()
     data.setup()
+    if config["model"]["conditional"] and data.splits["train"].y is None:
+        raise UserError("model.conditional=true needs labels, and none were found: type model.conditional=false")
     model: ELBOModule = build(cfg.model)
     trainer: L.Trainer = build(
         cfg.trainer,

@@ -1,10 +1,22 @@
-"""Digits as scikit-learn carries them; MNIST from files in the official format."""
+"""Digits as scikit-learn carries them; MNIST, Fashion-MNIST and CIFAR-10 from files in the official formats."""
 
+import hashlib
+import pickle
+import struct
+
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from vae_lightning.data import Batch, DigitsDataModule, MNISTDataModule, stratified_split
+from vae_lightning.data import (
+    Batch,
+    CIFAR10DataModule,
+    DigitsDataModule,
+    FashionMNISTDataModule,
+    MNISTDataModule,
+    stratified_split,
+)
 from vae_lightning.data.base import binarized
 from vae_lightning.errors import UserError
 
@@ -155,6 +167,86 @@ def test_files_that_cannot_be_read_are_told_from_files_that_are_missing(mnist_ro
     cut.write_bytes(cut.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be read"):
         mnist(mnist_root).prepare_data()
+
+
+DAMAGES = {
+    "truncated": lambda data: data[:1000],
+    "wrong magic": lambda data: b"\x01\x02\x03\x04" + data[4:],
+    "another type": lambda data: struct.pack(">I", 2816 + 3) + data[4:],
+    "empty": lambda data: b"",
+    "another shape": lambda data: struct.pack(">IIII", 2051, 100, 28, 14) + data[16:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_idx_file_is_told(damage, mnist_root):
+    path = mnist_root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(UserError, match=r"data=mnist: the files in .*MNIST/raw cannot be read \(.+\)"):
+        mnist(mnist_root).prepare_data()
+
+
+def test_labels_and_images_of_different_length_are_told(mnist_root):
+    path = mnist_root / "MNIST" / "raw" / "train-labels-idx1-ubyte"
+    path.write_bytes(struct.pack(">II", 2049, 60) + path.read_bytes()[8:68])
+    with pytest.raises(UserError, match=r"data=mnist: 100 images but 60 labels in .*MNIST/raw"):
+        mnist(mnist_root).prepare_data()
+
+
+def test_fashion_mnist_is_read_from_its_own_folder_with_the_names_of_its_classes(mnist_root):
+    (mnist_root / "MNIST").rename(mnist_root / "FashionMNIST")
+    options = {"root": str(mnist_root), "image_shape": [1, 28, 28], "download": False, "val_size": 20}
+    data = FashionMNISTDataModule(**options, **LOADING)
+    data.prepare_data()
+    data.setup()
+    assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 80, "val": 20, "test": 50}
+    assert data.label_names[0] == "T-shirt/top"
+
+
+@pytest.fixture
+def cifar10_root(tmp_path, monkeypatch):
+    """20 images a batch in the official files: image i is filled with (i, 2 i, 3 i)."""
+    from torchvision.datasets import CIFAR10
+
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    channels = np.array([1, 2, 3], np.uint8)[None, :, None] * np.arange(20, dtype=np.uint8)[:, None, None]
+    batch = {"data": np.broadcast_to(channels, (20, 3, 1024)).reshape(20, 3072), "labels": [i % 10 for i in range(20)]}
+    contents = dict.fromkeys(CIFAR10DataModule.files[:-1], batch)
+    contents["batches.meta"] = {"label_names": ["airplane", *"bcdefghij"]}
+    sums = {}
+    for name, content in contents.items():
+        (folder / name).write_bytes(pickle.dumps(content))
+        sums[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name in CIFAR10DataModule.files[:5]])
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
+    meta = {**CIFAR10.meta, "md5": sums["batches.meta"]}
+    monkeypatch.setattr(CIFAR10, "meta", meta)
+    return tmp_path
+
+
+def cifar10(root) -> CIFAR10DataModule:
+    options = {"root": str(root), "image_shape": [3, 32, 32], "download": False, "val_size": 20}
+    return CIFAR10DataModule(**options, **LOADING)
+
+
+def test_cifar10_is_read_channels_first(cifar10_root):
+    data = cifar10(cifar10_root)
+    data.prepare_data()
+    data.setup()
+    assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 80, "val": 20, "test": 20}
+    x, y = data.splits["test"]
+    expected = torch.arange(20)[:, None] * torch.tensor([1, 2, 3])
+    assert torch.equal(x, expected.to(torch.uint8)[:, :, None, None].expand(20, 3, 32, 32))
+    assert torch.equal(y, torch.arange(20) % 10)
+    assert data.label_names[0] == "airplane"
+
+
+def test_a_damaged_cifar10_is_told(cifar10_root):
+    path = cifar10_root / "cifar-10-batches-py" / "data_batch_3"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"data=cifar10: the files in .*cifar-10-batches-py cannot be read"):
+        cifar10(cifar10_root).prepare_data()
 
 
 def test_labels_that_do_not_fit_are_refused(mnist_root):

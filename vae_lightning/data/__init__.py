@@ -2,15 +2,25 @@
 
 from vae_lightning.data.base import ImageDataModule, stratified_split
 from vae_lightning.data.batches import Batch, Batches, Order
+from vae_lightning.data.celeba import CelebADataModule
 from vae_lightning.data.digits import DigitsDataModule
-from vae_lightning.data.mnist import MNISTDataModule
+from vae_lightning.data.dsprites import DSpritesDataModule
+from vae_lightning.data.image_folder import ImageFolderDataModule
+from vae_lightning.data.sprites import SpritesDataModule
+from vae_lightning.data.torchvision_sets import CIFAR10DataModule, FashionMNISTDataModule, MNISTDataModule
 
 __all__ = [
     "Batch",
     "Batches",
+    "CIFAR10DataModule",
+    "CelebADataModule",
+    "DSpritesDataModule",
     "DigitsDataModule",
+    "FashionMNISTDataModule",
     "ImageDataModule",
+    "ImageFolderDataModule",
     "MNISTDataModule",
     "Order",
+    "SpritesDataModule",
     "stratified_split",
 ]

@@ -19,7 +19,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     Args:
         image_shape: (C, H, W) of each image.
-        num_classes: K, the number of classes, or None for unlabelled data.
+        num_classes: K, the number of classes or of attributes, or None for unlabelled data.
         batch_size: images a training step, in each process.
         eval_batch_size: images a step of validation and test.
         seed: shuffles the training images.
@@ -43,7 +43,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         validate_on: str,
     ) -> None:
         super().__init__()
-        self.image_shape = tuple(image_shape)
+        channels, height, width = image_shape
+        self.image_shape = (channels, height, width)
         self.num_classes = num_classes
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -51,10 +52,14 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.binarize = one_of("data.binarize", binarize, ("none", "fixed", "dynamic"))
         self.validate_on = one_of("data.validate_on", validate_on, ("val", "test"))
         self.splits: dict[str, Batch] = {}
+        self.label_names: list[str] = []  # of the classes, or of the attributes or factors; none where they are numbers
 
     @abstractmethod
     def load(self) -> dict[str, Batch]:
-        """Return each split's images, uint8 (N, C, H, W), and labels, int64 (N,) or None."""
+        """Return each split's images, uint8 (N, C, H, W), and labels: int64 (N,) for classes, (N, A) for attributes.
+
+        Labels are None for unlabelled data.
+        """
 
     def setup(self, stage: str | None = None) -> None:
         """Load the splits once, and check them.
@@ -75,7 +80,9 @@ class ImageDataModule(L.LightningDataModule, ABC):
                 raise UserError("data: these images have no labels; type data.num_classes=null")
             if y is not None and len(y) != len(x):
                 raise UserError(f"data: {len(x)} {name} images but {len(y)} labels")
-            if y is not None and self.num_classes is not None and len(y) and int(y.max()) >= self.num_classes:
+            if y is not None and y.dim() == 2 and self.num_classes not in (None, y.shape[1]):
+                raise UserError(f"data: {y.shape[1]} labels an image; type data.num_classes={y.shape[1]} or null")
+            if y is not None and y.dim() == 1 and self.num_classes and len(y) and int(y.max()) >= self.num_classes:
                 raise UserError(
                     f"data: the {name} labels go up to {int(y.max())}; type data.num_classes={int(y.max()) + 1} or more"
                 )

@@ -13,7 +13,7 @@ class Batch(NamedTuple):
 
     Attributes:
         x: uint8 (B, C, H, W).
-        y: int64 (B,), or None for unlabelled data.
+        y: int64 (B,) for classes, (B, A) for attributes or factors, or None for unlabelled data.
     """
 
     x: Tensor

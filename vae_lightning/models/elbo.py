@@ -36,7 +36,7 @@ class ELBOModule(L.LightningModule):
     Args:
         regularizer: the penalty.
         image_shape: (C, H, W).
-        num_classes: K, the number of classes, or None for unlabelled data.
+        num_classes: K, the number of classes or of attributes, or None for unlabelled data.
         conditional: give the label to the encoder and the decoder, q(z|x, y) and p(x|z, y).
         latent_dim: D.
         network: the recipe of encoder and decoder.
@@ -133,12 +133,12 @@ class ELBOModule(L.LightningModule):
         return x.float() / 255 if x.dtype == torch.uint8 else x
 
     def condition(self, y: Tensor | None) -> Tensor | None:
-        """Labels (B,) to one-hot vectors (B, K), or None where the model is not conditional."""
+        """Classes (B,) to one-hot vectors, attributes (B, K) as they are: (B, K); None for a model not conditional."""
         if not self.condition_dim:
             return None
         if y is None:
             raise UserError("this model is conditional: give it y as well, the labels, int64 of shape (B,)")
-        return F.one_hot(y, self.condition_dim).float()
+        return (F.one_hot(y, self.condition_dim) if y.dim() == 1 else y).float()
 
     # ---------------------------------------------------------------- the training
 

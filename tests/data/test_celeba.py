@@ -1,0 +1,199 @@
+"""CelebA in each form in which people have it, and in the forms in which it arrives broken."""
+
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae_lightning.data import CelebADataModule
+from vae_lightning.data.celeba import download
+from vae_lightning.errors import UserError
+
+ATTRIBUTES = ["Bald", "Eyeglasses", "Male", "Smiling"]
+
+
+def datamodule(root, **settings) -> CelebADataModule:
+    options = {
+        "root": str(root), "download": False, "cache": None, "crop": 148, "skip_corrupt": False,
+        "attributes": ATTRIBUTES, "image_shape": [3, 16, 16], "num_classes": 4, "batch_size": 8,
+        "eval_batch_size": 16, "seed": 0, "binarize": "none", "validate_on": "val",
+    }  # fmt: skip
+    return CelebADataModule(**{**options, **settings})
+
+
+def loaded(root, **settings) -> CelebADataModule:
+    data = datamodule(root, **settings)
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+@pytest.mark.parametrize("layout", ["official", "zip", "kaggle"])
+def test_every_layout_gives_the_same(layout, celeba):
+    data = loaded(celeba(layout))
+    assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 40, "val": 5, "test": 5}
+    assert data.label_names == ATTRIBUTES
+    start = 0
+    for x, y in data.splits.values():
+        assert x.dtype == torch.uint8
+        assert x.shape[1:] == (3, 16, 16)
+        i = torch.arange(start, start + len(x))
+        assert (x[:, 0, 8, 8].int() - 2 * i).abs().max() <= 3  # JPEG is not exact
+        assert torch.equal(y, torch.stack([(i >> a) & 1 for a in range(4)], dim=1))
+        start += len(x)
+
+
+def test_kaggles_archive_holds_the_annotations_too(celeba):
+    root = celeba("kaggle")
+    with zipfile.ZipFile(root / "archive.zip", "w") as archive:
+        for file in sorted(root.rglob("*")):
+            if file.suffix in (".jpg", ".csv"):
+                archive.write(file, file.relative_to(root))
+                file.unlink()
+    data = loaded(root)
+    assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 40, "val": 5, "test": 5}
+    assert data.splits["test"].y.shape == (5, 4)
+
+
+def test_attributes_are_chosen_by_name(celeba):
+    data = loaded(celeba(), attributes=["Smiling", "Bald"], num_classes=2)
+    i = torch.arange(40)
+    assert torch.equal(data.splits["train"].y, torch.stack([(i >> 3) & 1, i & 1], dim=1))
+    with pytest.raises(UserError, match=r"data.attributes=Smilin: there is no such attribute; there are Bald, Eyeg"):
+        loaded(celeba("kaggle"), attributes=["Smilin"], num_classes=1)
+
+
+def test_the_crops_are_the_papers_and_the_usual(celeba):
+    """The bright centre is the paper's box, of which the usual square of 148 shows a border: 15 above and beside it."""
+    root = celeba()
+    paper = loaded(root, crop=[30, 50, 148, 168], image_shape=[3, 118, 118]).splits["train"].x
+    assert paper[:, 2].min() > 120  # JPEG blurs the edges
+    usual = loaded(root, image_shape=[3, 148, 148]).splits["train"].x[0, 2]
+    bright = (usual > 120).nonzero()
+    assert (bright.amin(0) - 15).abs().max() <= 1
+    assert (bright.amax(0) - (15 + 117)).abs().max() <= 1
+    with pytest.raises(UserError, match=r"crop \[0, 0, 200, 200\] does not fit an image of 178 x 218"):
+        loaded(root, crop=[0, 0, 200, 200])
+
+
+def test_images_are_decoded_once(celeba, monkeypatch):
+    root = celeba()
+    first = loaded(root).splits["train"].x
+    monkeypatch.setattr("vae_lightning.data.cache.write_chunk", None)
+    assert torch.equal(loaded(root).splits["train"].x, first)
+
+
+def test_another_size_crop_or_source_is_another_cache(celeba):
+    root = celeba()
+    loaded(root)
+    loaded(root, image_shape=[3, 8, 8])
+    loaded(root, crop=100)
+    Image.fromarray(np.zeros((218, 178, 3), np.uint8)).save(root / "celeba/img_align_celeba/000001.jpg")
+    assert loaded(root).splits["train"].x[0].max() == 0
+    assert len(list((root / "cache").glob("celeba-*"))) == 4
+
+
+def test_without_annotations_it_is_unlabelled_on_a_stated_split(celeba, caplog):
+    root = celeba()
+    for path in (root / "celeba").glob("list_*"):
+        path.unlink()
+    data = loaded(root)
+    assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 40, "val": 5, "test": 5}
+    assert data.splits["train"].y is None
+    assert data.num_classes is None
+    assert "80% for training, 10% for validation, 10% for the test" in caplog.text
+    assert "the images are unlabelled" in caplog.text
+
+
+def test_no_images_says_what_to_fetch_and_where_to_put_it(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"no images under .*: put there img_align_celeba.zip .*or type data.root="):
+        datamodule(tmp_path).prepare_data()
+
+    def quota(*_, **__):
+        raise RuntimeError("Too many users have viewed or downloaded this file\nrecently")
+
+    monkeypatch.setattr("torchvision.datasets.CelebA", quota)
+    with pytest.raises(UserError, match=r"the download failed \(Too many users .* recently\): put there img_align"):
+        datamodule(tmp_path, download=True).prepare_data()
+    assert "Too many users" in download(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def edited(path, line: int, text: str) -> None:
+    lines = path.read_text().splitlines()
+    lines[line] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_a_zip_cut_short_is_named(celeba):
+    root = celeba("zip")
+    path = root / "celeba" / "img_align_celeba.zip"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(UserError, match=r"img_align_celeba.zip is no whole zip \(File is not a zip file\); download"):
+        loaded(root)
+
+
+def test_a_damaged_member_of_a_zip_is_named(celeba):
+    root = celeba("zip")
+    path = root / "celeba" / "img_align_celeba.zip"
+    data = bytearray(path.read_bytes())
+    data[300] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"1 of 50 images cannot be decoded, the first is .*000001.jpg \(Bad CRC-32"):
+        loaded(root)
+
+
+def test_a_partition_that_names_missing_images_is_refused(celeba):
+    root = celeba()
+    (root / "celeba/img_align_celeba/000003.jpg").unlink()
+    with pytest.raises(UserError, match=r"list_eval_partition.txt names 1 images that are not in .* 000003.jpg"):
+        loaded(root)
+    assert not list((root / "cache").glob("celeba-*"))
+
+
+def test_an_image_that_no_annotation_names_is_refused(celeba):
+    root = celeba()
+    Image.fromarray(np.zeros((218, 178, 3), np.uint8)).save(root / "celeba/img_align_celeba/000999.jpg")
+    with pytest.raises(UserError, match=r"list_eval_partition.txt leaves out 1 images of .*, the first is 000999.jpg"):
+        loaded(root)
+
+
+def test_a_line_that_is_no_partition_is_named(celeba):
+    root = celeba()
+    edited(root / "celeba/list_eval_partition.txt", 6, "000007.jpg 3")
+    with pytest.raises(UserError, match=r"line 7 of .*list_eval_partition.txt is '000007.jpg 3', not an image and 0"):
+        loaded(root)
+
+
+def test_an_attribute_too_few_is_named(celeba):
+    root = celeba()
+    edited(root / "celeba/list_attr_celeba.txt", 4, "000003.jpg  1 -1  1")
+    with pytest.raises(UserError, match=r"line 5 of .*list_attr_celeba.txt has 3 attributes, not 4"):
+        loaded(root)
+
+
+def test_an_empty_annotation_is_told(celeba):
+    root = celeba()
+    (root / "celeba/list_attr_celeba.txt").write_text("")
+    with pytest.raises(UserError, match=r"list_attr_celeba.txt has no table"):
+        loaded(root)
+
+
+def test_a_corrupt_image_is_named_or_left_out(celeba, caplog):
+    root = celeba()
+    for i in (3, 45):
+        path = root / f"celeba/img_align_celeba/{i:06}.jpg"
+        path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(UserError, match=r"2 of 50 images cannot be decoded, .*000003.jpg .*data.skip_corrupt=true"):
+        loaded(root)
+    data = loaded(root, skip_corrupt=True)
+    assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 39, "val": 4, "test": 5}
+    assert "they are left out, and listed in" in caplog.text
+    (manifest,) = (root / "cache").glob("celeba-*/manifest.json")
+    assert "000045.jpg" in manifest.read_text()
+    i = torch.tensor([i for i in range(50) if i not in (2, 44)])
+    x = torch.cat([split.x for split in data.splits.values()])
+    assert (x[:, 0, 8, 8].int() - 2 * i).abs().max() <= 3
+    assert torch.equal(torch.cat([split.y for split in data.splits.values()])[:, 0], i & 1)

@@ -1,0 +1,135 @@
+"""dSprites (Matthey et al. 2017), from its official file."""
+
+import shutil
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_lightning.data.base import ImageDataModule
+from vae_lightning.data.batches import Batch
+from vae_lightning.data.cache import fingerprint, finish, open_cache, writing
+from vae_lightning.data.sprites import FACTORS, in_a_row
+from vae_lightning.errors import UserError, one_line
+
+FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+URL = f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{FILE}"
+ROWS = 8192  # images read at a time: 32 MB
+
+
+class DSpritesDataModule(ImageDataModule):
+    """737,280 images of 1 x 64 x 64: every combination of 3 shapes, 6 scales, 40 orientations, 32 x and 32 y.
+
+    The labels are these five factors, int64 (N, 5); the sixth, the colour, is always white. The file is unpacked once,
+    in random order, into a cache of 3 GB that is mapped into memory; the images are never all in memory.
+
+    Args:
+        root: the folder that holds, or is to hold, the official npz file.
+        download: fetch the file when it is not there.
+        cache: the folder of all caches; None for `cache` in the root.
+        val_size: the number of validation images.
+        test_size: the number of test images.
+        **loading: those of `ImageDataModule`.
+    """
+
+    def __init__(
+        self, *, root: str, download: bool, cache: str | None, val_size: int, test_size: int, **loading: Any
+    ) -> None:
+        super().__init__(**loading)
+        self.root = Path(root).expanduser()
+        self.cache = Path(cache).expanduser() if cache else self.root / "cache"
+        self.download = download
+        self.val_size, self.test_size = val_size, test_size
+        self.label_names = list(FACTORS)
+
+    def folder(self) -> Path:
+        """The cache's folder: another for another file."""
+        return self.cache / f"dsprites-{fingerprint([self.root / FILE])[:16]}"
+
+    def prepare_data(self) -> None:
+        """Download the file where it is not there, and unpack it where it is not unpacked.
+
+        Raises:
+            UserError: when there is no file, it cannot be downloaded, or it is not the official one.
+        """
+        path = self.root / FILE
+        if not path.is_file():
+            if not self.download:
+                raise UserError(f"data=dsprites: no {path.resolve()}: put it there, or type data.root=FOLDER")
+            fetch(path)
+        if not self.folder().is_dir():
+            with writing(self.cache):
+                if not self.folder().is_dir():
+                    unpack(path, self.folder())
+
+    def load(self) -> dict[str, Batch]:
+        """Open the cache; the splits are parts of its random order."""
+        self.prepare_data()
+        return in_a_row(open_cache(self.folder()).splits["all"], self.val_size, self.test_size)
+
+
+def fetch(path: Path) -> None:
+    """Download the official file, whole or not at all."""
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(URL, timeout=30) as response, part.open("wb") as file:
+            shutil.copyfileobj(response, file)
+        part.rename(path)
+    except OSError as error:  # what urllib raises is one too
+        part.unlink(missing_ok=True)
+        raise UserError(
+            f"data=dsprites: no {path.resolve()}, and no download ({one_line(error)}): put there {URL};"
+            " or type data=sprites, which needs no download"
+        ) from error
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Stream the images out of the npz file, 0 and 1, into a cache in random order, 0 and 255.
+
+    Raises:
+        UserError: when the file is not what it should be.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("latents_classes.npy") as file:
+            factors = np.lib.format.read_array(file)[:, 1:].astype(np.int64)  # (N, 5), less the colour
+        sizes = factors.max(axis=0) + 1
+        grid = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), axis=1)
+        if not np.array_equal(grid, factors):
+            raise ValueError("its factors are not a grid")
+        place = np.random.default_rng(0).permutation(len(factors))  # of each image in the cache
+        with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if len(shape) != 3 or shape[0] != len(factors) or dtype != np.uint8:
+                raise ValueError(f"its images are {dtype} {shape}")
+            images = np.memmap(partial / "images.u8", dtype=np.uint8, mode="w+", shape=shape)
+            for start in range(0, shape[0], ROWS):
+                rows = np.frombuffer(file.read(ROWS * shape[1] * shape[2]), np.uint8).reshape(-1, *shape[1:])
+                images[place[start : start + ROWS]] = 255 * rows
+            images.flush()
+            file.read(1)  # at its end the checksum of the member is verified
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        shutil.rmtree(partial)
+        raise UserError(
+            f"data=dsprites: {path} is not the official file ({one_line(error)}); delete it and download it again"
+        ) from error
+    labels = np.empty_like(factors)
+    labels[place] = factors
+    np.save(partial / "labels.npy", labels)
+    finish(
+        partial,
+        folder,
+        {
+            "source": str(path),
+            "count": len(factors),
+            "image_shape": [1, *shape[1:]],
+            "sizes": {"all": len(factors)},
+            "label_names": list(FACTORS),
+        },
+    )
