@@ -13,7 +13,7 @@ from vae_lightning.configuration import check
 from vae_lightning.train import train
 
 CONF = ROOT / "conf"
-FILES = sorted(file.relative_to(CONF) for file in CONF.glob("*/**/*.yaml"))
+FILES = sorted(file.relative_to(CONF) for file in CONF.glob("*/**/*.yaml") if file.parent.name != "loading")
 
 QUICK = [
     "name=quick",

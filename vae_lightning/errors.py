@@ -1,6 +1,9 @@
 """Errors that a person is meant to read."""
 
 from collections.abc import Collection
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class UserError(ValueError):
@@ -16,12 +19,12 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def one_of(option: str, value: str, choices: Collection[str]) -> str:
+def one_of(option: str, value: T, choices: Collection[T]) -> T:
     """The value of an option that has a few choices.
 
     Raises:
         UserError: when it is none of them.
     """
     if value not in choices:
-        raise UserError(f"{option}={value}: choose one of {', '.join(choices)}")
+        raise UserError(f"{option}={value}: choose one of {', '.join(map(str, choices))}")
     return value

@@ -21,7 +21,7 @@ from vae_lightning.data.base import binarized
 from vae_lightning.errors import UserError
 
 LOADING = {"num_classes": 10, "batch_size": 8, "eval_batch_size": 16, "seed": 0, "split_seed": 0}
-LOADING |= {"binarize": "none", "validate_on": "val"}
+LOADING |= {"binarize": "none", "validate_on": "val", "device_resident": "auto"}
 
 
 def digits(**settings) -> DigitsDataModule:

@@ -15,7 +15,7 @@ def datamodule(root, **settings) -> ImageFolderDataModule:
     options = {
         "root": str(root), "cache": None, "crop": "square", "skip_corrupt": False, "image_shape": [3, 8, 8],
         "num_classes": None, "val_share": 0.1, "test_share": 0.2, "split_seed": 0, "batch_size": 8,
-        "eval_batch_size": 16, "seed": 0, "binarize": "none", "validate_on": "val",
+        "eval_batch_size": 16, "seed": 0, "binarize": "none", "validate_on": "val", "device_resident": "auto",
     }  # fmt: skip
     data = ImageFolderDataModule(**{**options, **settings})
     data.prepare_data()

@@ -17,6 +17,7 @@ LOADING = {
     "seed": 0,
     "binarize": "none",
     "validate_on": "val",
+    "device_resident": "auto",
 }
 
 

@@ -22,7 +22,7 @@ MODELS = {
 def digits() -> DigitsDataModule:
     return DigitsDataModule(
         image_shape=(1, 8, 8), num_classes=10, val_size=180, test_size=360, split_seed=0, batch_size=256,
-        eval_batch_size=500, seed=0, binarize="none", validate_on="val",
+        eval_batch_size=500, seed=0, binarize="none", validate_on="val", device_resident="auto",
     )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         seed: shuffles the training images.
         binarize: `none`; or `fixed` or `dynamic`: each pixel becomes 1 with the probability of its grey value, once and
             for all (as in Salakhutdinov & Murray 2008) or anew in each batch (as in Burda et al. 2016).
+        device_resident: keep the images on the accelerator: true, false, or `auto`, where it is a GPU of whose free
+            memory they take less than half.
         validate_on: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a paper.
 
     Raises:
@@ -41,6 +43,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         seed: int,
         binarize: str,
         validate_on: str,
+        device_resident: bool | str,
     ) -> None:
         super().__init__()
         channels, height, width = image_shape
@@ -51,6 +54,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.seed = seed
         self.binarize = one_of("data.binarize", binarize, ("none", "fixed", "dynamic"))
         self.validate_on = one_of("data.validate_on", validate_on, ("val", "test"))
+        self.device_resident = one_of("data.device_resident", device_resident, (True, False, "auto"))
         self.splits: dict[str, Batch] = {}
         self.label_names: list[str] = []  # of the classes, or of the attributes or factors; none where they are numbers
 
@@ -118,8 +122,17 @@ class ImageDataModule(L.LightningDataModule, ABC):
     def batches(self, split: str, batch_size: int, seed: int | None = None) -> Batches:
         """The batches of one split that fall to this process."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        images = self.splits[split]
+        images = self.resident(self.splits[split])
         return Batches(images, batch_size, Order(len(images.x), seed=seed, rank=rank, world_size=world_size))
+
+    def resident(self, images: Batch) -> Batch:
+        """The images on the accelerator, where they are to be kept there; otherwise as they are."""
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        wanted = self.device_resident
+        if wanted == "auto":
+            wanted = device.type == "cuda" and 2 * images.x.nbytes < torch.cuda.mem_get_info(device)[0]
+        x, y = images
+        return Batch(x.to(device), None if y is None else y.to(device)) if wanted else images
 
 
 def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:

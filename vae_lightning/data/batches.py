@@ -75,9 +75,9 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         self.position = self.resumed["position"] if self.resumed["epoch"] == self.sampler.epoch else 0
         self.resumed["position"] = 0
-        for index in self.sampler.indices().split(self.batch_size)[self.position :]:
+        x, y = self.split
+        for index in self.sampler.indices().to(x.device).split(self.batch_size)[self.position :]:
             self.position += 1
-            x, y = self.split
             yield Batch(x[index], None if y is None else y[index])
 
     def state_dict(self) -> dict[str, int]:
