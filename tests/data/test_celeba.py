@@ -58,11 +58,16 @@ def test_kaggles_archive_holds_the_annotations_too(celeba):
 
 
 def test_attributes_are_chosen_by_name(celeba):
-    data = loaded(celeba(), attributes=["Smiling", "Bald"], num_classes=2)
+    root = celeba()
+    loaded(root)
+    data = loaded(root, attributes=["Smiling", "Bald"], num_classes=2)
+    assert len(list((root / "cache").glob("celeba-*"))) == 1  # the same images, decoded once
+    assert data.label_names == ["Smiling", "Bald"]
     i = torch.arange(40)
     assert torch.equal(data.splits["train"].y, torch.stack([(i >> 3) & 1, i & 1], dim=1))
     with pytest.raises(UserError, match=r"data.attributes=Smilin: there is no such attribute; there are Bald, Eyeg"):
-        loaded(celeba("kaggle"), attributes=["Smilin"], num_classes=1)
+        loaded(root, attributes=["Smilin"], num_classes=1)
+    assert loaded(root, attributes=[], num_classes=None).splits["train"].y is None
 
 
 def test_the_crops_are_the_papers_and_the_usual(celeba):

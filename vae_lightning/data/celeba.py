@@ -113,8 +113,7 @@ class CelebADataModule(ImageFiles):
         source = found.source
         files = [fingerprint([source.path] if isinstance(source, Zip) else os.scandir(source.path / found.prefix))]
         files.append(fingerprint(annotations))
-        split = f"official, attributes {' '.join(self.attributes)}"
-        return Recipe("celeba", source, " ".join(files), self.image_shape, self.crop, split)
+        return Recipe("celeba", source, " ".join(files), self.image_shape, self.crop, "official")
 
     def plan(self) -> Plan:
         """The images in the order of the splits, with their attributes."""
@@ -123,20 +122,25 @@ class CelebADataModule(ImageFiles):
         parts = self.parts(found, names)
         ordered = [name for part in range(3) for name in names if parts[name] == part]
         counts = [sum(parts[name] == part for name in names) for part in range(3)]
-        labels = self.labels(found, ordered)
-        return Plan(
-            [found.prefix + name for name in ordered],
-            dict(zip(SPLITS, counts, strict=True)),
-            labels,
-            [] if labels is None else self.attributes,
-        )
+        names = [found.prefix + name for name in ordered]
+        return Plan(names, dict(zip(SPLITS, counts, strict=True)), *self.labels(found, ordered))
 
     def load(self) -> dict[str, Batch]:
-        """Open the cache; what has no labels is unlabelled, whatever was asked for."""
+        """Open the cache, which holds all attributes, and choose.
+
+        Raises:
+            UserError: when there is no attribute of a name.
+        """
         splits = super().load()
-        if splits["train"].y is None:
-            self.num_classes = None
-        return splits
+        if not self.attributes or not self.label_names:
+            self.num_classes, self.label_names = None, []
+            return {name: Batch(x, None) for name, (x, _) in splits.items()}
+        if unknown := [name for name in self.attributes if name not in self.label_names]:
+            there = ", ".join(self.label_names)
+            raise UserError(f"data.attributes={unknown[0]}: there is no such attribute; there are {there}")
+        columns = [self.label_names.index(name) for name in self.attributes]
+        self.label_names = self.attributes
+        return {name: Batch(x, None if y is None else y[:, columns]) for name, (x, y) in splits.items()}
 
     def parts(self, found: Found, names: list[str]) -> dict[str, int]:
         """The split of each image: 0, 1 or 2."""
@@ -160,21 +164,16 @@ class CelebADataModule(ImageFiles):
         check_names(found.partition, parts, names, found.source.path)
         return parts
 
-    def labels(self, found: Found, names: list[str]) -> np.ndarray | None:
-        """The chosen attributes, int64 (N, A) of 0 and 1, or None."""
-        if not self.attributes:
-            return None
+    def labels(self, found: Found, names: list[str]) -> tuple[np.ndarray | None, list[str]]:
+        """All attributes, int64 (N, A) of 0 and 1, and their names; None and none where there is no annotation."""
         if found.attributes is None:
             log.warning("data=celeba: no list_attr_celeba.txt or .csv under %s: the images are unlabelled", self.root)
-            return None
+            return None, []
         rows = list(found.attributes.rows())
         if len(rows) < 3:
             raise UserError(f"data=celeba: {found.attributes.path} has no table of attributes")
         start = 1 if found.attributes.name.endswith(".csv") else 2  # the text file says the number of images first
         header = rows[0][1:] if start == 1 else rows[1]
-        if unknown := [name for name in self.attributes if name not in header]:
-            raise UserError(f"data.attributes={unknown[0]}: there is no such attribute; there are {', '.join(header)}")
-        columns = [1 + header.index(name) for name in self.attributes]
         values: dict[str, list[bool]] = {}
         for number, row in enumerate(rows[start:], start + 1):
             if len(row) != 1 + len(header):
@@ -182,9 +181,9 @@ class CelebADataModule(ImageFiles):
                     f"data=celeba: line {number} of {found.attributes.path} has {len(row) - 1} attributes,"
                     f" not {len(header)}"
                 )
-            values[row[0]] = [row[column] == "1" for column in columns]
+            values[row[0]] = [value == "1" for value in row[1:]]
         check_names(found.attributes, values, names, found.source.path)
-        return np.array([values[name] for name in names], dtype=np.int64)
+        return np.array([values[name] for name in names], dtype=np.int64), header
 
 
 def look(root: Path) -> Found | None:
