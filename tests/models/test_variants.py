@@ -1,12 +1,16 @@
 """Each variant: its objective on paper, its shapes, its gradients."""
 
+import warnings
 from functools import partial
 
+import lightning as L
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.distributions import Normal, kl_divergence
 
+from vae_lightning.console import quieten_lightning
 from vae_lightning.distributions import ClassConditional, VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import (
@@ -24,6 +28,7 @@ from vae_lightning.models import (
     FactorVAE,
     InfoVAE,
 )
+from vae_lightning.networks import Conv, ResNet
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 VARIANTS = {
@@ -173,7 +178,14 @@ def test_mistakes_are_told(parts, images):
     with pytest.raises(UserError, match=r"DIPVAE is for the prior N\(0, I\): type model/prior=standard_normal"):
         VARIANTS["dip_vae"](**parts, prior=partial(VampPrior, num_components=2))
     with pytest.raises(UserError, match="vamp needs a Gaussian posterior"):
-        AE(**parts, prior=partial(VampPrior, num_components=2))(images)
+        AE(**parts, prior=partial(VampPrior, num_components=2))
+    layers = {"channels": [4, 4], "kernels": [4, 4], "hidden_dims": [], "activation": "ReLU", "batch_norm": True}
+    with pytest.raises(UserError, match="vamp needs a network without batch norm"):
+        VAE(**{**parts, "network": Conv(**layers), "prior": partial(VampPrior, num_components=2)})
+    with pytest.raises(UserError, match=r"weights 1 - alpha of KL .* must not be below 0"):
+        InfoVAE(alpha=2.0, lambda_mmd=1.0, kernel="rbf", **parts)
+    with pytest.raises(UserError, match="no weight may be below 0"):
+        BetaTCVAE(beta=1.0, alpha=-1.0, gamma=1.0, estimator="weighted", **parts)
 
 
 def test_a_prior_by_class_is_sampled_by_class(parts):
@@ -190,3 +202,29 @@ def test_init_std_draws_all_weights_and_biases_anew(parts):
     weights = torch.cat([p.flatten() for p in model.parameters()])
     assert weights.std().item() == pytest.approx(0.01, rel=0.05)
     assert all(p.abs().sum() > 0 for p in model.parameters())
+    norms = ResNet(channels=[8, 8], blocks=1, attention=False)
+    gains = [
+        m.weight for m in VAE(**{**parts, "network": norms}, init_std=0.01).modules() if isinstance(m, nn.GroupNorm)
+    ]
+    assert all((gain == 1).all() for gain in gains)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_in_half_precision_every_term_is_single(variant, parts, images):
+    model = VARIANTS[variant](**parts)
+    model.regularizer.dataset_size = 100
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        terms = model.objective(model(images))
+    assert {name: term.dtype for name, term in terms.items()} == dict.fromkeys(terms, torch.float32)
+
+
+def test_any_lightning_data_will_do(parts):
+    """Where nothing asks for the number of training images."""
+    data = torch.utils.data.TensorDataset(torch.rand(20, 1, 8, 8), torch.zeros(20, dtype=torch.int64))
+    quieten_lightning()
+    trainer = L.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, barebones=False,
+                        enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's advice on the workers of a DataLoader
+        trainer.fit(VAE(**parts), torch.utils.data.DataLoader(data, batch_size=5))
+    assert trainer.callback_metrics["train/nelbo"].isfinite()

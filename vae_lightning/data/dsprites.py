@@ -73,6 +73,7 @@ class DSpritesDataModule(ImageDataModule):
 def fetch(path: Path) -> None:
     """Download the official file, whole or not at all."""
     part = path.with_suffix(".part")
+    new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(URL, timeout=30) as response, part.open("wb") as file:
@@ -80,6 +81,8 @@ def fetch(path: Path) -> None:
         part.rename(path)
     except OSError as error:  # what urllib raises is one too
         part.unlink(missing_ok=True)
+        if new:
+            path.parent.rmdir()
         raise UserError(
             f"data=dsprites: no {path.resolve()}, and no download ({one_line(error)}): put there {URL};"
             " or type data=sprites, which needs no download"

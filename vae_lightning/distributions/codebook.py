@@ -89,7 +89,9 @@ class Codebook(nn.Module):
 
     def nearest(self, flat: Tensor) -> Tensor:
         """The index of the code nearest to each of (N, d), int64 (N,); ‖f‖² is the same for all codes and left out."""
-        return (self.embedding.detach().square().sum(1) - 2 * flat @ self.embedding.detach().T).argmin(1)
+        codes = self.embedding.detach()
+        with torch.autocast(flat.device.type, enabled=False):  # in half precision near codes would be mistaken
+            return (codes.square().sum(1) - 2 * flat @ codes.T).argmin(1)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Indices (B, P) to what the decoder is given, (B, P·d)."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions.posterior import DiagonalGaussian
+from vae_lightning.distributions.posterior import DiagonalGaussian, GaussianPosterior, at_least_single
 from vae_lightning.errors import UserError
 
 Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] to q(z|x)
@@ -23,6 +23,9 @@ class Prior(nn.Module):
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
         """Return a distribution with `log_prob(z)` and `sample(n, generator)`."""
         raise TypeError(f"{type(self).__name__} must define forward(encode, condition)")
+
+    def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
+        """Raise UserError when the prior and the rest of the model do not go together."""
 
 
 class StandardNormal(Prior):
@@ -57,7 +60,7 @@ class ClassConditional(Prior):
     def forward(self, encode: Encode, condition: Tensor | None) -> DiagonalGaussian:
         """One Gaussian an image, by its label: mu and logvar are (B, D)."""
         assert condition is not None
-        return DiagonalGaussian(self.mu(condition), self.logvar(condition))
+        return DiagonalGaussian(at_least_single(self.mu(condition)), at_least_single(self.logvar(condition)))
 
 
 class GaussianMixture(NamedTuple):
@@ -100,13 +103,14 @@ class VampPrior(Prior):
             raise UserError("model/prior=vamp has no labels for its pseudo-images: type model.conditional=false")
         self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # dark, as images of digits are
 
-    def forward(self, encode: Encode, condition: Tensor | None) -> GaussianMixture:
-        """Encode the pseudo-images.
-
-        Raises:
-            UserError: when the posterior is no Gaussian.
-        """
-        q = encode(torch.sigmoid(self.logits))
-        if not isinstance(q, DiagonalGaussian):
+    def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
+        """Refuse a posterior without a density, and batch norm, in whose statistics pseudo-images would take part."""
+        if not isinstance(posterior, GaussianPosterior):
             raise UserError("model/prior=vamp needs a Gaussian posterior: type model/prior=standard_normal")
+        if any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
+            raise UserError("model/prior=vamp needs a network without batch norm: type model/network=conv")
+
+    def forward(self, encode: Encode, condition: Tensor | None) -> GaussianMixture:
+        """Encode the pseudo-images."""
+        q = encode(torch.sigmoid(self.logits))
         return GaussianMixture(q.mu, q.logvar)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -44,7 +45,8 @@ class ELBOModule(L.LightningModule):
         optimizer: parameters -> optimiser.
         posterior: (num_features, latent_dim) -> the module that turns features into q(z|x).
         prior: (latent_dim, condition_dim, image_shape) -> the module that gives p(z).
-        init_std: draw every weight and bias from N(0, init_std²) at the start; None keeps the layers' own ways.
+        init_std: draw the weights and biases of all linear and convolutional layers from N(0, init_std²) at the start;
+            None keeps the layers' own ways.
 
     Raises:
         UserError: when the model is conditional and the data has no labels, or the regularizer and the prior do not go
@@ -81,6 +83,7 @@ class ELBOModule(L.LightningModule):
         self.prior = prior(latent_dim=latent_dim, condition_dim=self.condition_dim, image_shape=self.image_shape)
         if regularizer.standard_normal_only and not isinstance(self.prior, StandardNormal):
             raise UserError(f"{type(self).__name__} is for the prior N(0, I): type model/prior=standard_normal")
+        self.prior.check(self.encoder, self.posterior)
         output_shape = (channels * likelihood.values_per_pixel, height, width)
         self.decoder = network.decoder(latent_dim + self.condition_dim, output_shape)
         self.likelihood = likelihood
@@ -88,8 +91,8 @@ class ELBOModule(L.LightningModule):
         self.optimizer = optimizer
         self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
         if init_std is not None:
-            for parameter in self.parameters():
-                nn.init.normal_(parameter, std=init_std)
+            for part in (self.encoder, self.posterior, self.decoder):
+                part.apply(partial(initialise, std=init_std))
 
     # ---------------------------------------------------------------- the model
 
@@ -138,13 +141,14 @@ class ELBOModule(L.LightningModule):
             return None
         if y is None:
             raise UserError("this model is conditional: give it y as well, the labels, int64 of shape (B,)")
-        return (F.one_hot(y, self.condition_dim) if y.dim() == 1 else y).float()
+        return (F.one_hot(y.long(), self.condition_dim) if y.dim() == 1 else y).float()
 
     # ---------------------------------------------------------------- the training
 
     def setup(self, stage: str) -> None:
-        """Tell the regularizer how many training images there are."""
-        self.regularizer.dataset_size = len(self.trainer.datamodule.splits["train"].x)  # type: ignore[attr-defined]
+        """Tell the regularizer how many training images there are, where the data is one of this package's."""
+        if splits := getattr(self.trainer.datamodule, "splits", None):  # type: ignore[attr-defined]
+            self.regularizer.dataset_size = len(splits["train"].x)
 
     def objective(self, s: Inference) -> dict[str, Tensor]:
         """What is optimised and logged of one pass, the same for training, validation and test; `loss` among it."""
@@ -223,3 +227,10 @@ class ELBOModule(L.LightningModule):
     def add_up(self, value: Tensor) -> Tensor:
         """The sum of a tensor over all processes."""
         return self.trainer.strategy.reduce(value.clone(), reduce_op="sum")  # it reduces in place
+
+
+def initialise(layer: nn.Module, std: float) -> None:
+    """Draw a layer's weight and bias from N(0, std²); those of a normalisation stay."""
+    if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        for parameter in layer.parameters():
+            nn.init.normal_(parameter, std=std)

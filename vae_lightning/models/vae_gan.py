@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributions import Inference
+from vae_lightning.distributions.posterior import at_least_single
 from vae_lightning.errors import UserError
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.networks import Encoder, Network, Shape
@@ -27,8 +28,8 @@ class ImageDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (features, logits)."""
-        features = self.encoder(x)
-        return features, self.logit(features).squeeze(1)
+        features = at_least_single(self.encoder(x))
+        return features, at_least_single(self.logit(features)).squeeze(1)
 
 
 class VAEGAN(Adversarial):
@@ -37,9 +38,10 @@ class VAEGAN(Adversarial):
     - encoder: KL + L, where L = ½ ‖f(x) - f(x̃)‖² is -log N(f(x); f(x̃), I) less its constant (Eq. 7), f the
       discriminator's features and x̃ the reconstruction.
     - decoder: γ · L - log D(x̃) - log D(x_p), x_p decoded from the prior (the generator's loss that does not saturate).
-    - discriminator: -log D(x) - log(1 - D(x̃)) - log(1 - D(x_p)) (Eq. 8).
+    - discriminator: -log D(x) - log(1 - D(x̃)) - log(1 - D(x_p)).
 
-    `objective` is KL + L; distortion and nelbo are in pixels, as for every model.
+    L is measured in features that change with the discriminator, so that epochs do not compare by it: `objective` is
+    the nelbo in pixels, as of the VAE.
 
     Args:
         gamma: γ > 0.
@@ -73,20 +75,21 @@ class VAEGAN(Adversarial):
 
     def objective(self, s: Inference) -> dict[str, Tensor]:
         """The losses of encoder and decoder in one sum, of which each gets its own gradient."""
+        distortion = -s.px.log_prob(s.x).mean()
         penalty, terms = self.regularizer(s)
         features = 0.5 * (self.discriminator(s.x)[0] - self.discriminator(s.px.mean)[0]).square().sum(1).mean()
         generator = F.softplus(-self.discriminator(self.fakes(s))[1]).sum() / len(s.x)
         return {
             "loss": self.warmup * penalty + self.gamma * features + generator,
-            "objective": penalty + features,
-            "distortion": -s.px.log_prob(s.x).mean(),
+            "objective": distortion + penalty,
+            "distortion": distortion,
             "feature_distortion": features,
             "generator_loss": generator,
             **terms,
         }
 
     def discriminator_loss(self, s: Inference) -> Tensor:
-        """Eq. 8, negative."""
+        """What tells the real images from both kinds of others."""
         with torch.no_grad():
             fakes = self.fakes(s)
         real = F.softplus(-self.discriminator(s.x)[1])
@@ -94,10 +97,10 @@ class VAEGAN(Adversarial):
 
     def fakes(self, s: Inference) -> Tensor:
         """The images again and as many from the prior, (2B, C, H, W); nothing of them reaches the encoder."""
-        z = torch.cat([s.z.detach(), self.draw(len(s.x), s.y)])
+        z = torch.cat([s.z, self.draw(len(s.x), s.y)]).detach()
         return self.decode(z, None if s.y is None else torch.cat([s.y, s.y])).mean
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
     """x, whose gradient is multiplied by a factor on its way back."""
-    return factor * x + (1 - factor) * x.detach()
+    return x.detach() + factor * (x - x.detach())  # the second term is 0: the value is kept to the bit

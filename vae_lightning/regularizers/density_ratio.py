@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributions import Inference
+from vae_lightning.distributions.posterior import at_least_single
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -33,6 +34,10 @@ class Discriminator(nn.Sequential):
         for n_in, n_out in zip([latent_dim, *hidden_dims], hidden_dims, strict=False):
             layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2)]
         super().__init__(*layers, nn.Linear([latent_dim, *hidden_dims][-1], 1), nn.Flatten(0))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latents (B, D) to logits (B,)."""
+        return at_least_single(super().forward(z))
 
     def loss(self, z: Tensor, z_permuted: Tensor) -> Tensor:
         """The cross-entropy of telling draws from q(z) from those of Π_d q(z_d), a scalar; log 2 for a blind one.

@@ -12,7 +12,7 @@ from vae_lightning.regularizers.kl import kl
 def covariance(x: Tensor) -> Tensor:
     """The covariance of the rows of x (B, D), (D, D): E[x xᵀ] - E[x] E[x]ᵀ over the batch, divided by B and not B-1."""
     centred = x - x.mean(0)
-    return centred.T @ centred / len(x)
+    return (centred[:, :, None] * centred[:, None, :]).mean(0)  # no matrix product: autocast would halve its precision
 
 
 class DIP(Regularizer):

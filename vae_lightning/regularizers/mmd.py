@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributions import Inference, Point
-from vae_lightning.errors import one_of
+from vae_lightning.errors import UserError, one_of
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -51,11 +51,16 @@ class MMD(Regularizer):
         kernel: `rbf` or `imq`; see `mmd`.
 
     Raises:
-        UserError: when the kernel is neither.
+        UserError: when the kernel is neither, or a weight is below 0.
     """
 
     def __init__(self, *, alpha: float, lambda_mmd: float, kernel: str) -> None:
         super().__init__()
+        if alpha > 1 or alpha + lambda_mmd < 1:
+            raise UserError(
+                f"model.alpha={alpha}, model.lambda_mmd={lambda_mmd}: the weights 1 - alpha of KL and"
+                " alpha + lambda_mmd - 1 of MMD must not be below 0"
+            )
         self.alpha, self.lambda_mmd = alpha, lambda_mmd
         self.kernel = one_of("model.kernel", kernel, KERNELS)
 

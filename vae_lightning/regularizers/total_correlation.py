@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vae_lightning.distributions import DiagonalGaussian, Inference
 from vae_lightning.distributions.posterior import LOG_2PI
-from vae_lightning.errors import one_of
+from vae_lightning.errors import UserError, one_of
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -88,13 +88,15 @@ class TotalCorrelation(Regularizer):
         estimator: of log q(z), `stratified` or `weighted`; see `log_weights`.
 
     Raises:
-        UserError: when the estimator is neither.
+        UserError: when the estimator is neither, or a weight is below 0.
     """
 
     standard_normal_only = True
 
     def __init__(self, *, alpha: float, beta: float, gamma: float, estimator: str) -> None:
         super().__init__()
+        if min(alpha, beta, gamma) < 0:
+            raise UserError(f"model.alpha={alpha}, beta={beta}, gamma={gamma}: no weight may be below 0")
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
         self.estimator = one_of("model.estimator", estimator, ESTIMATORS)
 

@@ -123,7 +123,8 @@ class OptimalScale(nn.Module):
         """The best log s, (), for these x - mean, (B, C, H, W). Its sᵖ enters the running average.
 
         It is a constant to the gradient, which is exact nevertheless: at the optimum the log density is flat in s, so
-        that a change of the mean acts through s not at all (the envelope theorem).
+        that a change of the mean acts through s not at all (the envelope theorem). That holds for the mean log density,
+        so not for the bound of `iwae`, whose gradient takes s as given.
         """
         moment = deviation.abs().pow(self.power).mean()
         self.moment.lerp_(moment.to(self.moment), torch.where(self.batches == 0, 1.0, MOMENTUM).to(self.moment))
