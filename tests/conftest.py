@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from codes import factors, noise, perfect, rotated
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from on_disk import celeba, official
@@ -15,7 +16,7 @@ from on_disk import celeba, official
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.networks import MLP
 
-__all__ = ["celeba", "official"]  # fixtures
+__all__ = ["celeba", "factors", "noise", "official", "perfect", "rotated"]  # fixtures
 ROOT = Path(__file__).parents[1]
 
 SMALL = [

@@ -1,0 +1,72 @@
+"""Image quality by hand, distances of known Gaussians, and the classifier whose features they use."""
+
+import pytest
+import torch
+from torch import nn
+
+from vae_lightning.errors import UserError
+from vae_lightning.metrics import feature_distances, image_quality
+from vae_lightning.metrics.features import train_classifier
+from vae_lightning.metrics.samples import Inception, ssim_kernel
+
+
+def test_quality_by_hand():
+    x = torch.full((2, 1, 28, 28), 0.5)
+    x_hat = x + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)
+    quality = image_quality(x, x_hat)
+    torch.testing.assert_close(quality.mse, torch.tensor([0.01, 0.0001]), rtol=1e-4, atol=0)
+    torch.testing.assert_close(quality.psnr, torch.tensor([20.0, 40.0]), rtol=1e-4, atol=0)
+    c1 = 0.01**2  # of two constants, SSIM is (2 μ ν + c1) / (μ² + ν² + c1)
+    torch.testing.assert_close(quality.ssim[0].item(), (2 * 0.5 * 0.6 + c1) / (0.25 + 0.36 + c1), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 11, 12), (1, 8, 8), (1, 5, 9), (1, 3, 3)])
+def test_images_of_any_size_are_like_themselves(shape):
+    x = torch.rand(4, *shape)
+    quality = image_quality(x, x)
+    torch.testing.assert_close(quality.ssim, torch.ones(4))
+    assert image_quality(x, 1 - x).ssim.max() < 0.9
+    assert [len(values) for values in quality] == [4, 4, 4]
+
+
+def test_the_window_is_the_largest_odd_one_that_fits():
+    assert [ssim_kernel(side) for side in (3, 4, 8, 9, 10, 11, 64)] == [3, 3, 7, 9, 9, 11, 11]
+
+
+class Pixels(nn.Flatten):
+    num_features = 4
+
+
+def test_distances_of_known_gaussians():
+    """FID of N(0, I) and N(m, I) is |m|²."""
+    torch.manual_seed(0)
+    real, made = torch.randn(2, 4000, 1, 2, 2)
+    shifted = feature_distances(real.split(500), (made + 1).split(500), Pixels(), n=4000)
+    alike = feature_distances(real.split(500), made.split(500), Pixels(), n=4000)
+    same = feature_distances(real.split(500), real.split(300), Pixels(), n=4000)
+    assert shifted.fid == pytest.approx(4.0, abs=0.2)
+    assert alike.fid < 0.02
+    assert same.fid == pytest.approx(0.0, abs=1e-5)
+    assert abs(alike.kid) < 0.1 < shifted.kid
+
+
+def test_a_classifier_learns_classes_and_factors_and_repeats():
+    generator = torch.Generator().manual_seed(0)
+    bright, left = torch.randint(2, (2, 600), generator=generator)
+    x = torch.zeros(600, 1, 8, 8)
+    x[torch.arange(600)[left == 1], :, :, :4] = 1
+    x[torch.arange(600)[left == 0], :, :, 4:] = 1
+    x = (x * (100 + 155 * bright.view(-1, 1, 1, 1))).to(torch.uint8)
+    y = torch.stack([bright, left], dim=1)
+    classifier = train_classifier(x, y, steps=40)
+    assert (classifier.predict(x.float() / 255) == y).float().mean() > 0.95
+    features = classifier(x.float() / 255)
+    assert features.shape == (600, classifier.num_features)
+    assert torch.equal(features, train_classifier(x, y, steps=40)(x.float() / 255))
+    assert train_classifier(x, bright, steps=1).predict(x.float() / 255).shape == (600, 1)
+
+
+def test_inception_says_what_it_needs(monkeypatch):
+    monkeypatch.setattr("vae_lightning.metrics.samples.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install torch-fidelity, or --features classifier"):
+        Inception()

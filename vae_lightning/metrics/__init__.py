@@ -1,0 +1,54 @@
+"""Metrics as pure functions of arrays and tensors, for any representation. Nothing here knows of Lightning or Hydra."""
+
+from vae_lightning.metrics.disentanglement import (
+    DCI,
+    beta_vae_metric,
+    dci,
+    explicitness,
+    factor_vae_metric,
+    mig,
+    mig_per_factor,
+    modularity,
+    sap,
+    udr,
+)
+from vae_lightning.metrics.downstream import knn_accuracy, linear_probe, majority
+from vae_lightning.metrics.information import Information, active_units, information
+from vae_lightning.metrics.likelihood import Likelihood, bits_per_dim, log_likelihood
+from vae_lightning.metrics.means import ImageMean, MeanAndError, mean_and_error
+from vae_lightning.metrics.repeats import Repeats, over_repeats
+from vae_lightning.metrics.samples import Distances, ImageQuality, feature_distances, image_quality
+from vae_lightning.metrics.two_sample import TwoSample, mmd_test
+
+__all__ = [
+    "DCI",
+    "Distances",
+    "ImageMean",
+    "ImageQuality",
+    "Information",
+    "Likelihood",
+    "MeanAndError",
+    "Repeats",
+    "TwoSample",
+    "active_units",
+    "beta_vae_metric",
+    "bits_per_dim",
+    "dci",
+    "explicitness",
+    "factor_vae_metric",
+    "feature_distances",
+    "image_quality",
+    "information",
+    "knn_accuracy",
+    "linear_probe",
+    "log_likelihood",
+    "majority",
+    "mean_and_error",
+    "mig",
+    "mig_per_factor",
+    "mmd_test",
+    "modularity",
+    "over_repeats",
+    "sap",
+    "udr",
+]
