@@ -29,9 +29,23 @@ def test_a_run_leaves_what_the_design_says(small, tmp_path):
         ".hydra/config.yaml",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
+        "figures/class_swap.png",
+        "figures/class_traversals.png",
+        "figures/interpolations.png",
+        "figures/latent_space.png",
+        "figures/latent_space_tsne.png",
+        "figures/rate_history.png",
+        "figures/rate_per_latent.png",
         "figures/reconstructions.png",
         "figures/samples.png",
+        "figures/training_curves.png",
+        "figures/traversals.png",
+        "figures/traversals_animation.gif",
         "metrics.json",
+        "projector/metadata.tsv",
+        "projector/sprite.png",
+        "projector/tensors.tsv",
+        "projector_config.pbtxt",
     }
     assert json.loads((run / "metrics.json").read_text()) == metrics
     config = OmegaConf.load(run / ".hydra/config.yaml")
@@ -51,7 +65,7 @@ def test_tensorboard_has_the_curves_the_figures_and_the_hyper_parameters(small, 
     assert {f"{stage}/{name}" for stage in ("train", "val", "test") for name in names} <= scalars.keys()
     assert scalars["train/beta"] == [1.0, 2.0]
     assert scalars["val/nelbo"][-1] == pytest.approx(metrics["val/nelbo"])
-    assert images == {"reconstructions", "samples"}
+    assert images >= {"reconstructions", "samples", "traversals", "training_curves"}
     assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= hparams
 
 

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     evaluate = commands.add_parser("evaluate", help="likelihood, information, disentanglement -> metrics.json")
     evaluate.add_argument("run", help="a run's folder, or a checkpoint in it")
-    evaluate.add_argument("--quick", action="store_true", help="fewer samples: a minute on a laptop")
+    add_evaluate_options(evaluate)
     evaluate.set_defaults(command=evaluate_run)
 
     args = parser.parse_args(arguments)
@@ -30,12 +30,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
         args.command(args)
 
 
+def add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
+    """What `evaluate` can be told; the defaults are those of `evaluation.Settings`, or of its quick ones."""
+    evaluate.add_argument("--quick", action="store_true", help="fewer samples: a minute on a laptop")
+    evaluate.add_argument(
+        "--only",
+        type=lambda typed: typed.split(","),
+        default=[],
+        metavar="GROUPS",
+        help="some of likelihood,information,disentanglement,samples,downstream; the numbers of others stay",
+    )
+    evaluate.add_argument("--split", help="whose images: train, val or test (the default)")
+    evaluate.add_argument("--images", type=int, metavar="N", help="at most so many of them, drawn at random; 10,000")
+    evaluate.add_argument("--samples", type=int, metavar="K", help="draws an image for log p(x); 5,000")
+    evaluate.add_argument("--chunk", type=int, help="draws a pass, for less memory or a larger GPU; 500")
+    evaluate.add_argument("--repeats", type=int, metavar="R", help="repeats of each disentanglement metric; 5")
+    evaluate.add_argument("--features", help="for FID and KID: classifier (the default, trained here) or inception")
+    evaluate.add_argument("--peers", nargs="+", default=[], metavar="RUN", help="runs of other seeds, for UDR")
+    evaluate.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default the GPU where there is one")
+    evaluate.add_argument("--seed", type=int, help="of every draw; 0")
+
+
 # Each imports what it needs when it is called: torch takes seconds, and --help none.
 
 
 def draw_figures(args: argparse.Namespace) -> None:
     """`vae-lightning figures RUN`."""
+    from vae_lightning.callbacks.redraw import redraw
+
+    for file in redraw(args.run):
+        print(file)
 
 
 def evaluate_run(args: argparse.Namespace) -> None:
     """`vae-lightning evaluate RUN`."""
+    from vae_lightning.evaluate import evaluate
+
+    options = {name: value for name, value in vars(args).items() if name not in ("command", "debug")}
+    evaluate(**options)

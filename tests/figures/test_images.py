@@ -3,25 +3,61 @@
 import numpy as np
 import pytest
 import torch
+from readable import assert_readable
 
 from vae_lightning import figures
+from vae_lightning.figures.images import mosaic
 
 
 def drawn(figure) -> np.ndarray:
     return figure.axes[0].images[0].get_array().squeeze()
 
 
+def labels(axis) -> list[str]:
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_image_lies_where_it_belongs(channels):
     rows = torch.rand(2, 3, channels, 4, 5)
-    figure = figures.image_grid(rows, "a title", ["first", "second"])
+    figure = figures.image_grid(rows, "a title\nof two lines", ["first", "second"], ["a", "b", "c"])
     pixels = drawn(figure).reshape(2 * 5 - 1, 3 * 6 - 1, channels)
     np.testing.assert_allclose(pixels[5:9, 12:17], rows[1, 2].permute(1, 2, 0), atol=1e-6)
     assert (pixels[4] == 1).all()
-    assert figure.axes[0].get_title() == "a title"
-    assert figure.axes[0].title.get_fontsize() == 9  # the style's
+    assert figure.get_suptitle() == "a title\nof two lines"
     assert figure.dpi == 150
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["first", "second"]
+    assert labels(figure.axes[0].yaxis) == ["first", "second"]
+    assert labels(figure.axes[0].xaxis) == ["a", "b", "c"]
+    assert list(figure.axes[0].get_xticks()) == [2, 8, 14]  # the middle columns of the images
+    assert_readable(figure)
+
+
+def test_values_outside_of_the_range_are_clipped():
+    assert mosaic(torch.tensor([-1.0, 0.5, 2.0]).view(1, 3, 1, 1, 1)).squeeze().tolist() == [0, 1, 0.5, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "row_labels", "column_labels"),
+    [
+        ((1, 1, 1, 28, 28), (), ()),
+        ((40, 10, 3, 64, 64), ["$z_{32}$  12.05 nats  [\N{MINUS SIGN}12.5, \N{MINUS SIGN}10.1]"] * 40, ()),
+        ((3, 11, 1, 28, 28), ["style of"] * 3, ["", *["T-shirt/top"] * 10]),
+        ((10, 11, 1, 60, 20), ["Ankle boot"] * 10, ["Ankle boot"] * 11),
+    ],
+    ids=["one", "many rows", "wide names", "tall images"],
+)
+def test_every_grid_is_readable(shape, row_labels, column_labels):
+    title = (
+        "One latent in every class: draws from the prior, and the style of images\na_long_name-mnist, β = 1, epoch 30"
+    )
+    figure = figures.image_grid(torch.rand(shape), title, row_labels, column_labels)
+    assert_readable(figure)
+    width, height = figure.get_size_inches()
+    assert width < 8.5
+    assert height < 11
+    image = figure.axes[0].images[0].get_window_extent()
+    box = figure.axes[0].get_window_extent()
+    assert (image.width, image.height) == pytest.approx((box.width, box.height), rel=0.02)  # nothing wasted
 
 
 def test_reconstructions_stand_below_their_inputs():
@@ -34,9 +70,9 @@ def test_reconstructions_stand_below_their_inputs():
 
 def test_samples_of_a_conditional_model_have_a_row_a_class():
     x = torch.arange(6).view(6, 1, 1, 1) / 5
-    figure = figures.samples(x, "title", classes=3)
+    figure = figures.samples(x, "title", ["cat", "dog", "owl"])
     np.testing.assert_allclose(drawn(figure)[::2, ::2], x.view(3, 2), atol=1e-6)
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["0", "1", "2"]
+    assert labels(figure.axes[0].yaxis) == ["cat", "dog", "owl"]
 
 
 def test_fewer_images_than_a_row_are_drawn_too():

@@ -1,70 +1,126 @@
 """Draws the figures while a model trains."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.figure import Figure
+from PIL import Image
+from torch.utils.tensorboard.summary import Summary  # type: ignore[attr-defined]
 
-from vae_lightning import figures
-from vae_lightning.data import ImageDataModule
+from vae_lightning.callbacks.drawings import check_names, draw
+from vae_lightning.callbacks.history import History, metrics_of
+from vae_lightning.callbacks.subject import Subject, latest_posterior, title_of, undisturbed
 from vae_lightning.models import ELBOModule
-
-GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_mmd": "λ"}
 
 
 class Figures(L.Callback):
-    """Reconstructions and samples, every few epochs and at the end: to TensorBoard, and the latest as PNG.
+    """Figures, some every few epochs, all at the end: to TensorBoard, and the latest as PNG or GIF.
 
     The images and the noise are the same each time, so that what changes is the model; no random number is taken from
-    the training.
+    the training. What the curves are drawn from is kept in each checkpoint, so that a run that is resumed has whole
+    ones.
 
     Args:
-        folder: where the PNG files go.
-        every_n_epochs: draw after each so many epochs; after the last of `max_epochs` always.
-        title: the first words of each title.
+        folder: where the files go.
+        title: the first words of each title; they name the model and the data.
+        every_n_epochs: draw `while_training` after each so many epochs.
+        while_training: names of `DRAWINGS`.
+        at_end: names of those that are drawn, besides the others, when the training is over.
+
+    Raises:
+        UserError: when a name is unknown, or needs a package that is not installed.
     """
 
-    def __init__(self, *, folder: str, every_n_epochs: int, title: str) -> None:
+    def __init__(
+        self, *, folder: str, title: str, every_n_epochs: int, while_training: Sequence[str], at_end: Sequence[str]
+    ) -> None:
+        check_names("callbacks.figures.while_training", while_training)
+        check_names("callbacks.figures.at_end", at_end)
         self.folder = Path(folder)
-        self.every_n_epochs = every_n_epochs
         self.title = title
+        self.every_n_epochs = every_n_epochs
+        self.while_training = while_training
+        self.at_end = at_end
+        self.history = History()
+
+    # ---------------------------------------------------------------- drawing
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw when it is time."""
+        """Note the rates; draw when it is time, and all that is not to be drawn again in a moment."""
+        model = as_ours(pl_module)
+        with undisturbed(model):
+            posterior = latest_posterior(model, trainer.datamodule)  # type: ignore[attr-defined]
+        if posterior is not None and posterior.rates is not None:
+            self.history.rates[model.images_seen] = posterior.rates.tolist()
         epoch = trainer.current_epoch + 1
-        if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
-            return
-        assert isinstance(pl_module, ELBOModule)
-        pl_module.eval()
-        weights = pl_module.regularizer.schedule(pl_module.warmup)
-        title = ", ".join(
-            [self.title, *(f"{GREEK.get(name, name)} = {w:.3g}" for name, w in weights.items()), f"epoch {epoch}"]
-        )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in self.draw(trainer.datamodule, pl_module, title):  # type: ignore[attr-defined]
-            figure.savefig(self.folder / f"{name}.png")
+        if epoch % self.every_n_epochs == 0 and epoch != trainer.max_epochs:
+            self.draw(trainer, model, epoch, self.while_training)
+
+    @rank_zero_only
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw everything."""
+        model = as_ours(pl_module)
+        self.note_training(trainer, model)
+        self.draw(trainer, model, trainer.current_epoch, dict.fromkeys([*self.while_training, *self.at_end]))
+
+    def draw(self, trainer: L.Trainer, model: ELBOModule, epoch: int, names: Collection[str]) -> None:
+        """Draw these figures, to the folder and to TensorBoard."""
+        title = title_of(self.title, model, model.warmup, epoch)
+        subject = Subject(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
+        for name, drawn in draw(subject, names):
+            file = save(drawn, self.folder, name)
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_figure(name, figure, global_step=pl_module.images_seen)
-        pl_module.train()
+                    show(logger, name, file.read_bytes(), model.images_seen)
 
-    def draw(self, data: ImageDataModule, model: ELBOModule, title: str) -> Iterator[tuple[str, Figure]]:
-        """Each figure with its name."""
-        split = data.splits["val"] if len(data.splits["val"].x) else data.splits["train"]
-        x = split.x[:30].to(model.device)
-        y = None if split.y is None else split.y[:30].to(model.device)
-        yield "reconstructions", figures.reconstructions(model.as_images(x), model.reconstruct(x, y), title)
+    # ---------------------------------------------------------------- what the curves are drawn from
 
-        classes = model.condition_dim or None
-        generator = torch.Generator().manual_seed(0)
-        if classes:
-            y = torch.arange(classes, device=model.device).repeat_interleave(10)
-            x = model.sample(len(y), y, generator)
-        else:
-            x = model.sample(100, generator=generator)
-        yield "samples", figures.samples(x, f"{title}, decoded from N(0, I)", classes)
+    def note_training(self, trainer: L.Trainer, model: ELBOModule) -> None:
+        """Note the training's metrics of the epoch that is over, if one is."""
+        if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            self.history.train[model.images_seen] = {**metrics_of(trainer, "train"), "warmup": model.warmup}
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note the validation's metrics."""
+        self.history.val[as_ours(pl_module).images_seen] = metrics_of(trainer, "val")
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the history; the checkpoint at an epoch's end is the first to know the training's metrics of it."""
+        self.note_training(trainer, as_ours(pl_module))
+        checkpoint["history"] = self.history.state_dict()
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Go on with it, if the run that is resumed drew figures."""
+        self.history = History(**checkpoint.get("history", {}))
+
+
+def as_ours(module: L.LightningModule) -> ELBOModule:
+    """The module, which is one of ours."""
+    assert isinstance(module, ELBOModule)
+    return module
+
+
+def save(drawn: Figure | bytes, folder: Path, name: str) -> Path:
+    """Write a figure as PNG, an animation as GIF; return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(drawn, bytes):
+        file = folder / f"{name}.gif"
+        file.write_bytes(drawn)
+    else:
+        file = folder / f"{name}.png"
+        drawn.savefig(file)
+    return file
+
+
+def show(logger: TensorBoardLogger, name: str, encoded: bytes, step: int) -> None:
+    """Show an image file in TensorBoard as it is: nothing is drawn twice, and a GIF moves."""
+    width, height = Image.open(BytesIO(encoded)).size
+    image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
+    writer = logger.experiment._get_file_writer()
+    writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)

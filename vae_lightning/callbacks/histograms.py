@@ -1,0 +1,36 @@
+"""TensorBoard's histograms of the posterior."""
+
+import lightning as L
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from vae_lightning.callbacks.subject import latest_posterior, undisturbed
+from vae_lightning.models import ELBOModule
+
+
+class PosteriorHistograms(L.Callback):
+    """Histograms of mu and, where there is one, of logvar, over latents and images.
+
+    Args:
+        every_n_epochs: after each so many epochs; after the last of `max_epochs` always.
+    """
+
+    def __init__(self, *, every_n_epochs: int) -> None:
+        self.every_n_epochs = every_n_epochs
+
+    @rank_zero_only
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Add them when it is time."""
+        assert isinstance(pl_module, ELBOModule)
+        epoch = trainer.current_epoch + 1
+        if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
+            return
+        with undisturbed(pl_module):
+            posterior = latest_posterior(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        for name in ("mu", "logvar"):
+            values = getattr(posterior, name, None)
+            if values is None or not values.isfinite().all():  # a histogram has no place for those
+                continue
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_histogram(f"posterior/{name}", values, pl_module.images_seen)
