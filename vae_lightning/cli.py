@@ -17,14 +17,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     figures = commands.add_parser("figures", help="draw all figures of a run again")
-    figures.add_argument("run", help="a run's folder, or a checkpoint in it")
     figures.set_defaults(command=draw_figures)
 
     evaluate = commands.add_parser("evaluate", help="likelihood, information, disentanglement -> metrics.json")
-    evaluate.add_argument("run", help="a run's folder, or a checkpoint in it")
     add_evaluate_options(evaluate)
     evaluate.set_defaults(command=evaluate_run)
 
+    for command in (figures, evaluate):
+        command.add_argument("run", help="a run's folder, or a checkpoint in it")
+        command.add_argument(
+            "--trust", nargs="+", default=(), metavar="PACKAGE", help="packages of your own whose classes it names"
+        )
     args = parser.parse_args(arguments)
     with one_line_errors(args.debug):
         args.command(args)
@@ -58,7 +61,7 @@ def draw_figures(args: argparse.Namespace) -> None:
     """`vae-lightning figures RUN`."""
     from vae_lightning.callbacks.redraw import redraw
 
-    for file in redraw(args.run):
+    for file in redraw(args.run, trust=tuple(args.trust)):
         print(file)
 
 
@@ -67,4 +70,4 @@ def evaluate_run(args: argparse.Namespace) -> None:
     from vae_lightning.evaluate import evaluate
 
     options = {name: value for name, value in vars(args).items() if name not in ("command", "debug")}
-    evaluate(**options)
+    evaluate(**{**options, "trust": tuple(args.trust)})

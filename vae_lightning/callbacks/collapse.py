@@ -8,7 +8,7 @@ from vae_lightning.models import ELBOModule
 
 REMEDY = (
     "the posterior collapses to the prior; to keep it from that, let beta rise slowly (callbacks.warmup.epochs=10),"
-    " take a smaller model.beta, or grant each latent some free bits"
+    " or take a smaller beta (model=beta_vae model.beta=0.5)"
 )
 
 

@@ -13,16 +13,17 @@ from vae_lightning.finished import open_run
 from vae_lightning.runs import find_checkpoint
 
 
-def redraw(path: str | Path) -> Iterator[Path]:
+def redraw(path: str | Path, *, trust: tuple[str, ...] = ()) -> Iterator[Path]:
     """Draw every figure that makes sense for a run's best model into its `figures/`; yield each file.
 
     Args:
         path: a run's folder, or a checkpoint in it, whose model is drawn then.
+        trust: packages of your own whose classes the checkpoint may name; see `load`.
 
     Raises:
         UserError: when there is no such run, or its data is no longer there.
     """
-    run = open_run(path)
+    run = open_run(path, trust=trust)
     shown = read(find_checkpoint(path, preferred="best"))
     last = read(find_checkpoint(run.run_dir, preferred="last"))
     title = title_of(run.config["name"], run.model, shown["warmup"], shown["epoch"] + 1)
