@@ -125,6 +125,8 @@ def test_every_experiment_trains(experiment, configuration, mnist_root, celeba, 
         data = [f"data.root={celeba()}", "data.batch_size=16", *four, *FEW]
     elif experiment.startswith("dsprites"):
         data = [f"data.root={official}", "data.batch_size=16", "data.val_size=20", "data.test_size=50", *FEW]
+    elif experiment.startswith("sprites"):
+        data = ["data.factor_sizes=[3,2,4,4,4]", "data.val_size=20", "data.test_size=50", *FEW]
     else:
         data = [f"data.root={mnist_root}"]
     metrics = train(configuration(f"experiment={experiment}", *data, *QUICK))

@@ -42,7 +42,7 @@ def test_latents_are_active_whose_means_differ_by_a_variance_above_a_hundredth(w
 def test_a_collapse_is_warned_of_once_with_the_remedy(watch):
     low = posterior(0.0, 0.0, rates=[0.1, 0.02])
     with pytest.warns(
-        UserWarning, match=r"0 of 2 latents are active, the rate is 0.12 nats.*warmup.*beta.*free bits"
+        UserWarning, match=r"0 of 2 latents are active, the rate is 0.12 nats.*warmup.*smaller beta"
     ) as told:
         assert watch(CollapseMonitor(min_rate=0.5, patience=2), low, low, low, low) == [0, 0, 0, 0]
     assert len(told) == 1

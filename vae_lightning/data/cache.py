@@ -10,7 +10,9 @@ import fcntl
 import hashlib
 import json
 import logging
+import mmap
 import os
+import warnings
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from vae_lightning.data.batches import Batch
 from vae_lightning.decoding import Chunk, Crop, Source, Written, end_with_parent, write_chunk
@@ -279,13 +282,36 @@ def open_cache(folder: Path) -> Cached:
         raise UserError(
             f"data: the cache {folder} is damaged ({one_line(error)}); delete it, it is made anew"
         ) from error
-    x = torch.from_file(str(images), shared=False, size=size, dtype=torch.uint8).view(shape)
+    x = mapped(images).view(shape)
     bounds = np.cumsum([0, *manifest["sizes"].values()]).tolist()
     splits = {
         name: Batch(x[start:end], None if labels is None else labels[start:end])
         for name, start, end in zip(manifest["sizes"], bounds, bounds[1:], strict=False)
     }
     return Cached(splits, manifest["label_names"])
+
+
+def mapped(path: Path) -> Tensor:
+    """The bytes of a file as a tensor that is read from the disk as it is asked for, and must not be written to.
+
+    A file of up to half of the memory is read in at once, in order. Of a larger one nothing is read ahead: shuffled
+    images have no next one, and what is read in vain pushes out what was read before.
+    """
+    with path.open("rb") as file:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    data.madvise(mmap.MADV_WILLNEED if 2 * len(data) <= memory() else mmap.MADV_RANDOM)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given buffer is not writable")
+        return torch.frombuffer(data, dtype=torch.uint8)
+
+
+def memory() -> int:
+    """The bytes of memory that this process may use: the machine's, or those of its container."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # another system, or "max"
+            sizes.append(int((Path("/sys/fs/cgroup") / limit).read_text()))
+    return min(sizes)
 
 
 def crc32(path: Path) -> int:
