@@ -28,6 +28,10 @@ test:  ## all tests
 test-fast:  ## the tests that start no process of their own
 	$(BIN)/python -m pytest -m "not slow"
 
+.PHONY: benchmark
+benchmark:  ## images/s of the loaders beside torchvision's (DATA=folder of MNIST/raw; minutes)
+	$(BIN)/python benchmarks/loading.py --root $(or $(DATA),data)
+
 .PHONY: lint
 lint:  ## style and types
 	$(BIN)/ruff check .
