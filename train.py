@@ -3,8 +3,11 @@
 import sys
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from vae_lightning import sweep
 from vae_lightning.commandline import recall
 from vae_lightning.configuration import check
 from vae_lightning.mistakes import one_line_errors
@@ -12,14 +15,20 @@ from vae_lightning.mistakes import one_line_errors
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> None:
-    """Train, test and sum up one run."""
-    with one_line_errors(cfg.debug):
-        check(cfg)
-        from vae_lightning.train import (
-            train,
-        )  # seconds of imports: a mistake in the configuration is told before
+    """Train, test and sum up one run, or one job of a sweep."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        sweep.job(cfg, run)
+    else:
+        with one_line_errors(cfg.debug):
+            run(cfg)
 
-        train(cfg)
+
+def run(cfg: DictConfig) -> dict[str, float]:
+    """Check the configuration, then do what it says; return the metrics."""
+    check(cfg)
+    from vae_lightning.train import train  # seconds of imports: a mistake in the configuration is told before
+
+    return train(cfg)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     (run,) = (tmp_path / "runs" / "small").iterdir()
     assert out.endswith(f"interrupted; go on: python train.py resume=runs/small/{run.name}\n")
 

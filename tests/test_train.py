@@ -29,6 +29,7 @@ def test_a_run_leaves_what_the_design_says(small, tmp_path):
         ".hydra/config.yaml",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
+        "checkpoints/previous.ckpt",
         "figures/class_swap.png",
         "figures/class_traversals.png",
         "figures/interpolations.png",

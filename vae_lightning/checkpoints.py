@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.utils import get_class, instantiate
+from lightning.pytorch.utilities import rank_zero_warn
 
+from vae_lightning.checkpoint_files import load_whole
 from vae_lightning.configuration import leaves
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs import find_checkpoint
+from vae_lightning.runs import BEST, LAST, PREVIOUS, find_checkpoint
 
 # Packages whose classes only compute: none opens a file or a connection when it is built.
 TRUSTED = (
@@ -19,6 +20,19 @@ TRUSTED = (
     "vae_lightning.regularizers",
     "torch.optim",
 )
+
+# What a checkpoint must hold for a run to go on with it, besides what `read` wants.
+STATE: dict[str, Any] = {
+    "epoch": int,
+    "global_step": int,
+    "images_seen": int,
+    "warmup": (int, float),
+    "means": dict,
+    "random_state": list,
+    "optimizer_states": list,
+    "callbacks": dict,
+    "loops": dict,
+}
 
 
 def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
@@ -55,12 +69,9 @@ def read(path: Path) -> dict[str, Any]:
     """A checkpoint of a run, as plain data: tensors, numbers, strings and containers of them.
 
     Raises:
-        UserError: when the file is no such thing.
+        UserError: when the file is damaged, or no such thing.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged or foreign file may raise is listed nowhere
-        raise UserError(f"{path}: cannot be read as a checkpoint ({one_line(error)})") from error
+    checkpoint = load_whole(path)
     match checkpoint:
         case {"config": {"model": {"_target_": _}}, "state_dict": {}}:
             return checkpoint
@@ -99,15 +110,23 @@ def is_trusted(target: Any, packages: tuple[str, ...]) -> bool:
 
 
 def checkpoint_to_resume(config: dict[str, Any]) -> Path | None:
-    """The checkpoint that `resume` names, or None.
+    """The checkpoint to go on with: the one that `resume` names, or None; of damaged ones, the one before it.
 
     Raises:
-        UserError: when it cannot be read, or holds another model than the configuration's.
+        UserError: when it cannot be read, lacks what a run needs to go on, or holds another model than the
+            configuration's.
     """
     if not config["resume"]:
         return None
-    path = find_checkpoint(config["resume"], preferred="last")
-    checkpoint = read(path)
+    path, checkpoint = newest_whole(find_checkpoint(config["resume"], preferred="last"))
+    lacking = [name for name, kind in STATE.items() if not isinstance(checkpoint.get(name), kind)]
+    if "loops" not in lacking and not checkpoint["loops"].get("fit_loop"):
+        lacking.append("loops")
+    if lacking:
+        raise UserError(
+            f"{path}: lacks {', '.join(lacking)}, which a run needs to go on; it is of another version, or only of"
+            " weights: start a new run"
+        )
     before, now = (dict(leaves(c)) for c in (checkpoint["config"]["model"], config["model"]))
     for key in before | now:
         if before.get(key) != now.get(key):
@@ -118,3 +137,25 @@ def checkpoint_to_resume(config: dict[str, Any]) -> Path | None:
     if wanted < trained:
         raise UserError(f"trainer.max_epochs={wanted}: {path} is of epoch {trained}; type {trained} or more")
     return path
+
+
+def newest_whole(path: Path) -> tuple[Path, dict[str, Any]]:
+    """A checkpoint and what it holds; where the last of a run is damaged, the newest of those before it, and a warning.
+
+    From any of them the run goes on to the same weights.
+
+    Raises:
+        UserError: when none is whole.
+    """
+    before = [path.with_name(name) for name in (PREVIOUS, BEST)] if path.name == LAST else []
+    damage = []
+    for candidate in (path, *filter(Path.is_file, before)):
+        try:
+            checkpoint = read(candidate)
+        except UserError as error:
+            damage.append(str(error))
+            continue
+        if damage:
+            rank_zero_warn(f"{'; '.join(damage)}: going on from {candidate}, of epoch {checkpoint.get('epoch', 0) + 1}")
+        return candidate, checkpoint
+    raise UserError("; ".join(damage) + (": none is whole, start a new run" if len(damage) > 1 else ""))

@@ -23,8 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_evaluate_options(evaluate)
     evaluate.set_defaults(command=evaluate_run)
 
+    report = commands.add_parser("report", help="many runs -> tables, curves, figures, one page")
+    report.add_argument("folder", help="a folder of runs, such as runs/sweeps/NAME")
+    report.add_argument("--out", metavar="FOLDER", help="where it goes; by default report/ in that folder")
+    report.set_defaults(command=write_report)
+
     for command in (figures, evaluate):
         command.add_argument("run", help="a run's folder, or a checkpoint in it")
+    for command in (figures, evaluate, report):
         command.add_argument(
             "--trust", nargs="+", default=(), metavar="PACKAGE", help="packages of your own whose classes it names"
         )
@@ -71,3 +77,10 @@ def evaluate_run(args: argparse.Namespace) -> None:
 
     options = {name: value for name, value in vars(args).items() if name not in ("command", "debug")}
     evaluate(**{**options, "trust": tuple(args.trust)})
+
+
+def write_report(args: argparse.Namespace) -> None:
+    """`vae-lightning report FOLDER`."""
+    from vae_lightning.report import report
+
+    print(report(args.folder, args.out, trust=tuple(args.trust)))

@@ -5,7 +5,7 @@ import hashlib
 from omegaconf import OmegaConf
 
 from vae_lightning.errors import UserError
-from vae_lightning.runs import OVERRIDES, find_checkpoint, run_folder
+from vae_lightning.runs import OVERRIDES, find_checkpoint, newest_run, run_folder
 
 LONGEST_NAME = 200
 
@@ -13,7 +13,8 @@ LONGEST_NAME = 200
 def recall(arguments: list[str]) -> list[str]:
     """Put what was typed for the run that `resume=` names before what is typed now, which wins.
 
-    So `python train.py resume=runs/NAME/TIME` alone goes on with that very run, in its own folder.
+    So `python train.py resume=runs/NAME/TIME` alone goes on with that very run, in its own folder. `resume=auto` is the
+    newest run of the same options, or a new one where there is none.
 
     Args:
         arguments: the command line's; returned as they are when there is no `resume=`.
@@ -27,6 +28,11 @@ def recall(arguments: list[str]) -> list[str]:
         return arguments
     if {"-m", "--multirun"} & typed.keys():
         raise UserError("resume goes on with one run; leave out -m")
+    if resume == "auto":
+        newest = newest_run([option for option in typed.values() if not option.startswith("-")])
+        if newest is None:
+            return [argument for argument in arguments if option_name(argument) != "resume"]
+        resume = str(newest)
     checkpoint = find_checkpoint(resume, preferred="last").absolute()
     run = run_folder(checkpoint)
     if not (run / OVERRIDES).is_file():

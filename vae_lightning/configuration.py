@@ -8,7 +8,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.errors import UserError
 
-
 # ${length:LIST}: how many there are, null for none
 OmegaConf.register_new_resolver("length", lambda values: len(values) or None, replace=True)
 

@@ -57,11 +57,11 @@ def sum_up(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None
 
 @rank_zero_only
 def tell_interruption(run_dir: Path) -> None:
-    """What to type after Ctrl-C."""
+    """What to type after Ctrl-C or SIGTERM."""
     if (run_dir / CHECKPOINTS / "last.ckpt").is_file():
         CONSOLE.print(f"interrupted; go on: python train.py resume={shown(run_dir)}")
     else:
-        CONSOLE.print("interrupted before the first epoch was over: there is nothing to go on with")
+        CONSOLE.print("interrupted before the first checkpoint: there is nothing to go on with")
 
 
 def shown(path: Path) -> str:

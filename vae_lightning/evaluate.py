@@ -27,8 +27,7 @@ from vae_lightning.evaluation import (
 )
 from vae_lightning.evaluation.table import flat, table
 from vae_lightning.finished import open_run
-from vae_lightning.record import saved_metrics
-from vae_lightning.runs import METRICS
+from vae_lightning.runs import METRICS, saved_metrics
 
 GROUPS: dict[str, Callable[[Subject], Findings]] = {
     "likelihood": likelihood,

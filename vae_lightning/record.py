@@ -9,28 +9,35 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
 from vae_lightning.configuration import leaves
-from vae_lightning.runs import CONFIG, METRICS, OVERRIDES
+from vae_lightning.runs import CONFIG, FAILURE, METRICS, OVERRIDES, saved_metrics
 
 
 @rank_zero_only
 def save_configuration(config: dict[str, Any], run_dir: Path) -> None:
-    """Write `.hydra/config.yaml`, resolved, and `.hydra/overrides.yaml`, what was typed, which `resume=` reads."""
+    """Write `.hydra/config.yaml`, resolved, and `.hydra/overrides.yaml`, what was typed, which `resume=` reads.
+
+    With it a run begins, or goes on: it is neither finished nor failed any more, and what tells so is taken away.
+    """
     (run_dir / CONFIG).parent.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(config), run_dir / CONFIG)
     if HydraConfig.initialized():
-        OmegaConf.save(HydraConfig.get().overrides.task, run_dir / OVERRIDES)
+        save_text(OmegaConf.to_yaml(HydraConfig.get().overrides.task), run_dir / OVERRIDES)
+    save_text(OmegaConf.to_yaml(OmegaConf.create(config)), run_dir / CONFIG)
+    (run_dir / FAILURE).unlink(missing_ok=True)
+    if metrics := saved_metrics(run_dir):
+        save_metrics({name: value for name, value in metrics.items() if not name.startswith("test/")}, run_dir)
 
 
 @rank_zero_only
 def save_metrics(metrics: dict[str, float], run_dir: Path) -> None:
     """Write `metrics.json`."""
-    (run_dir / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
+    save_text(json.dumps(metrics, indent=2) + "\n", run_dir / METRICS)
 
 
-def saved_metrics(run_dir: Path) -> dict[str, float]:
-    """What `metrics.json` holds, if it is there: a finished run that is resumed trains no epoch to log it anew."""
-    path = run_dir / METRICS
-    return json.loads(path.read_text()) if path.is_file() else {}
+def save_text(text: str, path: Path) -> None:
+    """Write a file whole or not at all, whenever the process ends."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:

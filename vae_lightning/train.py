@@ -10,13 +10,15 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning import console, record
-from vae_lightning.callbacks import RunState
+from vae_lightning.callbacks import Finite, Interrupted, Interruption, RunState
+from vae_lightning.callbacks.checkpoints import refuse_monitor
+from vae_lightning.checkpoint_files import CheckpointFiles
 from vae_lightning.checkpoints import checkpoint_to_resume
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.loggers import TensorBoard
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs import CHECKPOINTS
+from vae_lightning.runs import CHECKPOINTS, saved_metrics
 
 build = partial(instantiate, _convert_="all")  # lists and dictionaries rather than OmegaConf's
 
@@ -28,8 +30,19 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
     Raises:
         UserError: when the configuration, the data or the checkpoint to resume cannot be used. Nothing has been written
-            by then, unless it is the `monitor`, whose name is not known before the first epoch has been logged.
+            by then. Also when the numbers go wrong (`callbacks.Finite`), or a checkpoint cannot be written.
+        SystemExit: after Ctrl-C or SIGTERM, with a checkpoint written; the code is 130 or 143.
     """
+    with Interruption() as interruption:
+        try:
+            return run(cfg, interruption)
+        except Interrupted as interrupted:
+            console.tell_interruption(Path(cfg.run_dir))
+            raise SystemExit(interrupted.exit_code) from None
+
+
+def run(cfg: DictConfig, interruption: Interruption) -> dict[str, float]:
+    """What `train` does, unless it is interrupted."""
     console.quieten_lightning()
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     run_dir = Path(cfg.run_dir)
@@ -42,10 +55,13 @@ def train(cfg: DictConfig) -> dict[str, float]:
     if config["model"]["conditional"] and data.splits["train"].y is None:
         raise UserError("model.conditional=true needs labels, and none were found: type model.conditional=false")
     model: ELBOModule = build(cfg.model)
+    refuse_monitor(cfg.monitor, model, data)
+    state = RunState(config)
     trainer: L.Trainer = build(
         cfg.trainer,
-        callbacks=[RunState(config), *build(cfg.callbacks).values()],
+        callbacks=[state, Finite(run_dir / CHECKPOINTS), *build(cfg.callbacks).values(), interruption],
         logger=list(build(cfg.logger or {}).values()),
+        plugins=[CheckpointFiles(), *(build(cfg.trainer.get("plugins")) or [])],
     )
 
     record.save_configuration(config, run_dir)
@@ -54,20 +70,22 @@ def train(cfg: DictConfig) -> dict[str, float]:
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:  # such as a `monitor` that this model does not log
         raise UserError(one_line(error)) from error
-    except SystemExit:  # Lightning's answer to Ctrl-C
-        console.tell_interruption(run_dir)
-        raise
-    metrics = record.saved_metrics(run_dir) if checkpoint else {}
+    except Exception as error:
+        if checkpoint is None or state.started or isinstance(error, UserError | Interrupted):
+            raise
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"{checkpoint}: cannot be resumed ({reason}); start a new run") from error
+    metrics = saved_metrics(run_dir) | state.metrics if checkpoint else {}
     metrics |= as_numbers(trainer)
     record.save_metrics(metrics, run_dir)
 
     trainer.test(model, datamodule=data, ckpt_path=best_checkpoint(run_dir), weights_only=True, verbose=False)
     metrics |= as_numbers(trainer)
-    record.save_metrics(metrics, run_dir)
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoard):
             test = {name: value for name, value in metrics.items() if name.startswith("test/")}
             logger.log_result(record.hyperparameters(config), test)
+    record.save_metrics(metrics, run_dir)  # last: the mark of a finished run
     console.sum_up(metrics, run_dir, trainer)
     return metrics
 

@@ -51,3 +51,28 @@ def test_half_precision_features_give_single_precision_posteriors():
             q = module(torch.randn(3, 4))
         assert all(t.dtype == torch.float32 for t in q)
         assert module.double()(torch.randn(3, 4).double()).mean.dtype == torch.float64
+
+
+def test_the_bounds_of_the_variance_change_no_bit_inside_them():
+    torch.manual_seed(0)
+    posterior, features = GaussianPosterior(5, 3), 10 * torch.randn(100, 5)
+    logvar = posterior(features).logvar
+    plain = posterior.logvar(features)
+    assert plain.abs().max() > 5
+    assert torch.equal(logvar, plain)
+    weight = torch.randn(100, 3)
+    assert torch.equal(
+        *(torch.autograd.grad((weight * value.exp()).sum(), posterior.logvar.weight)[0] for value in (logvar, plain))
+    )
+
+
+def test_a_variance_that_explodes_stays_finite():
+    posterior = GaussianPosterior(1, 1)
+    with torch.no_grad():
+        posterior.logvar.weight.fill_(1.0)
+        posterior.logvar.bias.zero_()
+    q = posterior(torch.tensor([[1e30], [-1e30], [20.0], [-30.0]]))
+    assert q.logvar.flatten().tolist() == [20, -30, 20, -30]
+    z = q.rsample()
+    assert z.isfinite().all()
+    assert q.log_prob(z).isfinite().all()

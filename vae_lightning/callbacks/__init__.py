@@ -3,7 +3,9 @@
 from vae_lightning.callbacks.checkpoints import Checkpoint
 from vae_lightning.callbacks.collapse import CollapseMonitor
 from vae_lightning.callbacks.figures import Figures
+from vae_lightning.callbacks.finite import Finite
 from vae_lightning.callbacks.histograms import PosteriorHistograms
+from vae_lightning.callbacks.interruption import Interrupted, Interruption
 from vae_lightning.callbacks.projector import Projector
 from vae_lightning.callbacks.run_state import RunState
 from vae_lightning.callbacks.warmup import Warmup, warmup_factor
@@ -12,6 +14,9 @@ __all__ = [
     "Checkpoint",
     "CollapseMonitor",
     "Figures",
+    "Finite",
+    "Interrupted",
+    "Interruption",
     "PosteriorHistograms",
     "Projector",
     "RunState",

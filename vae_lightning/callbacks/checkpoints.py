@@ -5,6 +5,11 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from vae_lightning.callbacks.subject import to_device, undisturbed, watched_images
+from vae_lightning.data import ImageDataModule
+from vae_lightning.errors import UserError
+from vae_lightning.models import ELBOModule
+
 
 class Checkpoint(ModelCheckpoint):
     """Lightning's, for runs that are resumed from any of them and whose folder may be moved.
@@ -22,13 +27,34 @@ class Checkpoint(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save when it is time, which with `every_n_train_steps` it always is."""
-        if self._every_n_train_steps and self._last_global_step_saved != trainer.global_step:
-            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        if self._every_n_train_steps:
+            self.save_now(trainer)
         super().on_train_epoch_end(trainer, pl_module)
+
+    def save_now(self, trainer: L.Trainer) -> None:
+        """Save, unless this step has been saved."""
+        if self._last_global_step_saved != trainer.global_step:
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the state of a folder that may have been elsewhere."""
         super().load_state_dict(moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
+
+
+def refuse_monitor(monitor: str, model: ELBOModule, data: ImageDataModule) -> None:
+    """Ask the model, by two images, which names it logs.
+
+    Raises:
+        UserError: when the monitor is none of them; what an adversary logs of the training only the training knows.
+    """
+    model.regularizer.dataset_size = len(data.splits["train"].x)
+    with undisturbed(model):
+        terms = model.objective(model(*to_device(watched_images(data, 2), model.device)))
+    derived = ["nelbo", "recon_kl_ratio", *["bits_per_dim"] * model.likelihood.eight_bit] if "rate" in terms else []
+    names = [*terms, *derived, *model.regularizer.schedule(model.warmup)]
+    stage, _, name = monitor.partition("/")
+    if name not in names and (stage == "val" or model.automatic_optimization):
+        raise UserError(f"monitor={monitor}: is not logged; type {stage}/ and one of {', '.join(names)}")
 
 
 def moved(value: Any, old: str, new: str) -> Any:

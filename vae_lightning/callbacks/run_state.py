@@ -12,6 +12,8 @@ class RunState(L.Callback):
     """Keep the configuration and the random generators in each checkpoint, and evaluation out of the training's stream.
 
     - A checkpoint holds the resolved configuration, as plain containers, under `config`.
+    - It holds the metrics logged last, under `metrics`: those of the last epoch, though the process end before they are
+      written, since a finished training that is resumed logs none anew.
     - It holds the state of all random generators, one for each process; a resumed run goes on with them.
     - Validation and test draw from generators of their own, seeded anew each time: how often one validates changes
       nothing in training, and two validations differ by the model alone.
@@ -23,19 +25,23 @@ class RunState(L.Callback):
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
         self.restored: list[dict[str, Any]] | None = None
+        self.metrics: dict[str, float] = {}
         self.set_aside: dict[str, Any] | None = None
+        self.started = False  # the training: all that a checkpoint restores has been restored
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the configuration and each process's generators."""
+        """Add the configuration, the metrics and each process's generators."""
         states: list[Any] = [random_state()]
         if trainer.world_size > 1:
             states = [None] * trainer.world_size
             torch.distributed.all_gather_object(states, random_state())
         checkpoint["config"] = self.config
+        checkpoint["metrics"] = {n: value.item() for n, value in trainer.callback_metrics.items() if "/" in n}
         checkpoint["random_state"] = states
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember the generators until training starts."""
+        """Remember the generators until training starts, and the metrics."""
+        self.metrics = checkpoint.get("metrics", {})
         self.restored = checkpoint["random_state"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -44,6 +50,7 @@ class RunState(L.Callback):
             set_random_state(self.restored[trainer.global_rank])
         elif trainer.global_rank:
             torch.manual_seed(torch.initial_seed() + trainer.global_rank)
+        self.started = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Set the training's generators aside."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 LOG_2PI = math.log(2 * math.pi)
+LOGVAR_BOUNDS = (-30.0, 20.0)  # σ from 3e-7 to 2e4, and exp(±logvar) far from where single precision ends
 
 
 class DiagonalGaussian(NamedTuple):
@@ -60,7 +61,11 @@ class Point(NamedTuple):
 
 
 class GaussianPosterior(nn.Module):
-    """Features (B, F) -> DiagonalGaussian, by one linear layer for mu and one for log σ² (vae-cvae-mnist, Table 1)."""
+    """Features (B, F) -> DiagonalGaussian, by one linear layer for mu and one for log σ² (vae-cvae-mnist, Table 1).
+
+    log σ² is kept within `LOGVAR_BOUNDS`, so that one wild image does not make the loss infinite. Inside, where any
+    training that goes well stays, this changes no bit of the value or of the gradient; outside the gradient is 0.
+    """
 
     def __init__(self, num_features: int, latent_dim: int) -> None:
         super().__init__()
@@ -69,7 +74,8 @@ class GaussianPosterior(nn.Module):
 
     def forward(self, features: Tensor) -> DiagonalGaussian:
         """Map features (B, F) to q(z|x)."""
-        return DiagonalGaussian(at_least_single(self.mu(features)), at_least_single(self.logvar(features)))
+        logvar = at_least_single(self.logvar(features)).clamp(*LOGVAR_BOUNDS)
+        return DiagonalGaussian(at_least_single(self.mu(features)), logvar)
 
 
 class PointPosterior(nn.Module):

@@ -1,0 +1,86 @@
+"""Ctrl-C and SIGTERM: a checkpoint where the run stops, from which it goes on to the same bits."""
+
+import os
+import signal
+
+import lightning as L
+import pytest
+import torch
+
+from vae_lightning.checkpoint_files import load_whole
+from vae_lightning.train import train
+
+QUICK = ["~callbacks.figures", "logger=none", "callbacks.warmup.steps=7"]  # 2 epochs of 5 batches
+
+
+class SignalAt(L.Callback):
+    """Send this process a signal when a hook is called for the n-th time."""
+
+    def __init__(self, hook: str, n: int, signum: int, times: int = 1) -> None:
+        self.n, self.signum, self.times = n, signum, times
+        setattr(self, hook, self.count)
+
+    def count(self, *_) -> None:
+        self.n -= 1
+        if self.n == 0:
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.signum)
+
+
+def signal_at(hook: str, n: int, signum: int = signal.SIGTERM, times: int = 1) -> str:
+    return (
+        f"+callbacks.signal={{_target_: test_interruptions.SignalAt, hook: {hook}, n: {n}, signum: {int(signum)},"
+        f" times: {times}}}"
+    )
+
+
+POINTS = {  # where the signal comes, and how many batches the checkpoint has
+    ("on_train_epoch_start", 1): 1,
+    ("on_train_batch_start", 1): 1,
+    ("on_train_batch_end", 3): 3,
+    ("on_train_batch_start", 5): 5,  # the last of its epoch: after the validation
+    ("on_validation_start", 1): 5,
+    ("on_train_epoch_end", 1): 5,
+    ("on_train_epoch_start", 2): 5,
+    ("on_train_batch_start", 8): 8,
+    ("on_validation_start", 2): 10,
+    ("on_test_start", 1): 10,
+}
+
+
+@pytest.mark.parametrize("model", ["vae", "factor_vae"])
+def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_weights(model, small, tmp_path):
+    options = [*QUICK, f"model={model}"]
+    expected = train(small(*options, run="unbroken"))
+    weights = load_whole(tmp_path / "unbroken/checkpoints/last.ckpt")["state_dict"]
+    points = POINTS if model == "vae" else [("on_train_batch_start", 8)]
+    for hook, n in points:
+        run = f"{hook}-{n}"
+        with pytest.raises(SystemExit) as stopped:
+            train(small(*options, signal_at(hook, n), run=run))
+        assert stopped.value.code == 143
+        last = tmp_path / run / "checkpoints" / "last.ckpt"
+        progress = load_whole(last)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
+        assert progress["ready"] == POINTS[hook, n], run
+        assert train(small(*options, f"resume={tmp_path / run}", run=run)) == expected, run
+        resumed = load_whole(last)["state_dict"]
+        assert all(torch.equal(resumed[name], weights[name]) for name in weights), run
+        assert not list(last.parent.glob(".*"))
+
+
+def test_ctrl_c_has_its_own_exit_code_and_a_second_one_does_not_wait(small, tmp_path, capsys):
+    for times, is_written in ((1, True), (2, False)):
+        at = signal_at("on_train_batch_start", 2, signal.SIGINT, times)
+        with pytest.raises(SystemExit) as stopped:
+            train(small(*QUICK, at, run=f"{times}"))
+        assert stopped.value.code == 130
+        assert (tmp_path / f"{times}" / "checkpoints" / "last.ckpt").is_file() == is_written
+        told = capsys.readouterr().out.splitlines()[-1]
+        assert told.startswith("interrupted; go on: python train.py resume=" if is_written else "interrupted before")
+
+
+def test_the_handlers_are_put_back(small):
+    before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(SystemExit):
+        train(small(*QUICK, signal_at("on_train_batch_start", 2)))
+    assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before

@@ -1,0 +1,170 @@
+"""A sweep typed again: skips what is finished, goes on with what was cut off, survives what fails."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, SMALL
+from omegaconf import OmegaConf
+from test_resume import CrashError
+
+from vae_lightning import sweep
+from vae_lightning.record import save_metrics
+
+QUIET = ["callbacks=minimal", "logger=none", "sweep=study"]
+UNNAMED = [o for o in SMALL if "latent_dim" not in o and o != "~callbacks.progress_bar"] + QUIET
+KEYS = ",".join(o.partition("=")[0] for o in UNNAMED)
+OPTIONS = [*UNNAMED, f"hydra.job.config.override_dirname.exclude_keys=[{KEYS}]"]  # for folders of short names
+STUDY = Path("runs") / "sweeps" / "study"
+
+
+@pytest.fixture
+def type_sweep(tmp_path, monkeypatch, capsys):
+    """Type `python train.py -m ...` in this process; what it printed comes back, or the SystemExit is raised."""
+    spec = importlib.util.spec_from_file_location("top_train", ROOT / "train.py")
+    top = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "top_train", top)
+    spec.loader.exec_module(top)
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*arguments: str) -> str:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["train.py", "-m", "--config-path", str(ROOT / "conf"), *OPTIONS, *arguments])
+        top.main()
+        return capsys.readouterr().out
+
+    return typed
+
+
+def metrics_of_all() -> dict[str, dict[str, float]]:
+    return {file.parent.name: json.loads(file.read_text()) for file in STUDY.glob("*/metrics.json")}
+
+
+def job_with(part: str) -> Path:
+    (folder,) = (folder for folder in STUDY.iterdir() if part in folder.name and "~" not in folder.name)
+    return folder
+
+
+def test_a_finished_job_is_skipped_and_a_new_one_is_run(type_sweep):
+    type_sweep("model.latent_dim=2,3")
+    before = {folder: (STUDY / folder / "metrics.json").stat().st_mtime_ns for folder in metrics_of_all()}
+    assert len(before) == 2
+    metrics = json.loads((job_with("dim=2") / "metrics.json").read_text())
+    save_metrics({**metrics, "likelihood/log_px": -1.0}, job_with("dim=2"))  # `evaluate` changes nothing of that
+    before[job_with("dim=2").name] = (job_with("dim=2") / "metrics.json").stat().st_mtime_ns
+
+    out = type_sweep("model.latent_dim=2,3,4")
+    assert out.count("finished before, skipped: ") == 2
+    after = {folder: (STUDY / folder / "metrics.json").stat().st_mtime_ns for folder in metrics_of_all()}
+    assert len(after) == 3
+    assert before.items() <= after.items()
+
+
+def test_a_run_of_another_configuration_in_the_same_folder_is_put_aside(type_sweep):
+    type_sweep("model.latent_dim=2")
+    folder = job_with("dim=2")
+    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    config.model.optimizer.lr = 0.5
+    OmegaConf.save(config, folder / ".hydra" / "config.yaml")
+    out = type_sweep("model.latent_dim=2")
+    assert "of another configuration (model.optimizer.lr), put aside: " in out
+    assert (STUDY / f"{folder.name}~1" / "metrics.json").is_file()
+    assert OmegaConf.load(folder / ".hydra" / "config.yaml").model.optimizer.lr == 1e-3
+    assert (folder / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize(("hook", "n"), [("on_train_batch_start", 8), ("on_train_end", 1), ("on_test_end", 1)])
+def test_a_job_that_was_cut_off_goes_on_and_ends_like_one_that_was_not(hook, n, type_sweep, monkeypatch):
+    """A crash stands for kill -9: that the job's folder holds the failure is undone."""
+    jobs = ["model=vae,beta_tcvae", "seed=1,2", "model.latent_dim=2"]
+    type_sweep(*jobs, "sweep=unbroken")
+    expected = {
+        file.parent.name: json.loads(file.read_text()) for file in Path("runs/sweeps/unbroken").glob("*/metrics.json")
+    }
+    assert len(expected) == 4
+
+    calls = iter(range(1, 1000))
+
+    def crash(*_):
+        if next(calls) == n:
+            raise CrashError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"vae_lightning.callbacks.RunState.{hook}", crash, raising=False)
+        with pytest.raises(SystemExit, match="CrashError"):
+            type_sweep(*jobs)
+    (failed,) = STUDY.glob("*/failure.txt")
+    failed.unlink()
+    assert "cut off before, goes on: " in type_sweep(*jobs)
+    assert metrics_of_all() == expected
+
+
+def test_a_job_that_fails_is_recorded_and_stops_no_other(type_sweep):
+    jobs = ["data.num_classes=5,10", "model=cvae", "model.latent_dim=2"]  # the digits have ten classes
+    for _ in range(2):
+        with pytest.raises(SystemExit) as end:
+            type_sweep(*jobs)
+        assert str(end.value).startswith("error: 1 job failed; the same command tries again\n  data.num_classes=5,")
+        assert "\n" not in str(end.value).partition("\n")[2]
+        assert "type data.num_classes=10 or more" in str(end.value)
+        assert (job_with("classes=5") / "failure.txt").read_text().count("\n") == 1
+        assert (job_with("classes=5") / ".hydra" / "config.yaml").is_file()
+        assert list(metrics_of_all()) == [job_with("classes=10").name]
+    assert "finished before" in type_sweep(
+        "data.num_classes=10", *jobs[1:]
+    )  # and exits with 0: an old failure is no new one
+
+
+def test_a_training_that_diverges_has_failed(type_sweep):
+    with pytest.raises(SystemExit, match="1 job failed"):
+        type_sweep("model.latent_dim=2", "model.optimizer.lr=1e30,1e-3")
+    assert (job_with("lr=1e+30") / "failure.txt").is_file()
+    assert not (job_with("lr=0.001") / "failure.txt").exists()
+
+
+def test_a_mistake_in_any_job_refuses_the_sweep_and_leaves_nothing(type_sweep, tmp_path):
+    with pytest.raises(SystemExit, match=r"^error: model.latent_dim=0: must be a whole number from 1 up$"):
+        type_sweep("model.latent_dim=2,0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_leaves_neither_arguments_nor_environment_to_the_next(type_sweep, monkeypatch):
+    seen = []
+
+    def run(cfg):
+        seen.append((sys.argv[1:], "LOCAL_RANK" in sweep.os.environ))
+        sweep.os.environ["LOCAL_RANK"] = "0"  # as Lightning's DDP does
+        return {}
+
+    monkeypatch.setattr(sys.modules["top_train"], "run", run)
+    type_sweep("model.latent_dim=2,3")
+    assert [rank for _, rank in seen] == [False, False]
+    for (arguments, _), latent_dim in zip(seen, (2, 3), strict=True):
+        assert f"model.latent_dim={latent_dim}" in arguments
+        assert "-m" not in arguments
+
+
+def test_the_folder_of_a_run_is_no_part_of_what_it_is(small):
+    here, there = (OmegaConf.to_container(small(run=run), resolve=True) for run in ("here", "there"))
+    assert here != there
+    assert sweep.comparable(here) == sweep.comparable(there)
+    assert sweep.comparable({**here, "seed": 1}) != sweep.comparable(there)
+
+
+def test_hydras_flags_are_kept_for_ddp():
+    assert sweep.flags(["-m", "--config-dir", "conf", "seed=1"]) == ["--config-dir", "conf"]
+
+
+@pytest.mark.slow
+def test_a_sweep_with_a_failed_job_exits_with_code_1(tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), "-m", "data.num_classes=5,10", "model=cvae", *OPTIONS]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    assert "error: 1 job failed" in done.stderr
+    assert len(list(tmp_path.glob("runs/sweeps/study/*/metrics.json"))) == 1
+    assert "Traceback" not in done.stderr
+    assert not torch.distributed.is_initialized()

@@ -1,0 +1,85 @@
+"""Ctrl-C and SIGTERM: the run stops at the end of a batch, with a checkpoint."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint as CheckpointBase
+
+from vae_lightning.callbacks.checkpoints import Checkpoint
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):  # noqa: N818 - no error: somebody wants it so
+    """The run was asked to stop, and has.
+
+    Attributes:
+        exit_code: 128 and the signal's number, as shells have it: 130 for SIGINT, 143 for SIGTERM.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
+class Interruption(CheckpointBase):
+    """Stop at the end of the batch in which a signal came, after the last checkpoint has been written there.
+
+    In the last batch of an epoch and in a validation, it is when both are over: a checkpoint in between would be taken
+    for that of a finished epoch. A second signal stops at once, as does any outside of training, by `Interrupted`.
+
+    It writes nothing by itself, and is a checkpoint callback only so that Lightning calls it after all others.
+    A context manager: signals are caught inside it, in the main thread.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = False  # for the end of a batch
+        self.received = 0  # the signal's number
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interruption":
+        if threading.current_thread() is threading.main_thread():
+            self.before = {signum: signal.signal(signum, self.receive) for signum in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self.before.items():
+            signal.signal(signum, handler)
+
+    def receive(self, signum: int, frame: FrameType | None) -> None:
+        """Remember the signal for the end of the batch, where there is one to wait for; else raise Interrupted."""
+        if self.received or not self.waiting:
+            raise Interrupted(signum)
+        self.received = signum
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Put our handlers over the one that Lightning has put over them, which knows no end of a batch."""
+        for signum in self.before:
+            signal.signal(signum, self.receive)
+        self.waiting = True
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Wait for the end of a batch again."""
+        self.waiting = True
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Save and stop, but not after the last batch of an epoch."""
+        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            self.stop_if_asked(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop; the epoch's end has been saved."""
+        self.stop_if_asked(trainer)
+        self.waiting = False
+
+    def stop_if_asked(self, trainer: L.Trainer) -> None:
+        """Write the last checkpoint and raise Interrupted, when any of the processes has received a signal."""
+        if not trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
+            return
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, Checkpoint) and callback.monitor is None:
+                callback.save_now(trainer)
+        raise Interrupted(self.received or signal.SIGTERM)
