@@ -7,7 +7,7 @@ import pytest
 
 from vae_lightning.callbacks import Warmup, warmup_factor
 from vae_lightning.errors import UserError
-from vae_lightning.models import VAE
+from vae_lightning.models import VAE, AnnealedVAE
 
 SETTINGS = {"epochs": 10, "steps": None, "schedule": "linear", "cycles": 4, "ramp": 0.5}
 
@@ -52,6 +52,15 @@ def test_the_callback_counts_epochs_or_steps_from_the_trainer_alone(settings, ex
     model = VAE(**parts)
     Warmup(**{**SETTINGS, **settings}).on_train_batch_start(trainer, model, None, 0)
     assert model.warmup == pytest.approx(expected)
+
+
+def test_a_capacity_that_does_not_rise_is_told(parts, caplog):
+    model = AnnealedVAE(gamma=1.0, capacity=5.0, **parts)
+    Warmup(**SETTINGS).on_fit_start(None, model)
+    Warmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, VAE(**parts))
+    assert not caplog.text
+    Warmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, model)
+    assert "type callbacks.warmup.epochs=20 to let it rise" in caplog.text
 
 
 def test_mistakes_are_told():

@@ -1,12 +1,17 @@
 """β warm-up: the weight of the penalty rises while the model learns to reconstruct."""
 
+import logging
 import math
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.utilities import rank_zero_only
 
 from vae_lightning.errors import UserError, one_of
 from vae_lightning.models import ELBOModule
+from vae_lightning.regularizers import Capacity
+
+log = logging.getLogger(__name__)
 
 RISES = {
     "linear": lambda p: p,
@@ -62,6 +67,12 @@ class Warmup(L.Callback):
                 " callbacks.warmup.epochs=0 and callbacks.warmup.steps=... to rise step by step"
             )
         self.cycles, self.ramp = cycles, ramp
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say so when nothing rises in a model whose objective is a rise."""
+        if isinstance(pl_module.regularizer, Capacity) and not self.period:
+            log.warning("model.capacity is there from the start; type callbacks.warmup.epochs=20 to let it rise")
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Set the factor of this batch."""
