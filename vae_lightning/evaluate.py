@@ -1,6 +1,5 @@
 """One finished run to the numbers that papers compare: likelihood, information, disentanglement and more."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +26,7 @@ from vae_lightning.evaluation import (
 )
 from vae_lightning.evaluation.table import flat, table
 from vae_lightning.finished import open_run
+from vae_lightning.record import save_metrics
 from vae_lightning.runs import METRICS, saved_metrics
 
 GROUPS: dict[str, Callable[[Subject], Findings]] = {
@@ -123,9 +123,7 @@ def save(
         notes = {name: finding.note for name, finding in found.items() if finding.note}
         about[group] = {"settings": asdict(chosen), "seconds": seconds[group], "notes": notes}
     metrics = {**kept, **{name: readable(value) for name, value in numbers.items()}, "evaluation": about}
-    new = run_dir / f"{METRICS}.new"
-    new.write_text(json.dumps(metrics, indent=2) + "\n")
-    new.replace(run_dir / METRICS)
+    save_metrics(metrics, run_dir)
 
 
 def readable(value: Any) -> Any:

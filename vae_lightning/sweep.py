@@ -102,7 +102,7 @@ def job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]) -> None:
             print(f"cut off before, goes on: {run_dir.name}", flush=True)
         with alone(cfg):
             refuse_divergence(run(cfg))
-    except SystemExit:  # Lightning's answer to Ctrl-C
+    except SystemExit:  # after Ctrl-C or SIGTERM
         print("the same command goes on with the sweep", flush=True)
         raise
     except Exception as error:
