@@ -32,6 +32,18 @@ test-fast:  ## the tests that start no process of their own
 benchmark:  ## images/s of the loaders beside torchvision's (DATA=folder of MNIST/raw; minutes)
 	$(BIN)/python benchmarks/loading.py --root $(or $(DATA),data)
 
+.PHONY: faults
+faults:  ## 52 runs killed at random moments and gone on with: are they the same to the bit? (minutes)
+	$(BIN)/python benchmarks/faults.py --kills $(or $(KILLS),52) --seed $(or $(SEED),0)
+
+.PHONY: fuzz
+fuzz:  ## damaged files and wrong values, ROUNDS=20 times as many as in the tests (minutes)
+	FUZZ=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults/test_fuzz.py
+
+.PHONY: long-runs
+long-runs:  ## memory, open files, threads over 200 epochs and 50 jobs (minutes)
+	$(BIN)/python benchmarks/long_runs.py
+
 .PHONY: lint
 lint:  ## style and types
 	$(BIN)/ruff check .

@@ -14,13 +14,13 @@ from vae_lightning.mistakes import one_line_errors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(cfg: DictConfig) -> None:
-    """Train, test and sum up one run, or one job of a sweep."""
+def main(cfg: DictConfig) -> float | None:
+    """Train, test and sum up one run, or one job of a sweep, whose sweeper may want to know what it came to."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        sweep.job(cfg, run)
-    else:
-        with one_line_errors(cfg.debug):
-            run(cfg)
+        return sweep.job(cfg, run)
+    with one_line_errors(cfg.debug):
+        run(cfg)
+    return None
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
@@ -32,6 +32,10 @@ def run(cfg: DictConfig) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    with one_line_errors("debug=true" in sys.argv):
+    with one_line_errors("debug=true" in map(str.lower, sys.argv)):
         sys.argv[1:] = recall(sys.argv[1:])
-        main()
+        try:
+            main()
+        except KeyboardInterrupt:  # while a launcher waits for jobs in other processes; a run sees to it by itself
+            print("interrupted; the same command goes on with the sweep", file=sys.stderr)
+            sys.exit(130)

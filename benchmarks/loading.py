@@ -62,13 +62,13 @@ def compare(name: str, ours: ImageDataModule, theirs: Dataset, table: Table) -> 
         table.add_row(name, kind, f"{rate:,.0f}", f"{rates['vae_lightning'] / rate:.1f}")
 
 
-def make_jpegs(folder: Path, n: int) -> None:
-    """n JPEGs of 178 x 218, the size of CelebA's: noise made smooth, so that they compress as photographs do."""
+def make_jpegs(folder: Path, n: int, size: tuple[int, int] = (178, 218)) -> None:
+    """n JPEGs, of CelebA's width and height unless told: noise made smooth, so that they compress as photographs do."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
     for i in range(n):
         coarse = Image.fromarray(generator.integers(0, 256, (14, 11, 3), dtype=np.uint8))
-        coarse.resize((178, 218), Image.Resampling.BICUBIC).save(folder / f"{i:06}.jpg", quality=90)
+        coarse.resize(size, Image.Resampling.BICUBIC).save(folder / f"{i:06}.jpg", quality=90)
 
 
 def main() -> None:

@@ -133,23 +133,6 @@ def test_the_folder_of_a_job_is_one_folder_of_a_length_that_file_systems_take():
     assert long != other
 
 
-@pytest.mark.slow
-def test_two_processes_train_one_model(tmp_path):
-    """With a checkpoint after each batch, which must not disturb the means over both."""
-    ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "callbacks.last.every_n_train_steps=1"]
-    options = [o for o in SMALL if o not in ("trainer=cpu", "data.batch_size=256")]
-    done = type_command(tmp_path, *options, *ddp, "data.batch_size=128", "model=ae")
-    assert done.returncode == 0, done.stderr
-    (run,) = (tmp_path / "runs" / "small").iterdir()
-    together = json.loads((run / "metrics.json").read_text())
-    done = type_command(tmp_path, *SMALL, "model=ae", "name=alone")
-    assert done.returncode == 0, done.stderr
-    (run,) = (tmp_path / "runs" / "alone").iterdir()
-    alone = json.loads((run / "metrics.json").read_text())
-    # the same images a step; one image more an epoch, so that both processes take as many
-    assert together == pytest.approx(alone, rel=1e-3)
-
-
 def test_recall_puts_what_was_typed_before_what_is_typed_now(tmp_path):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / "checkpoints").mkdir()

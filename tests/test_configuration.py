@@ -1,10 +1,12 @@
 """Values are checked by their names, before anything is imported."""
 
 import pytest
+from conftest import ROOT
 from omegaconf import OmegaConf
 
 from vae_lightning.configuration import check, leaves
 from vae_lightning.errors import UserError
+from vae_lightning.rules import RULES
 
 
 def test_every_mistake_names_the_option_and_what_it_must_be(small):
@@ -33,7 +35,7 @@ def test_every_mistake_names_the_option_and_what_it_must_be(small):
         "monitor=nelbo": "a logged metric of train/ or val/",
     }.items():
         key = override.lstrip("+").partition("=")[0]
-        with pytest.raises(UserError, match=rf"^{key}=.*: must be {wanted}$"):
+        with pytest.raises(UserError, match=rf"^{key}=.*: must be {wanted}"):
             check(small(override))
 
 
@@ -51,3 +53,21 @@ def test_the_defaults_are_allowed(small):
 def test_leaves_are_dotted():
     assert dict(leaves({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
     assert dict(leaves(OmegaConf.create({"a": {"b": 1}}))) == {"a.b": 1}
+
+
+CHECKED_ELSEWHERE = {"accelerator", "precision", "strategy", "deterministic"}  # by Lightning
+CHECKED_ELSEWHERE |= {"binarize", "validate_on", "device_resident", "estimator", "kernel", "kind", "learn", "schedule"}
+CHECKED_ELSEWHERE |= {"dirpath", "filename"}  # with where they are looked for
+
+
+def test_every_value_in_conf_has_a_rule():
+    lacking = set()
+    for file in sorted((ROOT / "conf").rglob("*.yaml")):
+        config = OmegaConf.to_container(OmegaConf.load(file))
+        if file.relative_to(ROOT / "conf").parts[0] == "hydra":
+            continue
+        for key, _ in leaves(config):
+            group, _, name = key.rpartition(".")
+            if not group.startswith(("hydra", "step_sizes")) and name not in {"defaults", *CHECKED_ELSEWHERE, *RULES}:
+                lacking.add(f"{file.name}: {key}")
+    assert not lacking

@@ -77,6 +77,27 @@ def test_a_finished_run_that_is_resumed_keeps_its_metrics(small, tmp_path):
     assert train(small(f"resume={tmp_path / 'run'}")) == expected
 
 
+def test_a_run_that_stopped_early_trains_no_further(small, tmp_path):
+    stop = "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/loss, min_delta: 1e6}"
+    options = [stop, "+callbacks.stop.patience=2", "trainer.max_epochs=9"]
+    expected = train(small(*options))
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    before = torch.load(last, weights_only=True)
+    assert before["epoch"] == 2
+    assert train(small(*options, f"resume={tmp_path / 'run'}")) == expected
+    assert torch.load(last, weights_only=True)["images_seen"] == before["images_seen"]
+
+
+def test_figures_that_were_not_drawn_yet_are_drawn(small, tmp_path):
+    """As after a kill once the training was over."""
+    train(small())
+    figures = {file: file.read_bytes() for file in (tmp_path / "run/figures").iterdir()}
+    for file in figures:
+        file.unlink()
+    train(small(f"resume={tmp_path / 'run'}"))
+    assert {file: file.read_bytes() for file in (tmp_path / "run/figures").iterdir()} == figures
+
+
 def test_the_checkpoint_of_another_model_is_refused(small, tmp_path):
     train(small("trainer.max_epochs=1"))
     for override in ("model.latent_dim=5", "model.optimizer.lr=0.1", "model/optimizer=adagrad"):

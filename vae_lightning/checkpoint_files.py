@@ -28,9 +28,12 @@ class CheckpointFiles(CheckpointIO):
     """How the Trainer writes and reads a checkpoint.
 
     It is written beside its place, flushed to the disk and renamed, so that a process may end, or a disk be full, at
-    any moment. The last checkpoint becomes the previous one when the new one is whole. What a killed process left half
-    written goes with the next checkpoint.
+    any moment. The last checkpoint becomes the previous one when the new one is whole, unless it is damaged: then it
+    goes. What a killed process left half written goes with the next checkpoint.
     """
+
+    def __init__(self) -> None:
+        self.is_ours = False  # the last checkpoint: written by this process, so that it need not be read again
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint whole or not at all.
@@ -46,8 +49,10 @@ class CheckpointFiles(CheckpointIO):
             for stale in path.parent.glob(f".*{PARTIAL}"):
                 stale.unlink()
             write_through(content, partial)
-            if path.name == LAST and path.is_file():
-                path.replace(path.with_name(PREVIOUS))
+            if path.name == LAST:
+                if path.is_file() and (self.is_ours or is_whole(path.read_bytes())):
+                    path.replace(path.with_name(PREVIOUS))
+                self.is_ours = True
             partial.replace(path)
             flush(path.parent)
         except OSError as error:
@@ -124,6 +129,6 @@ def is_whole(content: bytes) -> bool:
     if body[-22:-18] == END_OF_ZIP and body[-2:] == struct.pack("<H", DIGEST_SIZE):
         return hashlib.sha256(body).hexdigest().encode() == digest
     if content[-22:-18] == END_OF_ZIP and content[-2:] == struct.pack("<H", 0):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with suppress(Exception), zipfile.ZipFile(io.BytesIO(content)) as archive:  # its own list may be damaged, too
             return archive.testzip() is None
     return False

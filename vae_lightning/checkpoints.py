@@ -11,6 +11,7 @@ from vae_lightning.configuration import leaves
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs import BEST, LAST, PREVIOUS, find_checkpoint
+from vae_lightning.safetensors_files import SUFFIX, unpacked
 
 # Packages whose classes only compute: none opens a file or a connection when it is built.
 TRUSTED = (
@@ -26,6 +27,7 @@ STATE: dict[str, Any] = {
     "epoch": int,
     "global_step": int,
     "images_seen": int,
+    "metrics": dict,
     "warmup": (int, float),
     "means": dict,
     "random_state": list,
@@ -36,17 +38,17 @@ STATE: dict[str, Any] = {
 
 
 def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
-    """A trained model from a run's folder (its best checkpoint) or a checkpoint, on the CPU, in eval mode and frozen.
+    """A trained model from a run's folder (its best checkpoint), a checkpoint or an export; in eval mode and frozen.
 
     `model.unfreeze()` gives the gradients back, and training mode.
 
     >>> model = vae_lightning.load("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
 
-    The file is read as plain data, and the classes that its configuration names are those of this package and of
-    `torch.optim` alone, so that a stranger's checkpoint runs nothing else.
+    It is on the CPU. The file is read as plain data, and the classes that its configuration names are those of this
+    package and of `torch.optim` alone, so that a stranger's checkpoint runs nothing else.
 
     Args:
-        path: a run's folder, or a checkpoint.
+        path: a run's folder, a checkpoint, or a file that `vae-lightning export` wrote.
         trust: packages of your own whose classes the configuration may name, such as `("my_networks",)`.
 
     Raises:
@@ -66,12 +68,12 @@ def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint of a run, as plain data: tensors, numbers, strings and containers of them.
+    """A checkpoint of a run, or an export, as plain data: tensors, numbers, strings and containers of them.
 
     Raises:
         UserError: when the file is damaged, or no such thing.
     """
-    checkpoint = load_whole(path)
+    checkpoint = unpacked(path) if path.suffix == SUFFIX else load_whole(path)
     match checkpoint:
         case {"config": {"model": {"_target_": _}}, "state_dict": {}}:
             return checkpoint
@@ -84,7 +86,7 @@ def refuse_untrusted(config: Any, packages: tuple[str, ...], path: Path) -> None
         if "_target_" in config and not is_trusted(config["_target_"], packages):
             raise UserError(
                 f"{path}: names {config['_target_']}, which is not trusted; if it is a class of your own,"
-                " type load(..., trust=(its package,))"
+                " type load(..., trust=(its package,)), or --trust and its package"
             )
         config = [*config, *config.values()]
     if type(config) is list:

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from vae_lightning.mistakes import one_line_errors
+from vae_lightning.errors import UserError, one_line
+from vae_lightning.mistakes import TOLD, one_line_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,19 +25,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     evaluate.set_defaults(command=evaluate_run)
 
     report = commands.add_parser("report", help="many runs -> tables, curves, figures, one page")
-    report.add_argument("folder", help="a folder of runs, such as runs/sweeps/NAME")
+    report.add_argument("run", metavar="folder", help="a folder of runs, such as runs/sweeps/NAME")
     report.add_argument("--out", metavar="FOLDER", help="where it goes; by default report/ in that folder")
     report.set_defaults(command=write_report)
 
-    for command in (figures, evaluate):
+    export = commands.add_parser("export", help="a run's model -> safetensors, with its configuration in the file")
+    export.add_argument("--checkpoint", default="best", help="which of a folder: best (the default) or last")
+    export.add_argument("--out", metavar="FILE", help="where it goes; by default model.safetensors in the run's folder")
+    export.set_defaults(command=export_model)
+
+    for command in (figures, evaluate, export):
         command.add_argument("run", help="a run's folder, or a checkpoint in it")
-    for command in (figures, evaluate, report):
+    for command in (figures, evaluate, report, export):
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         command.add_argument(
             "--trust", nargs="+", default=(), metavar="PACKAGE", help="packages of your own whose classes it names"
         )
     args = parser.parse_args(arguments)
     with one_line_errors(args.debug):
-        args.command(args)
+        try:
+            args.command(args)
+        except TOLD:
+            raise
+        except Exception as error:  # of a file that is not what its name says: whatever it led to
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            raise UserError(f"{args.run}: {reason}; type --debug to see where it comes from") from error
 
 
 def add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
@@ -83,4 +96,11 @@ def write_report(args: argparse.Namespace) -> None:
     """`vae-lightning report FOLDER`."""
     from vae_lightning.report import report
 
-    print(report(args.folder, args.out, trust=tuple(args.trust)))
+    print(report(args.run, args.out, trust=tuple(args.trust)))
+
+
+def export_model(args: argparse.Namespace) -> None:
+    """`vae-lightning export RUN`."""
+    from vae_lightning.export import export
+
+    print(export(args.run, args.out, checkpoint=args.checkpoint, trust=tuple(args.trust)))

@@ -5,7 +5,7 @@ import hashlib
 from omegaconf import OmegaConf
 
 from vae_lightning.errors import UserError
-from vae_lightning.runs import OVERRIDES, find_checkpoint, newest_run, run_folder
+from vae_lightning.runs import OVERRIDES, find_checkpoint, newest_run, run_folder, saved_overrides
 
 LONGEST_NAME = 200
 
@@ -37,8 +37,7 @@ def recall(arguments: list[str]) -> list[str]:
     run = run_folder(checkpoint)
     if not (run / OVERRIDES).is_file():
         raise UserError(f"resume={resume}: {run} is no run's folder, it has no {OVERRIDES}; type runs/NAME/TIME")
-    saved: list[str] = OmegaConf.to_container(OmegaConf.load(run / OVERRIDES))  # type: ignore[assignment]
-    before = [argument for argument in saved if option_name(argument) not in {*typed, "resume"}]
+    before = [argument for argument in saved_overrides(run) if option_name(argument) not in {*typed, "resume"}]
     return [*before, *typed.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
 
 

@@ -27,6 +27,8 @@ def quieten_lightning() -> None:
         "The number of training batches .* is smaller than the logging interval",  # the progress bar's alone
         "Using ModelCheckpoint with manual optimization",  # it saves the state after the step, as it should
         "Total length of `list` across ranks is zero",  # no validation set, by choice
+        r"It is recommended to use `self.log\('step'",  # it is the same in all processes
+        "The `srun` command is available on your system",  # on a cluster: also where one tries something by hand
     ):
         warnings.filterwarnings("ignore", message=message)
 

@@ -14,6 +14,10 @@ class UserError(ValueError):
     """
 
 
+class Pruned(Exception):  # noqa: N818 - no error: its search goes on without it
+    """A run was stopped because others have done better. The message says when, and how it stood."""
+
+
 def one_line(error: BaseException) -> str:
     """What an error says, in one line; its kind where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

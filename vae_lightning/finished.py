@@ -1,16 +1,20 @@
 """A finished run, opened again: its configuration, its model, its data."""
 
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from vae_lightning.checkpoints import load
+from vae_lightning.checkpoints import load, read, refuse_untrusted
+from vae_lightning.configuration import check, leaves
 from vae_lightning.data import ImageDataModule
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_line
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs import CONFIG, find_checkpoint, run_folder
+from vae_lightning.runs import CONFIG, find_checkpoint, run_folder, saved_config, saved_metrics
+
+log = logging.getLogger(__name__)
 
 
 class FinishedRun(NamedTuple):
@@ -37,15 +41,36 @@ def open_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> FinishedRun:
         trust: packages of your own whose classes the checkpoint may name; see `load`.
 
     Raises:
-        UserError: when it is no run's folder, has no checkpoint, or its data is no longer there.
+        UserError: when it is no run's folder, has no checkpoint, a file of it is damaged, names a class that is not
+            trusted, or its data is no longer there.
     """
     checkpoint = find_checkpoint(path, preferred="best")
     model = load(checkpoint, trust=trust)
     run_dir = run_folder(checkpoint)
-    if not (run_dir / CONFIG).is_file():
-        raise UserError(f"{run_dir}: is no run's folder, it has no {CONFIG}")
-    config: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(run_dir / CONFIG), resolve=True)  # type: ignore[assignment]
-    data: ImageDataModule = instantiate(config["data"], _convert_="all")
-    data.prepare_data()
-    data.setup()
+    saved_metrics(run_dir)  # a damaged file is told before the work, not when its numbers are to be kept
+    config = saved_config(run_dir)
+    refuse_untrusted(config.get("data"), ("vae_lightning.data", *trust), run_dir / CONFIG)
+    try:
+        check(OmegaConf.create(config))
+    except Exception as error:  # what a configuration that was changed may raise is listed nowhere
+        raise UserError(f"{run_dir / CONFIG}: {one_line(error)}") from error
+    tell_differences(config, read(checkpoint)["config"], run_dir)
+    try:
+        data: ImageDataModule = instantiate(config["data"], _convert_="all")
+        data.prepare_data()
+        data.setup()
+    except UserError:
+        raise
+    except Exception as error:
+        cause = error.__cause__ if isinstance(error.__cause__, UserError) else error
+        raise UserError(f"{run_dir / CONFIG}: its data cannot be had ({one_line(cause)})") from error
     return FinishedRun(run_dir, config, model, data)
+
+
+def tell_differences(config: dict[str, Any], trained: dict[str, Any], run_dir: Path) -> None:
+    """Warn of data that is not that of the training: somebody has changed the file, perhaps to say where it is now."""
+    now, before = ({f"data.{key}": value for key, value in leaves(c.get("data") or {})} for c in (config, trained))
+    for key in now | before:
+        if now.get(key) != before.get(key):
+            values = now.get(key), before.get(key)
+            log.warning("%s: %s=%s, the model was trained with %s", run_dir / CONFIG, key, *values)

@@ -22,7 +22,7 @@ class TensorBoard(TensorBoardLogger):
         """Put the run's choices beside its metrics in the HParams tab. The metrics' values are those logged last."""
         for summary in hparams(hyperparameters, metrics):
             self.experiment._get_file_writer().add_summary(summary)
-        self.experiment.flush()
+        self.experiment.close()  # the last of the run: its thread would stay until the process ends
 
     def save(self) -> None:
         """Write no hparams.yaml: the configuration is in `.hydra/config.yaml`."""

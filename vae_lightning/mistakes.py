@@ -14,11 +14,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from vae_lightning.commandline import option_name
 from vae_lightning.errors import UserError, one_line
 
 CONF = Path(__file__).parents[1] / "conf"
+# what a person can mend: what is typed, the files of conf/, the disk
+TOLD = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)
+NULL_GROUP = "Config group override must be a string or a list"  # Hydra's ValueError for model=null
 
 
 @contextmanager
@@ -31,20 +35,24 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them over several lines
     try:
         yield
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if not isinstance(error, TOLD) and NULL_GROUP not in str(error):
+            raise
+        with suppress(OmegaConfBaseException):  # where the mistake is in the very name of the folder
+            if HydraConfig.initialized():
+                discard(Path(HydraConfig.get().runtime.output_dir))
         if debug:
             raise
-        if HydraConfig.initialized():
-            discard(Path(HydraConfig.get().runtime.output_dir))
         sys.exit(f"error: {explain(error, sys.argv[1:])}")
 
 
 def discard(run_dir: Path) -> None:
     """Remove the empty folders `runs/NAME/TIME`, from the last to the first, as far as they are empty."""
     with suppress(OSError):  # the first that is not
-        for folder in (run_dir, run_dir.parent, run_dir.parent.parent):
-            if folder != Path.cwd():
-                folder.rmdir()
+        for folder in (run_dir, *run_dir.parents):
+            if folder == Path.cwd():
+                return
+            folder.rmdir()
 
 
 def explain(error: BaseException, arguments: list[str]) -> str:
@@ -65,6 +73,9 @@ def explain(error: BaseException, arguments: list[str]) -> str:
         return f"{group}={choice}: there is no such choice; type one of {', '.join(error.options)}"
     if unknown := re.match(r"Could not override '([^']+)'", message):
         return f"{unknown[1]}: there is no such option; {nearest(unknown[1], arguments)}"
+    if NULL_GROUP in message:
+        null = next((a for a in arguments if a.endswith("=null")), "null")
+        return f"{null}: is no choice; to leave out what can be left out, type ~{option_name(null)}"
     if ambiguous := re.match(r"Ambiguous value for argument '([^']+)'", message):
         return f"{ambiguous[1]}: several values make a sweep; type python train.py -m {ambiguous[1]}"
     if isinstance(error, OverrideParseException):

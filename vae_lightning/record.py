@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
 from vae_lightning.configuration import leaves
-from vae_lightning.runs import CONFIG, FAILURE, METRICS, OVERRIDES, saved_metrics
+from vae_lightning.runs import CONFIG, FAILURE, METRICS, OVERRIDES, save_text, saved_metrics
 
 
 @rank_zero_only
@@ -33,13 +33,6 @@ def save_metrics(metrics: dict[str, float], run_dir: Path) -> None:
     save_text(json.dumps(metrics, indent=2) + "\n", run_dir / METRICS)
 
 
-def save_text(text: str, path: Path) -> None:
-    """Write a file whole or not at all, whenever the process ends."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
-
-
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     """What tells one run of a sweep from another: the model's options and the few others that matter, flat.
 
@@ -51,7 +44,7 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
         "model": {"_target_": model["_target_"]},
         "data": {"_target_": data["_target_"]},
         "batch_size": data["batch_size"],
-        "warmup": config["callbacks"].get("warmup", {}),
+        "warmup": (config.get("callbacks") or {}).get("warmup") or {},
         "max_epochs": config["trainer"]["max_epochs"],
         "seed": config["seed"],
     }

@@ -5,16 +5,18 @@ from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, one_line
 
 CHECKPOINTS = "checkpoints"
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 CONFIG = Path(".hydra") / "config.yaml"
 FAILURE = "failure.txt"
 METRICS = "metrics.json"
+PRUNED = "pruned.txt"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 
 
@@ -47,14 +49,72 @@ def run_folder(checkpoint: Path) -> Path:
 
 
 def saved_metrics(run_dir: Path) -> dict[str, float]:
-    """What `metrics.json` holds, if it is there."""
+    """What `metrics.json` holds, if it is there.
+
+    Raises:
+        UserError: when it cannot be read.
+    """
     path = run_dir / METRICS
-    return json.loads(path.read_text()) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        metrics = json.loads(path.read_text())
+        if not isinstance(metrics, dict):
+            raise ValueError("it holds no names")
+        return metrics
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({one_line(error)}); delete it, and resume the run") from error
+
+
+def saved_config(run_dir: Path) -> dict[str, Any]:
+    """The resolved configuration of a run, as plain containers.
+
+    Raises:
+        UserError: when there is none, it cannot be read, or holds an interpolation: that could do anything.
+    """
+    path = run_dir / CONFIG
+    if not path.is_file():
+        raise UserError(f"{run_dir}: is no run's folder, it has no {CONFIG}")
+    config = read_yaml(path)
+    if not isinstance(config, dict) or "${" in str(config):
+        raise UserError(f"{path}: is not what a run has written, a resolved configuration")
+    return config
+
+
+def saved_overrides(run_dir: Path) -> list[str]:
+    """What was typed for a run.
+
+    Raises:
+        UserError: when the file is not there, or cannot be read.
+    """
+    overrides = read_yaml(run_dir / OVERRIDES)
+    if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
+        raise UserError(f"{run_dir / OVERRIDES}: cannot be read (it holds no list of what was typed)")
+    return overrides
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds, as plain containers, with no interpolation followed.
+
+    Raises:
+        UserError: when it cannot be read.
+    """
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path))
+    except Exception as error:  # what a damaged file may raise is listed nowhere
+        raise UserError(f"{path}: cannot be read ({one_line(error)})") from error
 
 
 def is_finished(run_dir: Path) -> bool:
     """Whether the run in a folder came to its end, without a failure: it has been tested, which is its last deed."""
     return not (run_dir / FAILURE).exists() and any(name.startswith("test/") for name in saved_metrics(run_dir))
+
+
+def save_text(text: str, path: Path) -> None:
+    """Write a file whole or not at all, whenever the process ends."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
 
 
 def newest_run(typed: list[str]) -> Path | None:
@@ -65,10 +125,12 @@ def newest_run(typed: list[str]) -> Path | None:
     """
     runs = [file.parents[1] for file in Path("runs").glob(f"*/*/{OVERRIDES}")]
     for run in sorted(runs, key=started, reverse=True):
-        saved = [option for option in map(str, OmegaConf.load(run / OVERRIDES)) if not option.startswith("resume=")]
-        can_go_on = any((run / CHECKPOINTS / name).is_file() for name in (LAST, PREVIOUS))
-        if can_go_on and sorted(saved) == sorted(typed):
-            return run
+        if not any((run / CHECKPOINTS / name).is_file() for name in (LAST, PREVIOUS)):
+            continue
+        with suppress(UserError):  # a damaged file is no reason not to find another run
+            saved = [option for option in saved_overrides(run) if not option.startswith("resume=")]
+            if sorted(saved) == sorted(typed):
+                return run
     return None
 
 

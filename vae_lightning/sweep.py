@@ -9,83 +9,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from vae_lightning.configuration import check, leaves
-from vae_lightning.errors import UserError, one_line
-from vae_lightning.mistakes import explain, one_line_errors
-from vae_lightning.runs import CHECKPOINTS, CONFIG, FAILURE, LAST, PREVIOUS, find_checkpoint, is_finished
+from vae_lightning.configuration import leaves
+from vae_lightning.errors import Pruned, UserError, one_line
+from vae_lightning.mistakes import explain
+from vae_lightning.runs import (
+    CHECKPOINTS,
+    CONFIG,
+    FAILURE,
+    LAST,
+    PREVIOUS,
+    PRUNED,
+    find_checkpoint,
+    is_finished,
+    save_text,
+    saved_metrics,
+)
 
-NOT_COMPARED = {"run_dir", "resume", "sweep", "debug"}  # they change where a run goes and what it says, not what it is
-
-
-class Sweep(Callback):
-    """Hydra's hook around a multirun: all jobs are checked before the first, and the last word is which failed.
-
-    It ends the process by `SystemExit`, since Hydra turns any other exception of a callback into a warning.
-    """
-
-    def __init__(self) -> None:
-        self.before: set[tuple[Path, int]] = set()
-
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse the whole sweep, before anything is written, for a mistake in any of its jobs."""
-        if not config.debug:  # then the job itself raises it, with its stack trace
-            with one_line_errors(debug=False):
-                for overrides in jobs(config):
-                    check_job(overrides)
-        self.before = failures(config)
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Exit with code 1, naming the jobs that failed, if any did in this command."""
-        if failed := sorted(folder for folder, _ in failures(config) - self.before):
-            reasons = [f"  {folder.name}: {(folder / FAILURE).read_text().strip()}" for folder in failed]
-            several = "1 job failed" if len(failed) == 1 else f"{len(failed)} jobs failed"
-            sys.exit("\n".join([f"error: {several}; the same command tries again", *reasons]))
+# They change where a run goes, what it says and when it is given up, not what it is.
+NOT_COMPARED = ("run_dir", "resume", "sweep", "debug", "callbacks.pruning")
 
 
-def failures(config: DictConfig) -> set[tuple[Path, int]]:
-    """Each folder of the sweep whose run failed, and when, so that those of this command can be told from older ones.
-
-    They are looked for in the folder, since a launcher may have run the jobs in other processes.
-    """
-    files = Path(config.hydra.sweep.dir).glob(f"*/{FAILURE}")
-    return {(file.parent, file.stat().st_mtime_ns) for file in files}
-
-
-def jobs(config: DictConfig) -> list[list[str]]:
-    """The overrides of each job of a grid; none for a sweeper that chooses as it goes."""
-    if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
-        return []
-    swept = [f"{name}={values}" for name, values in (config.hydra.sweeper.params or {}).items()]
-    overrides = OverridesParser.create().parse_overrides([*swept, *config.hydra.overrides.task])
-    (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-    return grid
-
-
-def check_job(overrides: list[str]) -> None:
-    """Compose one job's configuration and check its values; raise as both do."""
-    cfg = compose("train", [*overrides, "run_dir=unknown"], return_hydra_config=True)
-    try:
-        HydraConfig.instance().set_config(cfg)  # `${hydra:...}` in the configuration asks it
-        with open_dict(cfg):
-            del cfg["hydra"]
-        check(cfg)
-    finally:
-        HydraConfig.instance().cfg = None
-
-
-def job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]) -> None:
-    """One job of a sweep: skip it, go on with it or run it; leave the reason in its folder if it fails.
+def job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]) -> float | None:
+    """One job of a sweep: skip it, go on with it or run it; leave the reason in its folder if it fails or is pruned.
 
     Args:
         cfg: its configuration; `run_dir` is its folder.
         run: trains and tests what a configuration says, and returns the metrics.
+
+    Returns:
+        The search's objective, or the `monitor`, at the last epoch, for a sweeper that learns from it; None without.
 
     Raises:
         Exception: what the run raises, with `debug=true`.
@@ -96,19 +51,48 @@ def job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]) -> None:
         make_room(run_dir, config)
         if is_finished(run_dir):
             print(f"finished before, skipped: {run_dir.name}", flush=True)
-            return
+            return objective(saved_metrics(run_dir), cfg)
+        if (run_dir / PRUNED).is_file():
+            print(f"pruned before, skipped: {run_dir.name}", flush=True)
+            return None
         if any((run_dir / CHECKPOINTS / name).is_file() for name in (LAST, PREVIOUS)):
             cfg.resume = str(find_checkpoint(run_dir, preferred="last"))
             print(f"cut off before, goes on: {run_dir.name}", flush=True)
+        report_to_search(cfg)
         with alone(cfg):
-            refuse_divergence(run(cfg))
-    except SystemExit:  # after Ctrl-C or SIGTERM
+            metrics = run(cfg)
+        return objective(metrics, cfg)
+    except SystemExit:  # after a signal
         print("the same command goes on with the sweep", flush=True)
         raise
+    except Pruned as pruned:
+        print(f"pruned {pruned}: {run_dir.name}", flush=True)
+        save_text(f"{pruned}\n", run_dir / PRUNED)
     except Exception as error:
         if cfg.debug:
             raise
         record_failure(error, cfg)
+    return None
+
+
+def report_to_search(cfg: DictConfig) -> None:
+    """Add the callback that stops a run without hope, where the sweeper is a search."""
+    hydra = HydraConfig.get()
+    if "objective" in hydra.sweeper:
+        with open_dict(cfg.callbacks):
+            cfg.callbacks.pruning = {
+                "_target_": "vae_lightning.callbacks.Pruning",
+                "folder": hydra.sweep.dir,
+                "overrides": [override.replace("${", "\\${") for override in typed()],
+                "objective": hydra.sweeper.objective,
+                "pruner": hydra.sweeper.pruner,
+            }
+
+
+def objective(metrics: dict[str, float], cfg: DictConfig) -> float | None:
+    """What a search is for; to any other sweeper the monitor, where it was logged."""
+    sweeper = HydraConfig.get().sweeper
+    return metrics[sweeper.objective] if "objective" in sweeper else metrics.get(cfg.monitor)
 
 
 def make_room(run_dir: Path, config: dict[str, Any]) -> None:
@@ -135,15 +119,8 @@ def comparable(config: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value.replace(folder, "run_dir") if isinstance(value, str) else value
         for key, value in leaves(config)
-        if key not in NOT_COMPARED
+        if not f"{key}.".startswith(tuple(f"{name}." for name in NOT_COMPARED))
     }
-
-
-def refuse_divergence(metrics: dict[str, float]) -> None:
-    """Raise UserError when a loss has become infinite or no number: the run ended, but it failed."""
-    for name in ("train/loss", "val/loss", "test/loss"):
-        if not abs(metrics.get(name, 0.0)) < float("inf"):
-            raise UserError(f"{name} is {metrics[name]}: the training diverged; type a lower model.optimizer.lr")
 
 
 def record_failure(error: Exception, cfg: DictConfig) -> None:
@@ -154,9 +131,9 @@ def record_failure(error: Exception, cfg: DictConfig) -> None:
         reason = f"{type(error).__name__}: {reason}"
     run_dir = Path(cfg.run_dir)
     print(f"failed: {run_dir.name}: {reason}", file=sys.stderr, flush=True)
-    from vae_lightning.record import save_configuration, save_text
-
     if not (run_dir / CONFIG).is_file():  # so that a report can say what it was that failed
+        from vae_lightning.record import save_configuration
+
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         save_configuration(config, run_dir)
     save_text(f"{reason}\n", run_dir / FAILURE)
@@ -168,11 +145,13 @@ def alone(cfg: DictConfig) -> Iterator[None]:
 
     Lightning's DDP starts its other processes by what was typed, in `hydra.run.dir`: here that is the one job rather
     than the sweep. It leaves variables in the environment by which the next job would take itself for such a process.
+    In a job of SLURM's it would count on SLURM to start those processes, and requeue the job as well as the launcher.
     """
     arguments, environment = sys.argv[:], dict(os.environ)
+    os.environ.pop("SLURM_NTASKS", None)  # by which Lightning knows that it is there
     hydra: Any = HydraConfig.get()
     resume = [f"resume='{cfg.resume}'"] if cfg.resume else []
-    sys.argv[1:] = [*flags(arguments[1:]), *hydra.overrides.task, *resume, "hydra.mode=RUN"]
+    sys.argv[1:] = [*flags(arguments[1:]), *typed(), *resume, "hydra.mode=RUN"]
     with read_write(hydra), open_dict(hydra):
         hydra.run.dir = cfg.run_dir
     try:
@@ -182,6 +161,11 @@ def alone(cfg: DictConfig) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(environment)
         free_memory()
+
+
+def typed() -> list[str]:
+    """The job's overrides, their interpolations as they were typed."""
+    return OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[return-value]
 
 
 def flags(arguments: list[str]) -> list[str]:

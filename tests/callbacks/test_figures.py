@@ -305,7 +305,7 @@ def test_other_processes_draw_nothing(small, tmp_path, monkeypatch):
     figures = Figures(folder=str(tmp_path), title="", every_n_epochs=1, while_training=["samples"], at_end=[])
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     figures.on_train_epoch_end(None, None)  # would fail if it looked at either
-    figures.on_train_end(None, None)
+    figures.on_fit_end(None, None)
     assert not any(tmp_path.iterdir())
 
 

@@ -1,9 +1,13 @@
 """Orders and batches: every image once, the same order for the same seed and epoch, resumable."""
 
+from itertools import chain
+
 import pytest
 import torch
 
 from vae_lightning.data import Batch, Batches, Order
+from vae_lightning.distributions import Share
+from vae_lightning.errors import UserError
 
 SPLIT = Batch(torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1), torch.arange(10))
 
@@ -44,20 +48,30 @@ def test_unlabelled_data_gives_no_labels():
     assert all(batch.y is None for batch in Batches(Batch(SPLIT.x, None), 3, Order(10, seed=0)))
 
 
+@pytest.mark.parametrize("n", [4, 9, 12, 13, 14])
 @pytest.mark.parametrize("world_size", [2, 3, 4])
-def test_processes_share_a_shuffled_epoch_in_equal_steps(world_size):
-    orders = [Order(10, seed=0, rank=rank, world_size=world_size) for rank in range(world_size)]
-    shares = [order.indices().tolist() for order in orders]
-    assert len({len(share) for share in shares}) == 1
-    assert [len(order) for order in orders] == [len(share) for share in shares]
-    assert {i for share in shares for i in share} == set(range(10))
+@pytest.mark.parametrize("seed", [None, 0])
+def test_processes_share_each_batch_and_drop_and_repeat_nothing(seed, world_size, n):
+    split = Batch(SPLIT.x.repeat(2, 1, 1, 1)[:n], torch.arange(n))
+    alone = [batch.y.tolist() for batch in Batches(split, 2 * world_size, Order(n, seed=seed))]
+    shares = [Share(rank, world_size) for rank in range(world_size)]
+    loaders = [Batches(split, 2 * world_size, Order(n, seed=seed), share) for share in shares]
+    assert len({len(loader) for loader in loaders}) == 1
+    together = []
+    for batches in zip(*loaders, strict=True):
+        rows = torch.full((shares[0].total,), -1)
+        for share, batch in zip(shares, batches, strict=True):
+            assert len(batch.y) == share.size > 0
+            rows[share.rows] = batch.y
+        together.append(rows.tolist())
+    assert list(chain(*together)) == list(chain(*alone))
+    if len(alone[-1]) >= world_size:  # otherwise these join the batch before
+        assert together == alone
 
 
-def test_processes_share_an_evaluation_without_repeating_an_image():
-    orders = [Order(10, seed=None, rank=rank, world_size=3) for rank in range(3)]
-    shares = [order.indices().tolist() for order in orders]
-    assert [len(order) for order in orders] == [len(share) for share in shares] == [4, 3, 3]
-    assert sorted(i for share in shares for i in share) == list(range(10))
+def test_fewer_images_than_processes_are_refused():
+    with pytest.raises(UserError, match=r"data: 10 images for 11 processes; type fewer trainer.devices"):
+        Batches(SPLIT, 4, Order(10, seed=None), Share(0, 11))
 
 
 @pytest.mark.parametrize("done", [0, 1, 2, 3])

@@ -102,3 +102,27 @@ def test_a_learning_rate_that_is_far_too_large_is_told(small):
     options = ["model.optimizer.lr=1e30", "trainer.max_epochs=3"]
     with pytest.raises(UserError, match=r"^batch \d+ \(epoch 1\): .* smaller model.optimizer.lr"):
         train(small(*QUICK, *options))
+
+
+class SpoilEvaluation(L.Callback):
+    """Let the loss of each batch of a stage be infinite."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+    def on_train_start(self, trainer, pl_module):
+        update = pl_module.means[self.stage].update
+        pl_module.means[self.stage].update = lambda n, terms: update(n, {**terms, "loss": terms["loss"] * math.inf})
+
+
+@pytest.mark.parametrize(("stage", "checkpoints"), [("val", set()), ("test", {"best.ckpt", "last.ckpt"})])
+def test_a_validation_and_a_test_that_went_wrong_are_told(stage, checkpoints, small, tmp_path):
+    with pytest.raises(UserError, match=rf"^{stage}/loss is inf: .* start anew with a smaller"):
+        train(small(*QUICK, "trainer.max_epochs=1", spoil("SpoilEvaluation", stage=stage)))
+    assert {file.name for file in tmp_path.glob("run/checkpoints/*")} == checkpoints
+
+
+def test_weights_that_are_too_large_from_the_start_are_told_before_anything_is_written(small, tmp_path):
+    with pytest.raises(UserError, match=r"^model: loss and objective of the first images is infinite or no number"):
+        train(small(*QUICK, "model=annealed_vae", "model.gamma=3e38"))
+    assert not list(tmp_path.iterdir())

@@ -116,6 +116,15 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(small, tmp_path)
     with pytest.warns(UserWarning, match=r"last.ckpt: .* its checksum is wrong.* from .*previous.ckpt, of epoch 1"):
         metrics = train(small(*QUICK, "trainer.max_epochs=3", f"resume={tmp_path / 'run'}"))
     assert metrics == expected
+    assert load_whole(checkpoints / "last.ckpt")["epoch"] == 2
+
+
+def test_a_damaged_checkpoint_does_not_become_the_one_before(file):
+    CheckpointFiles().save_checkpoint({"epoch": 2}, file)
+    damage(file)
+    CheckpointFiles().save_checkpoint({"epoch": 3}, file)
+    assert load_whole(file)["epoch"] == 3
+    assert load_whole(file.with_name("previous.ckpt"))["epoch"] == 1
 
 
 def test_without_any_whole_checkpoint_there_is_one_line(small, tmp_path):

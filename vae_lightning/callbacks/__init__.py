@@ -7,6 +7,7 @@ from vae_lightning.callbacks.finite import Finite
 from vae_lightning.callbacks.histograms import PosteriorHistograms
 from vae_lightning.callbacks.interruption import Interrupted, Interruption
 from vae_lightning.callbacks.projector import Projector
+from vae_lightning.callbacks.pruning import Pruning
 from vae_lightning.callbacks.run_state import RunState
 from vae_lightning.callbacks.warmup import Warmup, warmup_factor
 
@@ -19,6 +20,7 @@ __all__ = [
     "Interruption",
     "PosteriorHistograms",
     "Projector",
+    "Pruning",
     "RunState",
     "Warmup",
     "warmup_factor",

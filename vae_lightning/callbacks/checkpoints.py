@@ -41,20 +41,27 @@ class Checkpoint(ModelCheckpoint):
         super().load_state_dict(moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
 
 
-def refuse_monitor(monitor: str, model: ELBOModule, data: ImageDataModule) -> None:
-    """Ask the model, by two images, which names it logs.
+def refuse_at_once(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
+    """Try the model on two images, and build its optimisers, before anything is written.
 
     Raises:
-        UserError: when the monitor is none of them; what an adversary logs of the training only the training knows.
+        UserError: when a term is infinite or no number, or the monitor is none of those that the model logs; what an
+            adversary logs of the training only the training knows.
     """
     model.regularizer.dataset_size = len(data.splits["train"].x)
     with undisturbed(model):
         terms = model.objective(model(*to_device(watched_images(data, 2), model.device)))
+    if bad := [name for name, value in terms.items() if not value.isfinite()]:
+        raise UserError(
+            f"model: {' and '.join(bad)} of the first images is infinite or no number before any training; type smaller"
+            " weights of the model, or a likelihood with more noise"
+        )
     derived = ["nelbo", "recon_kl_ratio", *["bits_per_dim"] * model.likelihood.eight_bit] if "rate" in terms else []
     names = [*terms, *derived, *model.regularizer.schedule(model.warmup)]
     stage, _, name = monitor.partition("/")
     if name not in names and (stage == "val" or model.automatic_optimization):
         raise UserError(f"monitor={monitor}: is not logged; type {stage}/ and one of {', '.join(names)}")
+    model.configure_optimizers()
 
 
 def moved(value: Any, old: str, new: str) -> Any:

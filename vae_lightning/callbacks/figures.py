@@ -63,11 +63,12 @@ class Figures(L.Callback):
             self.draw(trainer, model, epoch, self.while_training)
 
     @rank_zero_only
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw everything."""
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw everything; also where a run is resumed that was over, but died before or in its drawing."""
         model = as_ours(pl_module)
         self.note_training(trainer, model)
-        self.draw(trainer, model, trainer.current_epoch, dict.fromkeys([*self.while_training, *self.at_end]))
+        epoch = trainer.fit_loop.epoch_progress.current.ready  # `current_epoch` is one less after such an end
+        self.draw(trainer, model, epoch, dict.fromkeys([*self.while_training, *self.at_end]))
 
     def draw(self, trainer: L.Trainer, model: ELBOModule, epoch: int, names: Collection[str]) -> None:
         """Draw these figures, to the folder and to TensorBoard."""
@@ -82,9 +83,10 @@ class Figures(L.Callback):
     # ---------------------------------------------------------------- what the curves are drawn from
 
     def note_training(self, trainer: L.Trainer, model: ELBOModule) -> None:
-        """Note the training's metrics of the epoch that is over, if one is."""
-        if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            self.history.train[model.images_seen] = {**metrics_of(trainer, "train"), "warmup": model.warmup}
+        """Note the training's metrics of the epoch that is over, if one is; a run resumed at its end has none."""
+        metrics = metrics_of(trainer, "train")
+        if metrics and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            self.history.train[model.images_seen] = {**metrics, "warmup": model.warmup}
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note the validation's metrics."""

@@ -63,6 +63,21 @@ class Finite(L.Callback):
         """Look at the rest of the epoch."""
         self.look(pl_module)
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Refuse a validation whose loss is not finite, before it is judged which checkpoint is the best."""
+        self.look(pl_module)
+        self.refuse_loss(trainer, "val")
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Refuse such a test."""
+        self.refuse_loss(trainer, "test")
+
+    def refuse_loss(self, trainer: L.Trainer, stage: str) -> None:
+        """Raise UserError when the loss that was logged of a stage is infinite or no number."""
+        loss = trainer.callback_metrics.get(f"{stage}/loss")
+        if loss is not None and not loss.isfinite():
+            raise UserError(f"{stage}/loss is {loss.item()}: the training diverged; {self.advice()}")
+
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Refuse to write what is not finite."""
         self.look(pl_module)

@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM: the run stops at the end of a batch, with a checkpoint."""
+"""Ctrl-C, SIGTERM and a cluster's preemption: the run stops at the end of a batch, with a checkpoint."""
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -11,13 +12,14 @@ from lightning.pytorch.callbacks import Checkpoint as CheckpointBase
 from vae_lightning.callbacks.checkpoints import Checkpoint
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PREEMPTION = getattr(signal, "SIGUSR2", -1)  # submitit's: the machine is wanted for another, or time is up
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: somebody wants it so
     """The run was asked to stop, and has.
 
     Attributes:
-        exit_code: 128 and the signal's number, as shells have it: 130 for SIGINT, 143 for SIGTERM.
+        exit_code: 128 and the signal's number, as shells have it: 130 for SIGINT, 143 for SIGTERM, 140 for SIGUSR2.
     """
 
     def __init__(self, signum: int) -> None:
@@ -31,6 +33,12 @@ class Interruption(CheckpointBase):
     In the last batch of an epoch and in a validation, it is when both are over: a checkpoint in between would be taken
     for that of a finished epoch. A second signal stops at once, as does any outside of training, by `Interrupted`.
 
+    Two are different on a cluster:
+
+    - submitit's preemption is handed on to submitit, who has the job started again, once the checkpoint is there.
+    - In a job of SLURM's, SIGTERM means that it will be killed in a while. The checkpoint is written, but the run goes
+      on: SLURM starts a job again that it has had to kill, and takes one that has ended by itself for done.
+
     It writes nothing by itself, and is a checkpoint callback only so that Lightning calls it after all others.
     A context manager: signals are caught inside it, in the main thread.
     """
@@ -38,28 +46,44 @@ class Interruption(CheckpointBase):
     def __init__(self) -> None:
         self.waiting = False  # for the end of a batch
         self.received = 0  # the signal's number
+        self.unsaved = False  # since SLURM has said that it will kill
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
-            self.before = {signum: signal.signal(signum, self.receive) for signum in SIGNALS}
+            caught = (*SIGNALS, PREEMPTION) if "SUBMITIT_EXECUTOR" in os.environ else SIGNALS
+            self.before = {signum: signal.signal(signum, self.receive) for signum in caught}
         return self
 
     def __exit__(self, *_: object) -> None:
         for signum, handler in self.before.items():
             signal.signal(signum, handler)
+        if self.received == PREEMPTION:
+            signal.raise_signal(PREEMPTION)
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
         """Remember the signal for the end of the batch, where there is one to wait for; else raise Interrupted."""
-        if self.received or not self.waiting:
-            raise Interrupted(signum)
-        self.received = signum
+        if signum == signal.SIGTERM and "SLURM_JOB_ID" in os.environ and not self.unsaved:
+            self.unsaved = True
+            return
+        again = self.received and signum != PREEMPTION
+        if self.received != PREEMPTION:
+            self.received = signum
+        if again or not self.waiting:
+            raise Interrupted(self.received)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Put our handlers over the one that Lightning has put over them, which knows no end of a batch."""
+        """Be ready to wait for the end of a batch."""
+        self.on_test_start()
+        self.waiting = True
+
+    def on_test_start(self, *_: Any) -> None:
+        """Put our handlers over those that Lightning has put over them.
+
+        They know no end of a batch, and wait for the other processes, which nobody may have asked to stop.
+        """
         for signum in self.before:
             signal.signal(signum, self.receive)
-        self.waiting = True
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Wait for the end of a batch again."""
@@ -77,9 +101,11 @@ class Interruption(CheckpointBase):
 
     def stop_if_asked(self, trainer: L.Trainer) -> None:
         """Write the last checkpoint and raise Interrupted, when any of the processes has received a signal."""
-        if not trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
+        if not trainer.strategy.reduce_boolean_decision(bool(self.received or self.unsaved), all=False):
             return
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, Checkpoint) and callback.monitor is None:
                 callback.save_now(trainer)
-        raise Interrupted(self.received or signal.SIGTERM)
+        self.unsaved = False
+        if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
+            raise Interrupted(self.received or signal.SIGTERM)

@@ -45,7 +45,7 @@ class Projector(L.Callback):
         self.num_images = num_images
 
     @rank_zero_only
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the files, if there is a TensorBoard."""
         assert isinstance(pl_module, ELBOModule)
         subject = Subject(pl_module, trainer.datamodule)  # type: ignore[attr-defined]

@@ -1,11 +1,14 @@
 """What makes a run a function of its configuration and seed, also across an interruption."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
+
+from vae_lightning.record import save_configuration
 
 
 class RunState(L.Callback):
@@ -14,48 +17,51 @@ class RunState(L.Callback):
     - A checkpoint holds the resolved configuration, as plain containers, under `config`.
     - It holds the metrics logged last, under `metrics`: those of the last epoch, though the process end before they are
       written, since a finished training that is resumed logs none anew.
-    - It holds the state of all random generators, one for each process; a resumed run goes on with them.
+    - It holds the state of all random generators; a resumed run goes on with them. Several processes draw the same
+      numbers and take their share of them (`distributions.Share`): one state is that of all.
+    - It holds whether the epoch was the last by an early stopping, which Lightning would forget: a run that is resumed
+      after its end trains no further, unless without that callback.
     - Validation and test draw from generators of their own, seeded anew each time: how often one validates changes
       nothing in training, and two validations differ by the model alone.
+    - The configuration goes to the run's folder when the training starts: all that could be wrong with it, or with a
+      checkpoint, has been told by then.
 
     Args:
         config: the resolved configuration, as plain containers.
+        run_dir: the run's folder.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], run_dir: Path) -> None:
         self.config = config
-        self.restored: list[dict[str, Any]] | None = None
+        self.run_dir = run_dir
+        self.generators = random_state()  # those to start with: Lightning's DDP seeds anew where one process goes on
         self.metrics: dict[str, float] = {}
         self.set_aside: dict[str, Any] | None = None
         self.started = False  # the training: all that a checkpoint restores has been restored
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the configuration, the metrics and each process's generators."""
-        states: list[Any] = [random_state()]
-        if trainer.world_size > 1:
-            states = [None] * trainer.world_size
-            torch.distributed.all_gather_object(states, random_state())
+        """Add the configuration, the metrics and the generators."""
         checkpoint["config"] = self.config
         checkpoint["metrics"] = {n: value.item() for n, value in trainer.callback_metrics.items() if "/" in n}
-        checkpoint["random_state"] = states
+        checkpoint["random_state"] = [random_state()]
+        checkpoint["stopped"] = trainer.should_stop and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember the generators until training starts, and the metrics."""
-        self.metrics = checkpoint.get("metrics", {})
-        self.restored = checkpoint["random_state"]
+        """Remember the generators until training starts, and the metrics; take up the end of the training."""
+        self.metrics = {name: float(value) for name, value in checkpoint["metrics"].items()}
+        trainer.should_stop = checkpoint.get("stopped", False) and trainer.early_stopping_callback is not None
+        self.generators = checkpoint["random_state"][0]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Go on with the saved generators, or give each process a stream of its own."""
-        if self.restored and len(self.restored) == trainer.world_size:
-            set_random_state(self.restored[trainer.global_rank])
-        elif trainer.global_rank:
-            torch.manual_seed(torch.initial_seed() + trainer.global_rank)
+        """Go on with the generators."""
+        set_random_state(self.generators)
+        save_configuration(self.config, self.run_dir)
         self.started = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Set the training's generators aside."""
         self.set_aside = random_state()
-        torch.manual_seed(self.config["seed"] + trainer.global_rank)
+        torch.manual_seed(self.config["seed"])
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take them up again."""
@@ -73,7 +79,7 @@ def random_state() -> dict[str, Any]:
         "python": random.getstate(),
         "numpy": (name, torch.from_numpy(np.asarray(keys, dtype=np.int64)), *rest),
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all(),
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_available() else [],  # of the device of this process
         "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
     }
 
@@ -84,7 +90,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, keys.numpy(), *rest))
     torch.set_rng_state(state["torch"])
-    if len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"][0])
     if state["mps"] is not None and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])

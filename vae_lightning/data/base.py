@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.data.batches import Batch, Batches, Order
+from vae_lightning.distributions import Share, own, whole
 from vae_lightning.errors import UserError, one_of
 from vae_lightning.networks import Shape
 
@@ -21,7 +22,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         image_shape: (C, H, W) of each image.
         num_classes: K, the number of classes or of attributes, or None for unlabelled data.
         batch_size: images a training step, in each process.
-        eval_batch_size: images a step of validation and test.
+        eval_batch_size: images a step of validation and test, of all processes together.
         seed: shuffles the training images.
         binarize: `none`; or `fixed` or `dynamic`: each pixel becomes 1 with the probability of its grey value, once and
             for all (as in Salakhutdinov & Murray 2008) or anew in each batch (as in Burda et al. 2016).
@@ -56,6 +57,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.validate_on = one_of("data.validate_on", validate_on, ("val", "test"))
         self.device_resident = one_of("data.device_resident", device_resident, (True, False, "auto"))
         self.splits: dict[str, Batch] = {}
+        self.share = Share()
         self.label_names: list[str] = []  # of the classes, or of the attributes or factors; none where they are numbers
 
     @abstractmethod
@@ -71,6 +73,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         Raises:
             UserError: when the images or the labels are not what the configuration says.
         """
+        if self.trainer:
+            self.share = Share(self.trainer.global_rank, self.trainer.world_size)
         if self.splits:
             return
         self.splits = self.load()
@@ -98,18 +102,21 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Binarise a batch anew, on the device, where that is asked for."""
-        return Batch(binarized(batch.x), batch.y) if self.binarize == "dynamic" else batch
+        if self.binarize != "dynamic":
+            return batch
+        with self.share:
+            return Batch(binarized(batch.x), batch.y)
 
     def random_batch(self, n: int, device: torch.device) -> Batch:
         """n training images drawn with replacement, on the device: a batch beside the one of the step."""
         x, y = self.splits["train"]
-        index = torch.randint(len(x), (n,))
+        index = own(torch.randint(len(x), (whole(n),)))
         batch = Batch(x[index].to(device), None if y is None else y[index].to(device))
         return self.on_after_batch_transfer(batch, 0)
 
     def train_dataloader(self) -> Batches:
         """Shuffled batches of the training images."""
-        return self.batches("train", self.batch_size, seed=self.seed)
+        return self.batches("train", self.batch_size * self.share.world_size, seed=self.seed)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """Batches of the validation images, in order; no loader where there are none."""
@@ -121,9 +128,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     def batches(self, split: str, batch_size: int, seed: int | None = None) -> Batches:
         """The batches of one split that fall to this process."""
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         images = self.resident(self.splits[split])
-        return Batches(images, batch_size, Order(len(images.x), seed=seed, rank=rank, world_size=world_size))
+        return Batches(images, batch_size, Order(len(images.x), seed=seed), self.share)
 
     def resident(self, images: Batch) -> Batch:
         """The images on the accelerator, where they are to be kept there; otherwise as they are."""
@@ -137,7 +143,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
 def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Each pixel white with probability grey / 255, else black: uint8 of the same shape, 0 or 255."""
-    threshold = torch.randint(255, x.shape, generator=generator, dtype=torch.uint8, device=x.device)
+    shape = (whole(len(x)), *x.shape[1:])
+    threshold = own(torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device))
     return (threshold < x) * torch.tensor(255, dtype=torch.uint8, device=x.device)
 
 

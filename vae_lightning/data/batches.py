@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lightning.distributions import Share
+from vae_lightning.errors import UserError
+
 
 class Batch(NamedTuple):
     """Images, and their labels where there are any; also a whole split.
@@ -21,20 +24,17 @@ class Batch(NamedTuple):
 
 
 class Order:
-    """The order in which one process visits n images.
+    """The order in which n images are visited.
 
     Shuffled, it is a function of the seed and the epoch alone, so that a run that was cut off meets the same batches.
 
     Args:
         n: the number of images.
         seed: shuffle with it; None keeps the order.
-        rank: this process.
-        world_size: the number of processes, each of which takes every `world_size`-th image. When shuffled, the order
-            is first filled up from its start, so that all processes take equally many steps.
     """
 
-    def __init__(self, n: int, *, seed: int | None, rank: int = 0, world_size: int = 1) -> None:
-        self.n, self.seed, self.rank, self.world_size = n, seed, rank, world_size
+    def __init__(self, n: int, *, seed: int | None) -> None:
+        self.n, self.seed = n, seed
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -42,43 +42,62 @@ class Order:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        if self.seed is None:
-            return len(range(self.rank, self.n, self.world_size))
-        return -(-self.n // self.world_size)
+        return self.n
 
     def indices(self) -> Tensor:
-        """The images of this epoch, int64 (len,)."""
+        """The images of this epoch, int64 (n,)."""
         if self.seed is None:
-            return torch.arange(self.rank, self.n, self.world_size)
-        order = torch.from_numpy(np.random.default_rng((self.seed, self.epoch)).permutation(self.n))
-        return torch.cat([order, order[: -self.n % self.world_size]])[self.rank :: self.world_size]
+            return torch.arange(self.n)
+        return torch.from_numpy(np.random.default_rng((self.seed, self.epoch)).permutation(self.n))
 
 
 class Batches:
     """An iterable of batches, one gather each: what a DataLoader does, without touching an image in Python.
 
     Lightning keeps `state_dict` in each checkpoint, and a run resumed in mid-epoch goes on with the very next batch.
+
+    Several processes share each batch. All take equally many steps, and none drops or repeats an image: the last batch
+    may be short, but has an image for each process; a shorter rest joins the batch before.
+
+    Args:
+        split: the images.
+        batch_size: those of a step, of all processes together; not fewer than there are of these.
+        order: in which they are visited.
+        share: what falls to this process; it is told the size of each batch that is given out.
+
+    Raises:
+        UserError: when there are fewer images than processes.
     """
 
     batch_sampler = None  # Lightning asks every loader for it
 
-    def __init__(self, split: Batch, batch_size: int, order: Order) -> None:
+    def __init__(self, split: Batch, batch_size: int, order: Order, share: Share | None = None) -> None:
         self.split = split
-        self.batch_size = batch_size
+        self.share = Share() if share is None else share
+        self.batch_size = max(batch_size, self.share.world_size)
+        if 0 < len(order) < self.share.world_size:
+            raise UserError(
+                f"data: {len(order)} images for {self.share.world_size} processes; type fewer trainer.devices"
+            )
         self.sampler = order  # the name under which Lightning looks for set_epoch
         self.position = 0  # batches given out in this epoch
         self.resumed = {"epoch": 0, "position": 0}  # where a run that is resumed goes on
 
     def __len__(self) -> int:
-        return -(-len(self.sampler) // self.batch_size)
+        return -(-(len(self.sampler) - self.share.world_size + 1) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         self.position = self.resumed["position"] if self.resumed["epoch"] == self.sampler.epoch else 0
         self.resumed["position"] = 0
         x, y = self.split
-        for index in self.sampler.indices().to(x.device).split(self.batch_size)[self.position :]:
-            self.position += 1
-            yield Batch(x[index], None if y is None else y[index])
+        order = self.sampler.indices().to(x.device)
+        while self.position < len(self):
+            start, self.position = self.position * self.batch_size, self.position + 1
+            batch = order[start : start + self.batch_size] if self.position < len(self) else order[start:]
+            self.share.total = len(batch)
+            index = batch[self.share.rows]
+            # index_select takes a tenth of the time of x[index]
+            yield Batch(x.index_select(0, index), None if y is None else y.index_select(0, index))
 
     def state_dict(self) -> dict[str, int]:
         """The epoch, and the position in it."""

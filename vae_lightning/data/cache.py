@@ -160,8 +160,10 @@ def finish(partial: Path, folder: Path, manifest: dict[str, Any]) -> None:
         folder: its name from now on.
         manifest: `count`, `image_shape`, `sizes` and `label_names`, and what a person may want to know.
     """
-    manifest = {**manifest, "crc32": crc32(partial / "images.u8")}
-    (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    labels = partial / "labels.npy"
+    manifest["crc32"] = crc32(partial / "images.u8")
+    manifest["labels"] = crc32(labels) if labels.is_file() else None
+    (partial / "manifest.json").write_text(json.dumps({**manifest, "manifest": crc32_of(manifest)}, indent=1))
     for path in [*partial.iterdir(), partial]:
         sync(path)
     partial.rename(folder)
@@ -273,12 +275,18 @@ def open_cache(folder: Path) -> Cached:
     images = folder / "images.u8"
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
+        if manifest.pop("manifest") != crc32_of(manifest):
+            raise ValueError("manifest.json is not what was written")
         shape = (manifest["count"], *manifest["image_shape"])
         size = images.stat().st_size
         if size != prod(shape) or (size <= VERIFIED and crc32(images) != manifest["crc32"]):
             raise ValueError("images.u8 is not what was written")
-        labels = torch.from_numpy(np.load(folder / "labels.npy")) if (folder / "labels.npy").is_file() else None
-    except (OSError, ValueError, KeyError) as error:
+        labels = None
+        if manifest["labels"] is not None:
+            if crc32(folder / "labels.npy") != manifest["labels"]:
+                raise ValueError("labels.npy is not what was written")
+            labels = torch.from_numpy(np.load(folder / "labels.npy"))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(
             f"data: the cache {folder} is damaged ({one_line(error)}); delete it, it is made anew"
         ) from error
@@ -312,6 +320,11 @@ def memory() -> int:
         with suppress(OSError, ValueError):  # another system, or "max"
             sizes.append(int((Path("/sys/fs/cgroup") / limit).read_text()))
     return min(sizes)
+
+
+def crc32_of(manifest: dict[str, Any]) -> int:
+    """The CRC-32 of a manifest, however it is written."""
+    return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
 
 
 def crc32(path: Path) -> int:

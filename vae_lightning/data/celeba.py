@@ -3,7 +3,7 @@
 import csv
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ from vae_lightning.decoding import Folder, Source, Zip
 from vae_lightning.errors import UserError, one_line
 
 SPLITS = ("train", "val", "test")  # 0, 1, 2 in the official partition
+SIGNS = {"1", "-1", "0"}  # of an attribute that is there, or is not
 WANTED = (
     "img_align_celeba.zip (or the folder img_align_celeba), list_eval_partition.txt and list_attr_celeba.txt, from the"
     " CelebA project page or its Google Drive folder, or Kaggle's archive of CelebA"
@@ -56,14 +57,14 @@ class Annotation(NamedTuple):
         """The path to tell a person."""
         return self.source.path / self.name
 
-    def rows(self) -> Iterator[list[str]]:
+    def rows(self) -> list[list[str]]:
         """The cells of each line that is not empty."""
         try:
             text = self.source.read(self.name).decode()
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            lines = csv.reader(StringIO(text)) if self.name.endswith(".csv") else map(str.split, text.splitlines())
+            return [line for line in lines if line]
+        except Exception as error:  # what a damaged file, or a damaged zip around it, may raise is listed nowhere
             raise UserError(f"data=celeba: {self.path} cannot be read ({one_line(error)})") from error
-        lines = csv.reader(StringIO(text)) if self.name.endswith(".csv") else map(str.split, text.splitlines())
-        return (line for line in lines if line)
 
 
 class CelebADataModule(ImageFiles):
@@ -169,7 +170,7 @@ class CelebADataModule(ImageFiles):
         if found.attributes is None:
             log.warning("data=celeba: no list_attr_celeba.txt or .csv under %s: the images are unlabelled", self.root)
             return None, []
-        rows = list(found.attributes.rows())
+        rows = found.attributes.rows()
         if len(rows) < 3:
             raise UserError(f"data=celeba: {found.attributes.path} has no table of attributes")
         start = 1 if found.attributes.name.endswith(".csv") else 2  # the text file says the number of images first
@@ -181,6 +182,9 @@ class CelebADataModule(ImageFiles):
                     f"data=celeba: line {number} of {found.attributes.path} has {len(row) - 1} attributes,"
                     f" not {len(header)}"
                 )
+            if not SIGNS.issuperset(row[1:]):
+                wrong = next(value for value in row[1:] if value not in SIGNS)
+                raise UserError(f"data=celeba: line {number} of {found.attributes.path} says {wrong!r}, not 1 or -1")
             values[row[0]] = [value == "1" for value in row[1:]]
         check_names(found.attributes, values, names, found.source.path)
         return np.array([values[name] for name in names], dtype=np.int64), header
@@ -233,7 +237,7 @@ def members(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except Exception as error:  # what a damaged zip may raise is listed nowhere
         raise UserError(
             f"data=celeba: {path} is no whole zip ({one_line(error)}); download it again: a quota page of Google's, or"
             " a download that was cut short, can have this name"

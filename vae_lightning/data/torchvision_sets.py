@@ -66,8 +66,9 @@ class TorchvisionDataModule(ImageDataModule):
                 for path in new:
                     path.rmdir()
             if all((folder / name).is_file() for name in self.files):
+                damaged = "".join([f"{name}: " for name in self.files if not is_readable(folder / name)][:1])
                 raise UserError(
-                    f"data={self.choice}: the files in {folder.resolve()} cannot be read ({one_line(error)})"
+                    f"data={self.choice}: the files in {folder.resolve()} cannot be read ({damaged}{one_line(error)})"
                 ) from error
             raise UserError(
                 f"data={self.choice}: no files in {folder.resolve()} and no download: put there"
@@ -79,6 +80,16 @@ class TorchvisionDataModule(ImageDataModule):
         if len(x) != len(y):
             raise UserError(f"data={self.choice}: {len(x):,} images but {len(y):,} labels in {folder.resolve()}")
         return Batch(x[:, None] if x.dim() == 3 else x.permute(0, 3, 1, 2).contiguous(), y)
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file is a whole IDX file, as far as torchvision's reader can tell; another kind of file is."""
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
+
+    try:
+        return path.name not in IDX or read_sn3_pascalvincent_tensor(str(path)).dtype == torch.uint8
+    except Exception:  # each damage raises something else
+        return False
 
 
 class MNISTDataModule(TorchvisionDataModule):

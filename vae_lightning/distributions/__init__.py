@@ -23,6 +23,7 @@ from vae_lightning.distributions.posterior import (
     PointPosterior,
 )
 from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
+from vae_lightning.distributions.share import Share, add_up, gather, own, weighed, whole
 
 __all__ = [
     "Bernoulli",
@@ -47,6 +48,12 @@ __all__ = [
     "Point",
     "PointPosterior",
     "Prior",
+    "Share",
     "StandardNormal",
     "VampPrior",
+    "add_up",
+    "gather",
+    "own",
+    "weighed",
+    "whole",
 ]

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributions.posterior import at_least_single
+from vae_lightning.distributions.share import add_up, gather
 from vae_lightning.errors import UserError
 
 DEAD = 0.01  # a code used less than this, relative to equal use of all, is revived
@@ -80,7 +81,7 @@ class Codebook(nn.Module):
         asked = at_least_single(self.features(features)).unflatten(1, (self.positions, -1))  # (B, P, d)
         flat = asked.detach().flatten(0, 1)  # (B·P, d)
         if self.training:
-            self.revive(flat)
+            self.revive(gather(asked.detach()).flatten(0, 1))
         indices = self.nearest(flat)
         codes = F.embedding(indices, self.embedding).view_as(asked)  # before the update: what the features met
         if self.training:
@@ -112,11 +113,8 @@ class Codebook(nn.Module):
         """Update the moving averages, and with `ema` the codes."""
         use = torch.zeros_like(self.use).index_add_(0, indices, torch.ones_like(flat[:, 0]))
         sums = torch.zeros_like(self.sums).index_add_(0, indices, flat)
-        if torch.distributed.is_initialized():
-            for total in (use, sums):
-                torch.distributed.all_reduce(total, op=torch.distributed.ReduceOp.AVG)
-        self.use.lerp_(use, 1 - self.decay)
-        self.sums.lerp_(sums, 1 - self.decay)
+        self.use.lerp_(add_up(use), 1 - self.decay)
+        self.sums.lerp_(add_up(sums), 1 - self.decay)
         if self.ema:
             self.embedding.copy_(self.sums / self.use.clamp_min(1e-6)[:, None])
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vae_lightning.distributions.share import own, whole
+
 LOG_2PI = math.log(2 * math.pi)
 LOGVAR_BOUNDS = (-30.0, 20.0)  # σ from 3e-7 to 2e4, and exp(±logvar) far from where single precision ends
 
@@ -28,11 +30,12 @@ class DiagonalGaussian(NamedTuple):
 
     def rsample(self) -> Tensor:
         """z = mu + σ·ε with ε ~ N(0, I), (B, D). vae-cvae-mnist, Eq. 24."""
-        return self.mu + torch.exp(0.5 * self.logvar) * torch.randn_like(self.mu)
+        noise = torch.randn(whole(len(self.mu)), self.mu.shape[1], dtype=self.mu.dtype, device=self.mu.device)
+        return self.mu + torch.exp(0.5 * self.logvar) * own(noise)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), where B is 1 or n; the noise is the CPU's: a seed gives the same on every device."""
-        noise = torch.randn(n, self.mu.shape[1], generator=generator).to(self.mu)
+        noise = own(torch.randn(whole(n), self.mu.shape[1], generator=generator)).to(self.mu)
         return self.mu + torch.exp(0.5 * self.logvar) * noise
 
     def log_prob(self, z: Tensor) -> Tensor:

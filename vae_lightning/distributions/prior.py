@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributions.posterior import DiagonalGaussian, GaussianPosterior, at_least_single
+from vae_lightning.distributions.share import own, whole
 from vae_lightning.errors import UserError
 
 Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] to q(z|x)
@@ -81,7 +82,7 @@ class GaussianMixture(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), each from a component of its own."""
-        k = torch.randint(len(self.mu), (n,), generator=generator).to(self.mu.device)
+        k = own(torch.randint(len(self.mu), (whole(n),), generator=generator)).to(self.mu.device)
         return DiagonalGaussian(self.mu[k], self.logvar[k]).sample(n, generator)
 
 

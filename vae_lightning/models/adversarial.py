@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from vae_lightning.distributions import Inference
+from vae_lightning.distributions import Inference, weighed
 from vae_lightning.models.elbo import ELBOModule
 
 
@@ -40,22 +40,23 @@ class Adversarial(ELBOModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One step of each."""
         autoencoder, discriminator = cast(list[LightningOptimizer], self.optimizers())
-        self.toggle_optimizer(autoencoder)
-        s = self(*batch)
-        terms = self.objective(s)
-        self.descend(autoencoder, terms["loss"])
-        self.untoggle_optimizer(autoencoder)
+        with self.share:
+            self.toggle_optimizer(autoencoder)
+            s = self(*batch)
+            terms = self.objective(s)
+            self.descend(autoencoder, terms["loss"])
+            self.untoggle_optimizer(autoencoder)
 
-        self.toggle_optimizer(discriminator)
-        terms["discriminator_loss"] = self.discriminator_loss(s)
-        self.descend(discriminator, terms["discriminator_loss"])
-        self.untoggle_optimizer(discriminator)
-        self.note(batch, batch_idx, terms)
+            self.toggle_optimizer(discriminator)
+            terms["discriminator_loss"] = self.discriminator_loss(s)
+            self.descend(discriminator, terms["discriminator_loss"])
+            self.untoggle_optimizer(discriminator)
+            self.note(batch, batch_idx, terms)
 
     def descend(self, optimizer: Any, loss: Tensor) -> None:
         """One step down the loss."""
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        self.manual_backward(weighed(loss))
         optimizer.step()
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

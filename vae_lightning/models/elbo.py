@@ -10,7 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributions import GaussianPosterior, Inference, Likelihood, Prior, StandardNormal
+from vae_lightning.distributions import (
+    GaussianPosterior,
+    Inference,
+    Likelihood,
+    Prior,
+    Share,
+    StandardNormal,
+    weighed,
+    whole,
+)
 from vae_lightning.distributions.posterior import at_least_single
 from vae_lightning.errors import UserError
 from vae_lightning.models.means import RunningMeans
@@ -89,6 +98,7 @@ class ELBOModule(L.LightningModule):
         self.likelihood = likelihood
         self.regularizer = regularizer
         self.optimizer = optimizer
+        self.share = Share()  # of this process in a batch: all
         self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
         if init_std is not None:
             for part in (self.encoder, self.posterior, self.decoder):
@@ -146,9 +156,11 @@ class ELBOModule(L.LightningModule):
     # ---------------------------------------------------------------- the training
 
     def setup(self, stage: str) -> None:
-        """Tell the regularizer how many training images there are, where the data is one of this package's."""
-        if splits := getattr(self.trainer.datamodule, "splits", None):  # type: ignore[attr-defined]
+        """Ask the data, where it is one of this package's, how many images there are and which of a batch are ours."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if splits := getattr(data, "splits", None):
             self.regularizer.dataset_size = len(splits["train"].x)
+        self.share = getattr(data, "share", self.share)
 
     def objective(self, s: Inference) -> dict[str, Tensor]:
         """What is optimised and logged of one pass, the same for training, validation and test; `loss` among it."""
@@ -159,24 +171,27 @@ class ELBOModule(L.LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Return the loss of one batch."""
-        terms = self.objective(self(*batch))
-        self.note(batch, batch_idx, terms)
-        return terms["loss"]
+        with self.share:
+            terms = self.objective(self(*batch))
+            self.note(batch, batch_idx, terms)
+            return weighed(terms["loss"])
 
     def note(self, batch: Any, batch_idx: int, terms: dict[str, Tensor]) -> None:
         """Add one batch to the training's means, and now and then its loss to the progress bar."""
         self.means["train"].update(len(batch[0]), terms)
-        self.images_seen += len(batch[0]) * self.trainer.world_size
+        self.images_seen += whole(len(batch[0]))
         if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.log("loss", terms["loss"], prog_bar=True, logger=False)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the validation's means."""
-        self.means["val"].update(len(batch[0]), self.objective(self(*batch)))
+        with self.share:
+            self.means["val"].update(len(batch[0]), self.objective(self(*batch)))
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the test's means."""
-        self.means["test"].update(len(batch[0]), self.objective(self(*batch)))
+        with self.share:
+            self.means["test"].update(len(batch[0]), self.objective(self(*batch)))
 
     def log_epoch(self, stage: str) -> None:
         """Log the means over the images of the epoch that ends, and start new ones."""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference
+from vae_lightning.distributions import Inference, gather, own
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.regularizers import DensityRatio, Discriminator, permute_dims
 
@@ -40,4 +40,4 @@ class FactorVAE(Adversarial):
         second = self.trainer.datamodule.random_batch(len(s.x), self.device)  # type: ignore[attr-defined]
         with torch.no_grad():
             z = self.encode(*second).rsample()
-        return self.adversary.loss(s.z.detach(), permute_dims(z))
+        return self.adversary.loss(s.z.detach(), own(permute_dims(gather(z))))

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from vae_lightning.distributions import Inference
+from vae_lightning.distributions import Inference, gather
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -25,7 +25,7 @@ class Capacity(Regularizer):
 
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (γ · |rate - C|, {rate})."""
-        terms = {"rate": kl(s).mean()}
+        terms = {"rate": gather(kl(s)).mean()}
         return self.warmed(terms["rate"], terms, 1.0), terms
 
     def warmed(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:

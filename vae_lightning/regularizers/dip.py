@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference
+from vae_lightning.distributions import Inference, gather
 from vae_lightning.errors import one_of
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
@@ -39,9 +39,9 @@ class DIP(Regularizer):
 
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (rate + weighted squares, {rate, dip_off_diagonal, dip_diagonal}), the squares unweighted."""
-        cov = covariance(s.qz.mu)
+        cov = covariance(gather(s.qz.mu))
         if self.kind == "ii":
-            cov = cov + torch.diag(s.qz.logvar.exp().mean(0))
+            cov = cov + torch.diag(gather(s.qz.logvar.exp()).mean(0))
         diagonal = cov.diagonal()
         terms = {
             "rate": kl(s).mean(),

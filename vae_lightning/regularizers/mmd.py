@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference, Point
+from vae_lightning.distributions import Inference, Point, gather
 from vae_lightning.errors import UserError, one_of
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
@@ -67,7 +67,7 @@ class MMD(Regularizer):
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {mmd, and where the posterior has a density, rate})."""
         z = s.z.float()
-        terms = {"mmd": mmd(z, s.pz.sample(len(z)), self.kernel)}
+        terms = {"mmd": mmd(gather(z), gather(s.pz.sample(len(z))), self.kernel)}
         penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
         if not isinstance(s.qz, Point):
             terms["rate"] = kl(s).mean()

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference
+from vae_lightning.distributions import Inference, add_up
 from vae_lightning.regularizers.base import Regularizer
 
 
@@ -39,7 +39,8 @@ class Quantization(Regularizer):
         penalty = self.beta * commitment
         if not self.ema:
             penalty = penalty + (features.detach() - codes).square().sum((1, 2)).mean()
-        share = torch.bincount(indices.flatten(), minlength=self.num_codes) / indices.numel()
+        use = add_up(torch.bincount(indices.flatten(), minlength=self.num_codes))
+        share = use / use.sum()
         return penalty, {
             "rate": torch.full_like(commitment, indices.shape[1] * math.log(self.num_codes)),
             "commitment": commitment,

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, Inference
-from vae_lightning.distributions.posterior import LOG_2PI
+from vae_lightning.distributions import DiagonalGaussian, Inference, gather, own, whole
 from vae_lightning.errors import UserError, one_of
+from vae_lightning.regularizers.aggregate import log_aggregate
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -57,6 +57,9 @@ def log_weights(batch_size: int, n: int, estimator: str) -> Tensor:
 def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, estimator: str) -> Decomposition:
     """Estimate the three terms from one batch of B; for the very z given they sum to the mean of log q(z|x) - log p(z).
 
+    A batch that several processes share has B rows here, the z of this process, and W columns, the posteriors of all:
+    q(z) is estimated from the whole batch, in time that grows with B x W x D in each process.
+
     Args:
         qz: the posteriors of the batch, (B, D).
         pz: the prior, a diagonal Gaussian, (1, D).
@@ -64,15 +67,10 @@ def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, est
         n: N, the number of training images.
         estimator: `stratified` or `weighted`; see `log_weights`.
     """
-    mu, logvar = qz
-    squared = (z[:, None] - mu[None]).square() * torch.exp(-logvar)
-    log_q = -0.5 * (squared + logvar + LOG_2PI)  # (B, B, D): log q(z_i[d] | x_j)
-    weights = log_weights(len(z), n, estimator).to(z)
-    log_qz = torch.logsumexp(log_q.sum(2) + weights, dim=1)  # the weight once, not once a latent
-    log_qz_product = torch.logsumexp(log_q + weights[:, :, None], dim=1).sum(1)
-    log_qz_given_x = log_q.diagonal().sum(0)  # the diagonal's dimension comes last
+    weights = own(log_weights(whole(len(z)), n, estimator)).to(z)
+    log_qz, log_qz_product = log_aggregate(z, gather(qz.mu), gather(qz.logvar), weights)
     return Decomposition(
-        mutual_information=(log_qz_given_x - log_qz).mean(),
+        mutual_information=(qz.log_prob(z) - log_qz).mean(),
         total_correlation=(log_qz - log_qz_product).mean(),
         dimension_wise_kl=(log_qz_product - pz.log_prob(z)).mean(),
     )

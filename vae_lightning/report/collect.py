@@ -9,7 +9,17 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from vae_lightning.errors import UserError, one_line
-from vae_lightning.runs import CHECKPOINTS, CONFIG, FAILURE, LAST, OVERRIDES, PREVIOUS, is_finished, saved_metrics
+from vae_lightning.runs import (
+    CHECKPOINTS,
+    CONFIG,
+    FAILURE,
+    LAST,
+    OVERRIDES,
+    PREVIOUS,
+    PRUNED,
+    is_finished,
+    saved_metrics,
+)
 from vae_lightning.sweep import comparable
 
 Value = str | int | float | bool | None
@@ -22,7 +32,7 @@ class Run:
     Attributes:
         folder: where it lies.
         name: the same, as seen from the folder of the report.
-        state: `finished`, `unfinished` or `failed`.
+        state: `finished`, `pruned`, `unfinished` or `failed`.
         reason: why it is not finished.
         options: the resolved configuration, flat; a class is named by the last part of its `_target_`.
         metrics: the numbers of `metrics.json`.
@@ -65,11 +75,13 @@ def read_run(folder: Path, name: str) -> Run:
 
 
 def state_of(folder: Path) -> tuple[str, str]:
-    """`finished`, `unfinished` or `failed`, and the reason."""
+    """`finished`, `pruned`, `unfinished` or `failed`, and the reason."""
     if (folder / FAILURE).is_file():
         return "failed", one_line(Exception((folder / FAILURE).read_text()))
     if is_finished(folder):
         return "finished", ""
+    if (folder / PRUNED).is_file():
+        return "pruned", one_line(Exception((folder / PRUNED).read_text()))
     if any((folder / CHECKPOINTS / name).is_file() for name in (LAST, PREVIOUS)):
         return "unfinished", "running, or cut off: the same command goes on from its last checkpoint"
     return "unfinished", "running, or cut off before its first checkpoint: the same command begins it again"
@@ -103,4 +115,6 @@ def typed_for_all(root: Path) -> str:
     path = root / "multirun.yaml"
     if not path.is_file():
         return ""
-    return shlex.join(["python", "train.py", "-m", *OmegaConf.load(path).hydra.overrides.task])
+    typed: Any = OmegaConf.to_container(OmegaConf.load(path).hydra.overrides, resolve=False)
+    how = [option for option in typed.get("hydra", []) if not option.startswith("hydra.mode=")]
+    return shlex.join(["python", "train.py", "-m", *how, *typed["task"]])

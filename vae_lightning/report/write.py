@@ -13,6 +13,8 @@ from vae_lightning.report.table import Group, grouped, save, summary, tidy, vary
 
 SHOWN = ("test/nelbo", "test/distortion", "test/rate")  # on the page, besides what `evaluate` found; the CSV has all
 
+STATES = ("finished", "unfinished", "failed", "pruned")
+
 
 def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str, ...] = ()) -> Path:
     """Gather all runs under a folder into tables, figures, a page and a Markdown file.
@@ -52,13 +54,13 @@ def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str,
 
 def overview(root: Path, runs: Sequence[Run]) -> list[Block]:
     """How many runs there are, what made them, and those that are not finished, each with its reason."""
-    states = {state: [run for run in runs if run.state == state] for state in ("finished", "unfinished", "failed")}
-    counts = ", ".join(f"{len(of_state)} {state}" for state, of_state in states.items())
+    states = {state: [run for run in runs if run.state == state] for state in STATES}
+    counts = ", ".join(f"{len(of_state)} {state}" for state, of_state in states.items() if of_state)
     runs_of = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     blocks: list[Block] = [Text(f"{runs_of}: {counts}. Numbers are nats per image unless they say otherwise.")]
     if command := typed_for_all(root):
         blocks.append(Command(command))
-    if others := [*states["failed"], *states["unfinished"]]:
+    if others := [*states["failed"], *states["unfinished"], *states["pruned"]]:
         rows = [[run.name, run.state, run.reason] for run in others]
         blocks += [Heading("Not finished"), Table(["run", "state", "reason"], rows)]
     return blocks

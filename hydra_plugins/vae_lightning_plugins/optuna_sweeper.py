@@ -1,0 +1,112 @@
+"""`hydra/sweeper=optuna`: jobs that are chosen one after the other, by what the ones before have come to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from vae_lightning.runs import PRUNED
+from vae_lightning.sweep import NOT_COMPARED
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+
+class OptunaSweeper(Sweeper):
+    """Ask Optuna for jobs, run them by the launcher, tell it what they have come to.
+
+    The study lies in the sweep's folder, and each sampler is seeded by the trial's number: a search that is cut off
+    and typed again goes on as if it had not been. What had not come to its end is run again first.
+
+    Hydra imports this file at each start; Optuna, which takes a second, only a search does.
+
+    Args:
+        objective: the logged metric, at the last epoch.
+        direction: minimize or maximize it.
+        n_trials: how many, those of earlier commands among them.
+        n_jobs: how many at once, where the launcher can; all of them end before the next are chosen.
+        seed: of the choices.
+        sampler: makes a sampler of a seed.
+        pruner: for the jobs; see `vae_lightning.callbacks.Pruning`.
+        params: options and what to choose from, besides what is typed.
+    """
+
+    hydra_context: HydraContext
+    config: DictConfig
+    launcher: Launcher
+
+    def __init__(
+        self,
+        objective: str,
+        direction: str,
+        n_trials: int,
+        n_jobs: int,
+        seed: int,
+        sampler: Any,
+        pruner: Any,
+        params: dict[str, str] | None,
+    ) -> None:
+        self.objective, self.direction = objective, direction
+        self.n_trials, self.n_jobs = n_trials, n_jobs
+        self.seed, self.sampler = seed, sampler
+        self.params = params or {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Hydra calls this before `sweep`."""
+        self.config = config
+        self.hydra_context = hydra_context
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run all trials that are missing, and say which was the best.
+
+        Raises:
+            UserError: when the folder holds a search of something else, whose trials would be taken for this one's.
+        """
+        from vae_lightning.search import OVERRIDES, ask, open_study, refuse_another, unfinished
+
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        typed = parser.parse_overrides([*(f"{name}={values}" for name, values in self.params.items()), *arguments])
+        overrides = list({override.get_key_element(): override for override in typed}.values())  # the last one wins
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        study = open_study(folder, direction=self.direction)
+        typed_now = [str(override.input_line) for override in overrides if override.key_or_group not in NOT_COMPARED]
+        refuse_another(study, [self.direction, self.objective, *typed_now])
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        waiting = unfinished(study)
+        while True:
+            batch, waiting = waiting[: self.n_jobs], waiting[self.n_jobs :]
+            while len(batch) < self.n_jobs and (number := len(study.trials)) < self.n_trials:
+                study.sampler = self.sampler(seed=self.seed + number)
+                batch.append(ask(study, overrides))
+            if not batch:
+                break
+            self.run(batch)
+        if any(trial.value is not None for trial in study.trials):
+            best = study.best_trial
+            chosen = [o for o in best.user_attrs[OVERRIDES] if o.partition("=")[0] in best.params]
+            print(f"best of {len(study.trials)}: {self.objective}={best.value:.2f} with {' '.join(chosen)}")
+
+    def run(self, trials: Sequence["Trial"]) -> None:
+        """Run a batch and tell its results; one that has failed is left unfinished: the same command tries it again."""
+        from optuna.trial import TrialState
+
+        from vae_lightning.search import OVERRIDES
+
+        overrides = [trial.user_attrs[OVERRIDES] for trial in trials]
+        results = self.launcher.launch(overrides, initial_job_idx=trials[0].number)
+        for trial, result in zip(trials, results, strict=True):
+            hydra_cfg: Any = result.hydra_cfg
+            if (Path(hydra_cfg.hydra.runtime.output_dir) / PRUNED).is_file():
+                trial.study.tell(trial, state=TrialState.PRUNED)
+            elif result.return_value is not None:
+                trial.study.tell(trial, result.return_value)

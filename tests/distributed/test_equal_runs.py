@@ -1,0 +1,79 @@
+"""`python train.py trainer=ddp` with two processes on the CPU takes the steps of one process with the doubled batch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, SMALL
+
+from vae_lightning.checkpoint_files import load_whole
+from vae_lightning.train import train
+
+DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+# 1,255 training, 181 validation and 361 test images: none of them an even number, nor the last batch
+SPLITS = ["data.val_size=181", "data.test_size=361", "data.eval_batch_size=50", "data.binarize=dynamic"]
+COMMON = [o for o in SMALL if o not in ("trainer=cpu", "data.batch_size=256", "~callbacks.progress_bar")] + SPLITS
+QUIET = ["callbacks=minimal", "logger=none"]
+
+
+def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Type `python train.py ARGUMENTS` in a folder; `signal_one.SignalAt` can be named."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def assert_equal_runs(run: Path, unbroken: Path, expected: dict[str, float]) -> None:
+    """The numbers of metrics.json and the weights at the end are the same, but for the rounding of single precision."""
+    assert json.loads((run / "metrics.json").read_text()) == pytest.approx(expected, rel=1e-5, abs=1e-4)
+    weights = load_whole(unbroken / "checkpoints" / "last.ckpt")["state_dict"]
+    found = load_whole(run / "checkpoints" / "last.ckpt")["state_dict"]
+    torch.testing.assert_close(found, weights, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_each_job_of_a_sweep_under_ddp_is_the_run_of_one_process(configuration, tmp_path):
+    """With a checkpoint after each batch, which must not disturb the means over both."""
+    models = ["vae", "beta_tcvae", "vq_vae"]
+    options = [o for o in COMMON if "latent_dim" not in o] + QUIET
+    each = ["callbacks.last.every_n_train_steps=1", "data.batch_size=64", "sweep=study"]
+    done = type_command(tmp_path, "-m", f"model={','.join(models)}", *options, *DDP, *each)
+    assert done.returncode == 0, done.stderr
+    folders = [path for path in (tmp_path / "runs" / "sweeps" / "study").iterdir() if path.is_dir()]
+    assert len(folders) == len(models)
+    for model in models:
+        (folder,) = (f for f in folders if f"- model={model}\n" in (f / ".hydra" / "overrides.yaml").read_text())
+        expected = train(configuration(f"model={model}", *options, "trainer=cpu", "data.batch_size=128", run=model))
+        assert_equal_runs(folder, tmp_path / model, expected)
+
+
+@pytest.mark.slow
+def test_a_run_that_one_process_was_asked_to_stop_goes_on_to_the_same_weights(configuration, tmp_path):
+    """What is drawn and written, is drawn and written once."""
+    options = [*COMMON, "model=beta_tcvae"]
+    at = "{_target_: signal_one.SignalAt, hook: on_train_batch_start, n: 14, signum: 15, rank: 1}"
+    callbacks = ["callbacks.figures.at_end=[training_curves]", "~callbacks.progress_bar", f"+callbacks.signal={at}"]
+    done = type_command(tmp_path, *options, *callbacks, *DDP, "data.batch_size=64")
+    assert done.returncode == 143, done.stderr
+    (run,) = (tmp_path / "runs" / "small").iterdir()
+    last = load_whole(run / "checkpoints" / "last.ckpt")
+    assert last["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"] == 14
+
+    done = type_command(tmp_path, f"resume={run}", "+callbacks.signal=null")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test of best.ckpt") == 1
+    expected = train(configuration(*options, *QUIET, "trainer=cpu", "data.batch_size=128"))
+    assert_equal_runs(run, tmp_path / "run", expected)
+    writers = {file.name.split(".")[-2] for file in run.glob("events.out.tfevents.*")}  # ... .TIME.HOST.PROCESS.NUMBER
+    assert len(writers) == 2  # one process before, one after
+    assert (run / "figures" / "training_curves.png").is_file()

@@ -1,0 +1,93 @@
+"""Sweeps whose jobs run in other processes: `hydra/launcher=joblib` and `submitit_local`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from test_sweeps import OPTIONS
+
+from hydra_plugins.vae_lightning_plugins.own_files_first import OwnFilesFirst
+
+HERE = Path(__file__).parent
+
+
+def type_sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Type `python train.py -m ...` in a folder; its processes find the callbacks beside this file."""
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *OPTIONS, *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment["PYTHONPATH"] = str(HERE)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.slow
+def test_joblib_runs_all_jobs_names_the_failed_and_divides_the_threads(tmp_path):
+    arguments = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "model=cvae", "data.num_classes=5,10"]
+    arguments.append("+callbacks.threads={_target_: witnesses.Threads, folder: ${run_dir}}")
+    done = type_sweep(tmp_path, *arguments)
+    assert done.returncode == 1, done.stderr
+    assert "error: 1 job failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    study = tmp_path / "runs" / "sweeps" / "study"
+    (failure,) = study.glob("*/failure.txt")
+    assert "type data.num_classes=10 or more" in failure.read_text()
+    (finished,) = study.glob("*/metrics.json")
+    threads = int((finished.parent / "threads.txt").read_text())
+    assert threads == max(1, joblib.cpu_count() // 2)
+
+
+@pytest.mark.slow
+def test_submitit_starts_a_preempted_job_again_which_ends_like_one_that_was_not(tmp_path):
+    preempted = "+callbacks.preempted={_target_: witnesses.PreemptedOnce, folder: ${run_dir}}"
+    done = type_sweep(tmp_path, "hydra/launcher=submitit_local", "model.latent_dim=2", preempted)
+    assert done.returncode == 0, done.stderr
+    study = tmp_path / "runs" / "sweeps" / "study"
+    (log,) = study.glob(".submitit/*/*.out")
+    assert "this job is preempted" in log.read_text()
+    assert log.read_text().count("cut off before, goes on") == 1
+    assert type_sweep(tmp_path, "model.latent_dim=2", "sweep=unbroken").returncode == 0
+    (metrics,), (expected,) = (folder.glob("*/metrics.json") for folder in (study, study.with_name("unbroken")))
+    assert metrics.read_text() == expected.read_text()
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm"])
+def test_a_launcher_takes_all_that_its_file_says(launcher):
+    """What the plugin's own configuration does not know is a slip in ours."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        ours = compose("train", [f"hydra/launcher={launcher}"], return_hydra_config=True).hydra.launcher
+    module, _, name = ours._target_.rpartition(".")
+    assert ours.keys() <= fields_of_the_plugin(launcher)
+    assert getattr(sys.modules[module], name)
+
+
+def fields_of_the_plugin(launcher: str) -> set[str]:
+    if launcher == "joblib":
+        from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf as Config
+    elif launcher == "submitit_local":
+        from hydra_plugins.hydra_submitit_launcher.config import LocalQueueConf as Config
+    else:
+        from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf as Config
+    return set(Config.__dataclass_fields__)
+
+
+def test_other_programs_keep_what_the_plugins_register(monkeypatch):
+    def registered(path: str) -> dict[str, object]:
+        search_path: ConfigSearchPath = ConfigSearchPathImpl()
+        search_path.append("main", path)
+        monkeypatch.setitem(
+            ConfigStore.instance().repo["hydra"], "launcher", {"joblib.yaml": object(), "other.yaml": 1}
+        )
+        OwnFilesFirst().manipulate_search_path(search_path)
+        return ConfigStore.instance().repo["hydra"]["launcher"]
+
+    assert list(registered(f"file://{ROOT / 'conf'}")) == ["other.yaml"]
+    assert list(registered("file:///another/conf")) == ["joblib.yaml", "other.yaml"]

@@ -1,0 +1,102 @@
+"""A run's model as safetensors: the same outputs, readable by others, and as careful a way back as a checkpoint's."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import vae_lightning
+from vae_lightning import cli
+from vae_lightning.checkpoint_files import load_whole
+from vae_lightning.errors import UserError
+from vae_lightning.export import export
+from vae_lightning.safetensors_files import metadata_of
+from vae_lightning.train import train
+
+QUICK = ["~callbacks.figures", "logger=none"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a small run of a VQ-VAE, which has buffers too."""
+    from conftest import ROOT, SMALL
+    from hydra import compose, initialize_config_dir
+
+    folder = tmp_path_factory.mktemp("made")
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        train(compose("train", [f"run_dir={folder}", *SMALL, *QUICK, "model=vq_vae", "model.latent_dim=4"]))
+    return folder
+
+
+def test_an_export_gives_the_same_images(run, tmp_path, images, capsys):
+    cli.main(["export", str(run), "--out", str(tmp_path / "mine.safetensors")])
+    assert capsys.readouterr().out.strip() == str(tmp_path / "mine.safetensors")
+    model, before = vae_lightning.load(tmp_path / "mine.safetensors"), vae_lightning.load(run)
+    assert type(model) is type(before)
+    assert not model.training
+    assert torch.equal(model.reconstruct(images), before.reconstruct(images))
+
+
+def test_the_last_checkpoint_can_be_asked_for(run):
+    path = export(run, checkpoint="last")
+    assert path == run / "model.safetensors"
+    last = load_whole(run / "checkpoints" / "last.ckpt")["state_dict"]
+    weights = vae_lightning.load(path).state_dict()
+    assert all(torch.equal(last[name], weights[name]) for name in last)
+    with pytest.raises(UserError, match="--checkpoint=first: choose one of best, last"):
+        export(run, checkpoint="first")
+
+
+def test_anybody_can_read_it(run):
+    with safe_open(export(run), "pt") as file:
+        config = json.loads(file.metadata()["config"])
+        assert "decoder.0.weight" in file.keys()  # noqa: SIM118 - it is no mapping
+    assert config["model"]["_target_"] == "vae_lightning.models.VQVAE"
+    assert config["data"]["image_shape"] == [1, 8, 8]
+
+
+def test_every_flipped_bit_is_noticed(run):
+    path = export(run)
+    content = path.read_bytes()
+    for at in [*range(0, 3000, 5), *range(3000, len(content), 97)]:
+        damaged = bytearray(content)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"model.safetensors: (cannot be read|has no) .*") as told:
+            vae_lightning.load(path)
+        assert "\n" not in str(told.value)
+    for size in (0, 7, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(UserError, match=r"model.safetensors: cannot be read as safetensors \("):
+            vae_lightning.load(path)
+
+
+@pytest.mark.parametrize("target", ["os.system", "vae_lightning.checkpoints.Path", "vae_lightning.loggers.TensorBoard"])
+def test_a_class_that_is_not_trusted_is_refused(target, tmp_path):
+    """Though its checksum is right."""
+    text = json.dumps({"model": {"_target_": "vae_lightning.models.VAE", "network": [{"_target_": target}]}})
+    path = tmp_path / "evil.safetensors"
+    weights = {"w": torch.zeros(1)}
+    save_file(weights, path, metadata_of(weights, text))
+    with pytest.raises(UserError, match=rf"evil.safetensors: names {target}, which is not trusted"):
+        vae_lightning.load(path)
+
+
+def test_a_file_of_another_program_is_told(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"w": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match=r"other.safetensors: has no 'config' in its metadata"):
+        vae_lightning.load(path)
+
+
+def test_a_run_does_not_go_on_from_an_export(run, small):
+    options = [*QUICK, "model=vq_vae", "model.latent_dim=4", f"resume={export(run)}"]
+    with pytest.raises(UserError, match=r"model.safetensors: lacks epoch, .* only of weights: start a new run"):
+        train(small(*options))
+
+
+def test_a_place_that_cannot_be_written_is_told(run, tmp_path):
+    with pytest.raises(UserError, match=r"model.safetensors: cannot be written \(No such file .*; type --out"):
+        export(run, tmp_path / "nowhere" / "model.safetensors")

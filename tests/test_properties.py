@@ -1,0 +1,141 @@
+"""What must hold of any model, network and likelihood of conf/, on images of any shape, in batches of any size."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from vae_lightning.data import Batch, Batches, Order
+from vae_lightning.errors import UserError
+from vae_lightning.models import VAEGAN, ELBOModule
+from vae_lightning.models.means import RunningMeans
+
+same_each_time = settings(derandomize=True, deadline=None, database=None)
+MODELS, NETWORKS, LIKELIHOODS = (
+    sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
+    for group in ("model", "model/network", "model/likelihood")
+)
+SMALL: dict[str, dict[str, Any]] = {  # what makes the choices of conf/ quick
+    "mlp": {"hidden_dims": [8]},
+    "conv": {"channels": [4, 4, 4]},
+    "celeba": {"channels": [4] * 6},
+    "kim_mnih": {"channels": [4] * 4, "hidden_dims": [8]},
+    "burgess": {"width": 4, "hidden_dims": [8]},
+    "resnet": {"channels": [4, 4, 4]},
+    "factor_vae": {"discriminator_dims": [8]},
+    "hvae": {"hidden_dims": [8]},
+    "vq_vae": {"num_codes": 4},
+    "vamp_vae": {"prior": {"num_components": 3}},
+}
+
+
+@cache
+def chosen(group: str, choice: str) -> Any:
+    """What a file of conf/ says, small."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = OmegaConf.to_container(compose("train", [f"{group}={choice}", "run_dir=here"]))
+    for name in group.split("/"):
+        config = config[name]
+    return OmegaConf.to_container(OmegaConf.merge(config, SMALL.get(choice, {})))
+
+
+sides = st.integers(1, 20)
+weights = st.one_of(st.just(0.0), st.floats(1e-3, 10), st.floats(10, 1e6))
+
+
+@st.composite
+def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
+    """The configuration of a model, images and labels for it."""
+    shape = [draw(st.integers(1, 3)), draw(sides), draw(sides)]
+    model = draw(st.sampled_from(MODELS))
+    network = draw(st.sampled_from(NETWORKS))
+    if network in ("celeba", "kim_mnih"):
+        shape[1:] = [draw(st.sampled_from([16, 63, 64, 65])), 64]
+    classes = draw(st.integers(1, 4))
+    config = chosen("model", model) | {
+        "network": chosen("model/network", network),
+        "likelihood": chosen("model/likelihood", draw(st.sampled_from(LIKELIHOODS))),
+        "image_shape": shape,
+        "num_classes": classes,
+        "conditional": draw(st.booleans()),
+        "latent_dim": draw(st.sampled_from([1, 2, 3, 4, 8])),
+    }
+    for name in ("beta", "gamma", "alpha", "lambda_mmd", "lambda_od", "lambda_d", "capacity"):
+        if name in config:
+            config[name] = draw(weights)
+    if "learn" in config["likelihood"]:
+        config["likelihood"]["learn"] = draw(st.sampled_from(["none", "model", "channel", "pixel", "optimal"]))
+        config["likelihood"]["image_shape"] = shape
+    n = draw(st.integers(1, 5))
+    torch.manual_seed(draw(st.integers(0, 9)))
+    grey = draw(st.sampled_from([None, 0, 255]))
+    x = torch.randint(256, (n, *shape)) if grey is None else torch.full((n, *shape), grey)
+    y = torch.randint(classes, (n,)) if draw(st.booleans()) else torch.randint(2, (n, classes))
+    return config, x.to(torch.uint8), y
+
+
+def built(config: dict[str, Any]) -> ELBOModule | None:
+    """The model, or None where it is refused, by one line meant for a person."""
+    try:
+        model = instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        if not isinstance(error.__cause__, UserError) or "\n" in str(error.__cause__):
+            raise
+        return None
+    model.regularizer.dataset_size = 100
+    return model
+
+
+@settings(same_each_time, max_examples=400)
+@given(cases())
+def test_losses_and_gradients_are_finite_and_shapes_right(case):
+    config, x, y = case
+    model = built(config)
+    if model is None:
+        return
+    s = model(x, y)
+    terms = model.objective(s)
+    assert all(value.shape == () and value.isfinite() for value in terms.values()), terms
+    losses = [terms["loss"]]
+    if isinstance(model, VAEGAN):  # the discriminator of a FactorVAE asks the data for another batch
+        losses.append(model.discriminator_loss(s))
+    sum(losses).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+    model.eval()
+    for images in (model.reconstruct(x, y), model.sample(len(x), y)):
+        assert images.shape == x.shape
+        assert 0 <= images.min() <= images.max() <= 1
+    if type(model).__name__ in ("VAE", "BetaVAE"):
+        expected = terms["distortion"] + config.get("beta", 1.0) * terms["rate"]
+        assert terms["objective"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@same_each_time
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 3))
+def test_every_image_is_in_one_batch_of_an_epoch(n, batch_size, epoch):
+    batches = Batches(Batch(torch.arange(n), torch.arange(n)), batch_size, Order(n, seed=0))
+    batches.sampler.set_epoch(epoch)
+    seen = list(batches)
+    assert [len(batch.x) for batch in seen[:-1]] == [batch_size] * (len(batches) - 1)
+    assert 1 <= len(seen[-1].x) <= batch_size
+    assert sorted(torch.cat([batch.x for batch in seen]).tolist()) == list(range(n))
+    assert all(torch.equal(batch.x, batch.y) for batch in seen)
+
+
+@same_each_time
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30), st.integers(1, 40))
+def test_a_short_last_batch_weighs_by_its_images(losses, batch_size):
+    means = RunningMeans()
+    for batch in torch.tensor(losses).split(batch_size):
+        means.update(len(batch), {"loss": batch.mean()})
+    mean = means.compute(lambda value: value)["loss"].item()
+    assert mean == pytest.approx(sum(losses) / len(losses), abs=1e-2)

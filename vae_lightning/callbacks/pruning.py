@@ -1,0 +1,49 @@
+"""A run of a search that is no better than the others were at its age is stopped."""
+
+from typing import TYPE_CHECKING, Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint as CheckpointBase
+
+from vae_lightning.errors import Pruned, UserError
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
+
+class Pruning(CheckpointBase):
+    """Report the objective after each epoch, and raise Pruned when Optuna sees no hope.
+
+    With several processes it stops nothing, since one alone must not. It writes nothing, and is a checkpoint callback
+    only so that Lightning calls it when all metrics of the epoch are there.
+
+    Args:
+        folder: of the search, with its study.
+        overrides: what was typed for this run, by which its trial is known.
+        objective: a logged metric.
+        pruner: decides by the study; None: never.
+    """
+
+    def __init__(self, folder: str, overrides: list[str], objective: str, pruner: "BasePruner | None") -> None:
+        self.folder, self.overrides, self.objective, self.pruner = folder, overrides, objective, pruner
+        self.trial: Any = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Find the trial."""
+        from vae_lightning.search import open_study, trial_of
+
+        if trainer.world_size == 1:
+            self.trial = trial_of(open_study(self.folder, pruner=self.pruner), self.overrides)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Report, once an epoch, also where a run that was cut off does one again."""
+        if self.objective not in trainer.callback_metrics:
+            logged = ", ".join(name for name in trainer.callback_metrics if name.startswith("val/"))
+            raise UserError(f"hydra.sweeper.objective={self.objective}: is not logged; type one of {logged}")
+        if self.trial is None:
+            return
+        epoch, value = trainer.current_epoch, trainer.callback_metrics[self.objective].item()
+        if epoch not in self.trial.study.trials[self.trial.number].intermediate_values:
+            self.trial.report(value, epoch)
+        if self.pruner and self.trial.should_prune():
+            raise Pruned(f"after {epoch + 1} epochs, with {self.objective} {value:.2f}")

@@ -1,0 +1,46 @@
+"""A trained model as one safetensors file: its weights, and its configuration as JSON in the metadata.
+
+Other programs read the weights without torch or this package; `vae_lightning.load` takes it as it takes a checkpoint.
+"""
+
+from pathlib import Path
+
+from vae_lightning.checkpoint_files import PARTIAL, write_through
+from vae_lightning.checkpoints import load, read
+from vae_lightning.errors import UserError, one_line, one_of
+from vae_lightning.runs import find_checkpoint, run_folder
+from vae_lightning.safetensors_files import packed
+
+FILE = "model.safetensors"
+
+
+def export(
+    run: str | Path, out: str | Path | None = None, *, checkpoint: str = "best", trust: tuple[str, ...] = ()
+) -> Path:
+    """Write a run's model as safetensors.
+
+    >>> export("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
+
+    Args:
+        run: a run's folder, or a checkpoint.
+        out: the file to write; by default `model.safetensors` in the run's folder.
+        checkpoint: which of a folder, `best` or `last`.
+        trust: packages of your own whose classes the checkpoint may name; see `load`.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: when there is no checkpoint, it cannot be loaded, or the file cannot be written.
+    """
+    source = find_checkpoint(run, preferred=one_of("--checkpoint", checkpoint, ("best", "last")))
+    path = Path(out) if out else run_folder(source) / FILE
+    weights = load(source, trust=trust).state_dict()  # of a model that has been built and has taken them
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        write_through(packed(weights, read(source)["config"]), partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror or one_line(error)}); type --out FILE") from error
+    return path
