@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from vae_lightning.data import Order
+from vae_lightning.machine import keep_memory
 
 BATCH = {"W1": 128, "W2": 100, "W3": 128}
 
@@ -90,7 +91,7 @@ def in_memory(workload: str, root: str) -> Tensor:
     images = pictures(workload, root)
     if isinstance(images, datasets.MNIST):
         return images.data[:, None].clone()
-    return torch.stack([torch.from_numpy(transforms.functional.pil_to_tensor(image).numpy()) for image, _ in images])
+    return torch.stack([(image * 255).round().to(torch.uint8) for image, _ in images])
 
 
 def epochs(n: int) -> Iterator[Tensor]:
@@ -116,6 +117,12 @@ def bare(workload: str, root: str, clock: Clock) -> None:
             loss.backward()
             optimizer.step()
             clock.tick(loss.item())
+
+
+def kept(workload: str, root: str, clock: Clock) -> None:
+    """The same loop with vae_lightning's setting of the C allocator."""
+    keep_memory()
+    bare(workload, root, clock)
 
 
 def loader(workload: str, root: str, workers: int) -> Iterator[DataLoader]:
@@ -171,7 +178,7 @@ def lightning(workload: str, root: str, clock: Clock) -> None:
         trainer.fit(model, batches)
 
 
-LOOPS = {"bare": bare, "torchvision": torchvision, "lightning": lightning}
+LOOPS = {"bare": bare, "kept": kept, "torchvision": torchvision, "lightning": lightning}
 
 
 def main() -> None:

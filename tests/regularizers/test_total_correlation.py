@@ -92,7 +92,7 @@ def test_the_three_terms_sum_to_the_sampled_kl(estimator, batch_size):
 def test_the_stratified_weights_are_unbiased():
     """Over all batches that hold image i, the estimate of q(z_i) is q(z_i): here N = 5, B = 3."""
     n, b = 5, 3
-    weights = log_weights(b, n, "stratified").exp()
+    weights = log_weights(b, n, "stratified", like=torch.empty(0, dtype=torch.float64)).exp()
     torch.testing.assert_close(weights.sum(1), torch.ones(b).double())
     densities = torch.rand(n).double()
     batches = [(0, j, k) for j in range(1, n) for k in range(1, n) if j != k]

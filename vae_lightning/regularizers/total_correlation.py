@@ -29,7 +29,7 @@ class Decomposition(NamedTuple):
     dimension_wise_kl: Tensor
 
 
-def log_weights(batch_size: int, n: int, estimator: str) -> Tensor:
+def log_weights(batch_size: int, n: int, estimator: str, like: Tensor) -> Tensor:
     """Log of what posterior j of a batch counts in the estimate of q(z_i), (B, B).
 
     `stratified`: z_i comes from image i, so that image i counts as the one of n that it is, 1/n, and the others stand
@@ -43,6 +43,7 @@ def log_weights(batch_size: int, n: int, estimator: str) -> Tensor:
         batch_size: B. A batch of one has nothing to stand for the rest: its image counts for all.
         n: N, the number of training images.
         estimator: `stratified` or `weighted`.
+        like: of its type and on its device.
     """
     if estimator == "weighted":
         own = other = 1 / (n * batch_size)
@@ -50,8 +51,7 @@ def log_weights(batch_size: int, n: int, estimator: str) -> Tensor:
         own = other = 1 / batch_size
     else:
         own, other = 1 / n, (n - 1) / (n * (batch_size - 1))
-    weights = torch.full((batch_size, batch_size), math.log(other), dtype=torch.float64)
-    return weights.fill_diagonal_(math.log(own))
+    return like.new_full((batch_size, batch_size), math.log(other)).fill_diagonal_(math.log(own))
 
 
 def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, estimator: str) -> Decomposition:
@@ -67,7 +67,7 @@ def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, est
         n: N, the number of training images.
         estimator: `stratified` or `weighted`; see `log_weights`.
     """
-    weights = own(log_weights(whole(len(z)), n, estimator)).to(z)
+    weights = own(log_weights(whole(len(z)), n, estimator, like=z))
     log_qz, log_qz_product = log_aggregate(z, gather(qz.mu), gather(qz.logvar), weights)
     return Decomposition(
         mutual_information=(qz.log_prob(z) - log_qz).mean(),
