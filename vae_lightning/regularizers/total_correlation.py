@@ -3,7 +3,6 @@
 import math
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from vae_lightning.distributions import DiagonalGaussian, Inference, gather, own, whole
