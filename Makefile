@@ -29,7 +29,8 @@ test-fast:  ## the tests that start no process of their own
 	$(BIN)/python -m pytest -m "not slow"
 
 .PHONY: benchmark
-benchmark:  ## images/s of the loaders beside torchvision's (DATA=folder of MNIST/raw; minutes)
+benchmark:  ## images/s of training and of the loaders, beside plain loops (DATA=folder of MNIST/raw; 10 minutes)
+	$(BIN)/python benchmarks/throughput.py --root $(or $(DATA),data)
 	$(BIN)/python benchmarks/loading.py --root $(or $(DATA),data)
 
 .PHONY: faults

@@ -1,4 +1,4 @@
-"""What a training asks of the machine it runs on, none of which changes a number."""
+"""What a training asks of the machine it runs on."""
 
 import ctypes
 import logging
@@ -7,6 +7,8 @@ import sys
 from contextlib import nullcontext
 
 from lightning.pytorch.profilers import Profiler
+
+from vae_lightning.models import ELBOModule
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,19 @@ def trust_cuda() -> None:
     torch.optim.Adam asks at each step, and where there is no such library, each asks the linker for it in vain.
     """
     os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+
+
+def compile_networks(model: ELBOModule, mode: str) -> None:
+    """Let torch.compile rewrite encoder, posterior and decoder; names and values of the weights stay.
+
+    What it computes differs from the networks as they are by rounding. The first batch of each size takes a minute.
+
+    Args:
+        model: any variant.
+        mode: `default`, `reduce-overhead` (CUDA graphs), `max-autotune` or `max-autotune-no-cudagraphs`.
+    """
+    for part in (model.encoder, model.posterior, model.decoder):
+        part.compile(mode=mode)
 
 
 class NoProfiler(Profiler):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 LARGEST_FLOAT = 3.4e38  # of single precision
 LARGEST_WHOLE = 2**53  # what a double still counts one by one
 MOST_DEVICES = 1024  # of one machine
+COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
 class Rule(NamedTuple):
@@ -77,6 +78,7 @@ RULES = {
     "name": FOLDER_NAME,
     "sweep": FOLDER_NAME,
     "resume": optional(TEXT),
+    "compile": optional(Rule(lambda v: v in COMPILE_MODES, f"one of {', '.join(COMPILE_MODES)}")),
     "debug": FLAG,
     "run_dir": TEXT,
     "monitor": Rule(

@@ -23,7 +23,7 @@ from vae_lightning.checkpoints import checkpoint_to_resume
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.loggers import TensorBoard
-from vae_lightning.machine import keep_memory, trust_cuda
+from vae_lightning.machine import compile_networks, keep_memory, trust_cuda
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs import CHECKPOINTS, saved_metrics
 
@@ -65,6 +65,8 @@ def run(cfg: DictConfig, interruption: Interruption) -> dict[str, float]:
         if config["model"]["conditional"] and data.splits["train"].y is None:
             raise UserError("model.conditional=true needs labels, and none were found: type model.conditional=false")
         model: ELBOModule = part(cfg, "model", ELBOModule)
+        if cfg.compile:
+            compile_networks(model, cfg.compile)
         refuse_at_once(model, cfg.monitor, data)
         state = RunState(config, run_dir)
         trainer: L.Trainer = part(
