@@ -76,6 +76,7 @@ def test_hyper_parameters_are_what_tells_runs_apart(small):
     assert flat == {
         "model": "BetaVAE",
         "latent_dim": 3,
+        "optimizer.fused": True,
         "beta": 2,
         "conditional": False,
         "network": "MLP",
