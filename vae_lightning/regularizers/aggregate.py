@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from vae_lightning.distributions.posterior import LOG_2PI
 
-NUMBERS_AT_A_TIME = {"cpu": 2**18, "cuda": 2**24, "mps": 2**24}  # on a CPU what its caches hold
+NUMBERS_AT_A_TIME = {"cpu": 2**20, "cuda": 2**24, "mps": 2**24}  # on a CPU what its caches hold
 NOTHING = -60.0  # exp of it is lost beside 1, and still far from 1e-38, below which a CPU becomes ten times slower
 
 
