@@ -1,5 +1,6 @@
 """What a process that is measured writes down: when each training step ended, and its loss."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,6 @@ class Clock(L.Callback):
 
 def monotonic() -> float:
     """The clock that all processes of a machine share."""
-    import time
-
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 

@@ -7,7 +7,7 @@ It runs until it is killed; `throughput.py` starts it.
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import lightning as L
@@ -103,51 +103,43 @@ def epochs(n: int) -> Iterator[Tensor]:
         epoch += 1
 
 
-def bare(workload: str, root: str, clock: Clock) -> None:
-    """An eager loop over a tensor in memory, which logs nothing."""
-    x = in_memory(workload, root)
+def train(workload: str, batches: Iterator[Iterable[Tensor]], clock: Clock) -> None:
+    """An eager loop over epochs of images in [0, 1], which logs nothing."""
     torch.manual_seed(0)
     model = MODELS[workload]()
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    for indices in epochs(len(x)):
+    for epoch in batches:
         clock.part()
-        for index in indices.split(BATCH[workload]):
-            loss = model(x[index].float() / 255)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            clock.tick(loss.item())
-
-
-def kept(workload: str, root: str, clock: Clock) -> None:
-    """The same loop with vae_lightning's setting of the C allocator."""
-    keep_memory()
-    bare(workload, root, clock)
-
-
-def loader(workload: str, root: str, workers: int) -> Iterator[DataLoader]:
-    """torchvision's images by a DataLoader, one for each epoch's order."""
-    images = pictures(workload, root)
-    for indices in epochs(len(images)):
-        yield DataLoader(
-            images, BATCH[workload], sampler=indices.tolist(), num_workers=workers, generator=torch.Generator()
-        )  # a generator of its own leaves the model's noise alone
-
-
-def torchvision(workload: str, root: str, clock: Clock) -> None:
-    """The same loop over torchvision's images, decoded and converted one by one."""
-    loaders = loader(workload, root, workers=0)
-    torch.manual_seed(0)
-    model = MODELS[workload]()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    for batches in loaders:
-        clock.part()
-        for x, _ in batches:
+        for x in epoch:
             loss = model(x)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             clock.tick(loss.item())
+
+
+def bare(workload: str, root: str, clock: Clock) -> None:
+    """The images from a tensor in memory."""
+    x = in_memory(workload, root)
+    train(workload, ((x[i].float() / 255 for i in order.split(BATCH[workload])) for order in epochs(len(x))), clock)
+
+
+def kept(workload: str, root: str, clock: Clock) -> None:
+    """The same with vae_lightning's setting of the C allocator."""
+    keep_memory()
+    bare(workload, root, clock)
+
+
+def loader(workload: str, root: str) -> Iterator[DataLoader]:
+    """torchvision's images by a DataLoader, one for each epoch's order."""
+    images = pictures(workload, root)
+    for order in epochs(len(images)):  # a generator of its own leaves the model's noise alone
+        yield DataLoader(images, BATCH[workload], sampler=order.tolist(), generator=torch.Generator())
+
+
+def torchvision(workload: str, root: str, clock: Clock) -> None:
+    """torchvision's images, decoded and converted one by one."""
+    train(workload, ((x for x, _ in batches) for batches in loader(workload, root)), clock)
 
 
 class Module(L.LightningModule):
@@ -170,7 +162,7 @@ class Module(L.LightningModule):
 
 def lightning(workload: str, root: str, clock: Clock) -> None:
     """Lightning with its defaults."""
-    batches = next(loader(workload, root, workers=0))
+    batches = next(loader(workload, root))
     torch.manual_seed(0)
     model = Module(MODELS[workload]())
     with tempfile.TemporaryDirectory() as folder:

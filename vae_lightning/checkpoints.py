@@ -55,7 +55,17 @@ def load(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
         UserError: when there is no checkpoint, it cannot be read, or it names a class that is not trusted.
     """
     path = find_checkpoint(path, preferred="best")
-    checkpoint = read(path)
+    return model_of(read(path), path, trust=trust)
+
+
+def model_of(checkpoint: dict[str, Any], path: Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
+    """The model of a checkpoint that has been read: what `load` returns, and raises.
+
+    Args:
+        checkpoint: what `read` returned.
+        path: where it was read, for messages.
+        trust: see `load`.
+    """
     config = checkpoint["config"]["model"]
     refuse_untrusted(config, (*TRUSTED, *trust), path)
     try:

@@ -6,7 +6,7 @@ Other programs read the weights without torch or this package; `vae_lightning.lo
 from pathlib import Path
 
 from vae_lightning.checkpoint_files import PARTIAL, write_through
-from vae_lightning.checkpoints import load, read
+from vae_lightning.checkpoints import model_of, read
 from vae_lightning.errors import UserError, one_line, one_of
 from vae_lightning.runs import find_checkpoint, run_folder
 from vae_lightning.safetensors_files import packed
@@ -35,10 +35,11 @@ def export(
     """
     source = find_checkpoint(run, preferred=one_of("--checkpoint", checkpoint, ("best", "last")))
     path = Path(out) if out else run_folder(source) / FILE
-    weights = load(source, trust=trust).state_dict()  # of a model that has been built and has taken them
+    trained = read(source)
+    weights = model_of(trained, source, trust=trust).state_dict()  # of a model that has been built and has taken them
     partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
-        write_through(packed(weights, read(source)["config"]), partial)
+        write_through(packed(weights, trained["config"]), partial)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from vae_lightning.checkpoints import load, read, refuse_untrusted
+from vae_lightning.checkpoints import model_of, read, refuse_untrusted
 from vae_lightning.configuration import check, leaves
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, one_line
@@ -44,9 +44,10 @@ def open_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> FinishedRun:
         UserError: when it is no run's folder, has no checkpoint, a file of it is damaged, names a class that is not
             trusted, or its data is no longer there.
     """
-    checkpoint = find_checkpoint(path, preferred="best")
-    model = load(checkpoint, trust=trust)
-    run_dir = run_folder(checkpoint)
+    source = find_checkpoint(path, preferred="best")
+    checkpoint = read(source)
+    model = model_of(checkpoint, source, trust=trust)
+    run_dir = run_folder(source)
     saved_metrics(run_dir)  # a damaged file is told before the work, not when its numbers are to be kept
     config = saved_config(run_dir)
     refuse_untrusted(config.get("data"), ("vae_lightning.data", *trust), run_dir / CONFIG)
@@ -54,7 +55,7 @@ def open_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> FinishedRun:
         check(OmegaConf.create(config))
     except Exception as error:  # what a configuration that was changed may raise is listed nowhere
         raise UserError(f"{run_dir / CONFIG}: {one_line(error)}") from error
-    tell_differences(config, read(checkpoint)["config"], run_dir)
+    tell_differences(config, checkpoint["config"], run_dir)
     try:
         data: ImageDataModule = instantiate(config["data"], _convert_="all")
         data.prepare_data()
