@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_lightning.distributions import DiagonalGaussian, Inference, gather, own, whole
 from vae_lightning.errors import UserError, one_of
-from vae_lightning.regularizers.aggregate import log_aggregate
+from vae_lightning.regularizers.aggregate import mean_log_aggregate
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -67,11 +67,11 @@ def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, est
         estimator: `stratified` or `weighted`; see `log_weights`.
     """
     weights = own(log_weights(whole(len(z)), n, estimator, like=z))
-    log_qz, log_qz_product = log_aggregate(z, gather(qz.mu), gather(qz.logvar), weights)
+    log_qz, log_qz_product = mean_log_aggregate(z, gather(qz.mu), gather(qz.logvar), weights)
     return Decomposition(
-        mutual_information=(qz.log_prob(z) - log_qz).mean(),
-        total_correlation=(log_qz - log_qz_product).mean(),
-        dimension_wise_kl=(log_qz_product - pz.log_prob(z)).mean(),
+        mutual_information=qz.log_prob(z).mean() - log_qz,
+        total_correlation=log_qz - log_qz_product,
+        dimension_wise_kl=log_qz_product - pz.log_prob(z).mean(),
     )
 
 
