@@ -177,6 +177,14 @@ def test_pca_finds_the_plane_that_the_points_lie_in():
     assert sum(shares) == pytest.approx(100, abs=1)
 
 
+@pytest.mark.parametrize("plane", [pca, tsne])
+def test_a_collapsed_model_still_has_its_plane(plane):
+    points, names = plane(torch.ones(40, 5))
+    assert points.shape == (40, 2)
+    assert np.isfinite(points).all()
+    assert not any("nan" in name for name in names)
+
+
 def test_tsne_keeps_far_clusters_apart_without_the_training_s_random_numbers():
     mu = torch.cat([torch.randn(20, 5), 30 + torch.randn(20, 5)])
     state = np.random.get_state()[1].copy()

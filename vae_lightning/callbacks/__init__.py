@@ -6,6 +6,7 @@ from vae_lightning.callbacks.figures import Figures
 from vae_lightning.callbacks.finite import Finite
 from vae_lightning.callbacks.histograms import PosteriorHistograms
 from vae_lightning.callbacks.interruption import Interrupted, Interruption
+from vae_lightning.callbacks.progress import ProgressBar
 from vae_lightning.callbacks.projector import Projector
 from vae_lightning.callbacks.pruning import Pruning
 from vae_lightning.callbacks.run_state import RunState
@@ -19,6 +20,7 @@ __all__ = [
     "Interrupted",
     "Interruption",
     "PosteriorHistograms",
+    "ProgressBar",
     "Projector",
     "Pruning",
     "RunState",

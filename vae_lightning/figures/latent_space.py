@@ -20,8 +20,9 @@ def pca(mu: Tensor) -> tuple[np.ndarray, list[str]]:
     from sklearn.decomposition import PCA
 
     model = PCA(n_components=2, svd_solver="full")
-    points = model.fit_transform(mu.cpu().double().numpy())
-    shares = model.explained_variance_ratio_
+    with np.errstate(invalid="ignore"):  # a collapsed model has no variance to share out
+        points = model.fit_transform(mu.cpu().double().numpy())
+    shares = np.nan_to_num(model.explained_variance_ratio_)
     return points, [f"principal component {i} ({share:.0%} of the variance)" for i, share in enumerate(shares, 1)]
 
 
@@ -29,7 +30,8 @@ def tsne(mu: Tensor) -> tuple[np.ndarray, list[str]]:
     """Means (N, D) to t-SNE's plane (N, 2), and the names of the axes. van der Maaten & Hinton 2008."""
     from sklearn.manifold import TSNE
 
-    model = TSNE(perplexity=min(30.0, (len(mu) - 1) / 3), init="pca", random_state=0)
+    init = "pca" if (mu != mu[0]).any() else "random"  # a collapsed model has no axes to start from
+    model = TSNE(perplexity=min(30.0, (len(mu) - 1) / 3), init=init, random_state=0)
     return model.fit_transform(mu.cpu().numpy()), ["t-SNE 1 (no unit)", "t-SNE 2 (no unit)"]
 
 

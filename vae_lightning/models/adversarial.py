@@ -51,7 +51,7 @@ class Adversarial(ELBOModule):
             terms["discriminator_loss"] = self.discriminator_loss(s)
             self.descend(discriminator, terms["discriminator_loss"])
             self.untoggle_optimizer(discriminator)
-            self.note(batch, batch_idx, terms)
+            self.note(batch, terms)
 
     def descend(self, optimizer: Any, loss: Tensor) -> None:
         """One step down the loss."""

@@ -173,15 +173,13 @@ class ELBOModule(L.LightningModule):
         """Return the loss of one batch."""
         with self.share:
             terms = self.objective(self(*batch))
-            self.note(batch, batch_idx, terms)
+            self.note(batch, terms)
             return weighed(terms["loss"])
 
-    def note(self, batch: Any, batch_idx: int, terms: dict[str, Tensor]) -> None:
-        """Add one batch to the training's means, and now and then its loss to the progress bar."""
+    def note(self, batch: Any, terms: dict[str, Tensor]) -> None:
+        """Add one batch to the training's means."""
         self.means["train"].update(len(batch[0]), terms)
         self.images_seen += whole(len(batch[0]))
-        if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log("loss", terms["loss"], prog_bar=True, logger=False)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the validation's means."""

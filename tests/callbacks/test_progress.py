@@ -1,0 +1,49 @@
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import SMALL
+
+from vae_lightning.callbacks import ProgressBar, finite, progress
+from vae_lightning.models import VAE, ELBOModule
+from vae_lightning.train import train
+
+READS = ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__")
+
+
+@pytest.mark.parametrize("model", ["beta_tcvae", "factor_vae", "dip_vae", "vq_vae"])
+def test_a_step_reads_nothing_from_the_device(configuration, monkeypatch, model):
+    """The CPU stands in for a GPU: whatever is read there makes the host wait here."""
+    reads, reads_at_step, step = 0, [], ELBOModule.note
+
+    def count(read, *args):
+        nonlocal reads
+        reads += 1
+        return read(*args)
+
+    def noted(self, *args):
+        reads_at_step.append(reads)
+        step(self, *args)
+
+    for name in READS:
+        read = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda *args, _read=read: count(_read, *args))
+    monkeypatch.setattr(ELBOModule, "note", noted)
+    monkeypatch.setattr(finite, "LOOK_AT_ONCE", ())
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 1.0))  # it is time to draw but once
+    small = [override for override in SMALL if "progress_bar" not in override]
+    more = ["data.batch_size=16", "trainer.max_epochs=1", "model.latent_dim=4", "~callbacks.figures"]
+    train(configuration(*small, *more, f"model={model}"))
+    waits = [after > before for before, after in pairwise(reads_at_step)]
+    assert len(waits) > 70
+    assert sum(waits) == 1 + len(waits) // 20  # the first drawing, and each look for NaN
+
+
+def test_the_bar_tells_the_mean_loss_of_the_epoch_so_far(parts):
+    bar, model = ProgressBar(), VAE(**parts)
+    trainer = SimpleNamespace(progress_bar_metrics={"val/objective": 3.0}, loggers=[])
+    assert bar.get_metrics(trainer, model) == {"val/objective": 3.0}
+    for n, loss in ((1, 1.0), (3, 5.0)):
+        model.means["train"].update(n, {"loss": torch.tensor(loss)})
+    assert bar.get_metrics(trainer, model) == {"loss": 4.0, "val/objective": 3.0}
