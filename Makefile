@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup:  ## make .venv with everything in it (PYTHON=python3.12 to choose one)
@@ -32,6 +32,10 @@ test-fast:  ## the tests that start no process of their own
 benchmark:  ## images/s of training and of the loaders, beside plain loops (DATA=folder of MNIST/raw; 10 minutes)
 	$(BIN)/python benchmarks/throughput.py --root $(or $(DATA),data)
 	$(BIN)/python benchmarks/loading.py --root $(or $(DATA),data)
+
+.PHONY: benchmark-gpu
+benchmark-gpu:  ## training beside the GPU's own time for a compiled step, and 30 epochs of MNIST (DATA=folder of MNIST/raw)
+	$(BIN)/python benchmarks/device.py --root $(or $(DATA),data)
 
 .PHONY: faults
 faults:  ## 52 runs killed at random moments and gone on with: are they the same to the bit? (minutes)

@@ -50,6 +50,12 @@ def test_the_defaults_are_allowed(small):
     check(small())
 
 
+def test_a_callback_may_have_any_name(small):
+    check(small("+callbacks.epochs._target_=mine.Epochs", "+logger.beta._target_=mine.Beta"))
+    with pytest.raises(UserError, match=r"callbacks\.epochs\.epochs=-1: must be"):
+        check(small("+callbacks.epochs._target_=mine.Epochs", "+callbacks.epochs.epochs=-1"))
+
+
 def test_leaves_are_dotted():
     assert dict(leaves({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
     assert dict(leaves(OmegaConf.create({"a": {"b": 1}}))) == {"a.b": 1}

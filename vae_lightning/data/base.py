@@ -145,7 +145,7 @@ def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Each pixel white with probability grey / 255, else black: uint8 of the same shape, 0 or 255."""
     shape = (whole(len(x)), *x.shape[1:])
     threshold = own(torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device))
-    return (threshold < x) * torch.tensor(255, dtype=torch.uint8, device=x.device)
+    return (threshold < x).to(torch.uint8) * 255
 
 
 def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]:
