@@ -99,7 +99,7 @@ class Sums:
         return self.total * (BIT / self.by_z.shape[1])
 
     def gradient(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the mean by z, mu and logvar, (D, B) and twice (D, W)."""
+        """Of the mean by z, mu and logvar, (D, B) and twice (D, W): -2, 2 and 1 are those of -distance²."""
         one = BIT / self.by_z.shape[1]
         return self.by_z.mul_(-2 * one), self.by_mu.mul_(2 * one), self.by_logvar.mul_(one)
 
@@ -112,7 +112,7 @@ def chunks(
     Logarithms are in bits, and scale is such that log q is a constant less the distance squared. The tensors are those
     of the rows before, written anew: they stay in the caches.
     """
-    offset, constant = (-mu * scale)[:, None], (logvar + LOG_2PI)[:, None].mul_(-0.5 / BIT)  # (D, 1, W)
+    constant = (logvar + LOG_2PI)[:, None].mul_(-0.5 / BIT)  # (D, 1, W)
     b = max(1, NUMBERS_AT_A_TIME[z.device.type] // mu.numel())
     distances = z.new_empty(len(z), min(b, z.shape[1]), mu.shape[1])
     logs = torch.empty_like(distances)
@@ -120,5 +120,5 @@ def chunks(
         rows = slice(start, start + b)
         log_weight = log_weights[rows] / BIT
         n = len(log_weight)
-        distance = torch.addcmul(offset, z[:, rows, None], scale[:, None], out=distances[:, :n])
+        distance = torch.sub(z[:, rows, None], mu[:, None], out=distances[:, :n]).mul_(scale[:, None])
         yield rows, distance, torch.addcmul(constant, distance, distance, value=-1, out=logs[:, :n]), log_weight
