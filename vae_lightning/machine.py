@@ -51,7 +51,7 @@ def compile_networks(model: ELBOModule, mode: str) -> None:
 
     Args:
         model: any variant.
-        mode: `default`, `reduce-overhead` (CUDA graphs), `max-autotune` or `max-autotune-no-cudagraphs`.
+        mode: one of `rules.COMPILE_MODES`; those but `default` and the last use CUDA graphs.
     """
     for part in (model.encoder, model.posterior, model.decoder):
         part.compile(mode=mode)

@@ -38,15 +38,14 @@ class MeanLogAggregate(torch.autograd.Function):
         """Log-sum-exp over the posteriors, of all latents together and of each."""
         z, mu, logvar = (x.T.contiguous() for x in (z, mu, logvar))  # the longest dimension last: sums run along memory
         scale = torch.exp(-0.5 * logvar).div_(math.sqrt(2 * BIT))
-        sums = Sums(z, scale, any(ctx.needs_input_grad)), Sums(z, scale, any(ctx.needs_input_grad))
+        joint, each = (Sums(z, scale, derive=any(ctx.needs_input_grad)) for _ in range(2))
         with torch.autocast(z.device.type, enabled=False):
             for rows, distance, log_q, log_weight in chunks(z, mu, logvar, scale, log_weights):
-                joint = log_q.sum(0, keepdim=True).add_(log_weight)  # the weight once, not once a latent
-                each = log_q.add_(log_weight)
-                sums[1].add(rows, each, distance, spare=log_q)
-                sums[0].add(rows, joint, distance, spare=log_q)
-        ctx.save_for_backward(*(by for s in sums for by in s.gradient()))
-        return sums[0].mean(), sums[1].mean()
+                log_joint = log_q.sum(0, keepdim=True).add_(log_weight)  # the weight once, not once a latent
+                each.add(rows, log_q.add_(log_weight), distance, spare=log_q)
+                joint.add(rows, log_joint, distance, spare=log_q)
+        ctx.save_for_backward(*joint.gradient(), *each.gradient())
+        return joint.mean(), each.mean()
 
     @staticmethod
     @once_differentiable
