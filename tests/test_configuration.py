@@ -61,7 +61,7 @@ def test_leaves_are_dotted():
     assert dict(leaves(OmegaConf.create({"a": {"b": 1}}))) == {"a.b": 1}
 
 
-CHECKED_ELSEWHERE = {"accelerator", "precision", "strategy", "deterministic"}  # by Lightning
+CHECKED_ELSEWHERE = {"accelerator", "strategy", "deterministic"}  # by Lightning
 CHECKED_ELSEWHERE |= {"binarize", "validate_on", "device_resident", "estimator", "kernel", "kind", "learn", "schedule"}
 CHECKED_ELSEWHERE |= {"dirpath", "filename"}  # with where they are looked for
 

@@ -122,6 +122,27 @@ class Record(L.Callback):
             self.labels.append(batch.y.tolist())
 
 
+def test_a_run_in_double_precision_with_all_its_figures_is_that_in_single(small):
+    single = train(small("trainer.max_epochs=1", run="single"))
+    double = train(small("trainer.max_epochs=1", "trainer.precision=64-true", run="double"))
+    assert double["train/distortion"] == pytest.approx(single["train/distortion"], rel=0.05)  # of other noise
+
+
+class NoGradients(L.Callback):
+    """Expect none of the step before."""
+
+    steps = 0
+
+    def on_before_backward(self, trainer, pl_module, loss):
+        assert all(p.grad is None for p in pl_module.parameters())
+        NoGradients.steps += 1
+
+
+def test_each_step_begins_without_gradients(small):
+    train(small("~callbacks.figures", "+callbacks.watch._target_=test_train.NoGradients", "trainer.max_epochs=1"))
+    assert NoGradients.steps == 5
+
+
 def test_each_epoch_has_an_order_of_its_own(small):
     train(small("+callbacks.record._target_=test_train.Record"))
     assert len(Record.labels) == 2

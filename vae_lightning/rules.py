@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 LARGEST_FLOAT = 3.4e38  # of single precision
 LARGEST_WHOLE = 2**53  # what a double still counts one by one
 MOST_DEVICES = 1024  # of one machine
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")  # weights of 16 bits are too coarse for densities
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
@@ -146,6 +147,7 @@ RULES = {
         "null, square, the side of a square in the centre, or [left, top, right, bottom]",
     ),
     # trainer and callbacks
+    "precision": Rule(lambda v: v in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
     "devices": Rule(is_devices, "auto, or how many, or a list of their numbers"),
     "max_epochs": COUNT,
     "log_every_n_steps": COUNT,

@@ -272,14 +272,17 @@ def test_a_thousand_figures_do_not_grow_the_memory():
             figures.image_grid(rows, TITLE)
             figures.rate_per_latent(rates, rates > 0.5, TITLE)
 
+    def left() -> int:
+        tracemalloc.start()
+        draw(50)
+        gc.collect()
+        bytes_left, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return bytes_left
+
     draw(10)
-    gc.collect()
-    tracemalloc.start()
-    draw(50)
-    gc.collect()
-    left, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert left < 200_000  # bytes: one figure alone is more than half of it
+    # One figure alone is more than half of it. What is held grows each time; what a cache takes is taken once.
+    assert min(left(), left()) < 200_000
     assert "matplotlib.pyplot" not in sys.modules or not matplotlib.pyplot.get_fignums()
 
 

@@ -218,6 +218,13 @@ def test_in_half_precision_every_term_is_single(variant, parts, images):
     assert {name: term.dtype for name, term in terms.items()} == dict.fromkeys(terms, torch.float32)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_in_double_precision_the_loss_is_double(variant, parts, images):
+    model = VARIANTS[variant](**{**parts, "conditional": variant not in NOT_CONDITIONAL}).double()
+    model.regularizer.dataset_size = 100
+    assert model.objective(model(images, Y))["loss"].dtype == torch.float64
+
+
 def test_any_lightning_data_will_do(parts):
     """Where nothing asks for the number of training images."""
     data = torch.utils.data.TensorDataset(torch.rand(20, 1, 8, 8), torch.zeros(20, dtype=torch.int64))

@@ -3,7 +3,7 @@
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from vae_lightning.distributions import Bernoulli, DiagonalGaussian, GaussianMixture, Inference
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, GaussianMixture, Inference, StandardGaussian
 from vae_lightning.regularizers import KL, GroupedKL, NoPenalty, gaussian_kl, kl
 
 MU = torch.tensor([[0.0, 0.5, -3.0], [2.0, -0.1, 0.0]], dtype=torch.float64)
@@ -61,6 +61,10 @@ def test_to_a_gaussian_prior_it_is_torchs():
     mu, sigma = torch.tensor([[1.0, -2.0, 0.0], [0.5, 0.0, 3.0]]).double(), torch.tensor([[0.3, 2.0, 1.0]] * 2).double()
     expected = kl_divergence(Normal(MU, SIGMA), Normal(mu, sigma)).sum(1)
     torch.testing.assert_close(kl(inference(DiagonalGaussian(mu, 2 * sigma.log()))), expected)
+
+
+def test_to_the_standard_normal_it_is_the_same_to_the_bit():
+    assert torch.equal(kl(inference(StandardGaussian(*PRIOR))), kl(inference()))
 
 
 def test_to_any_other_prior_it_is_the_difference_at_the_draw():

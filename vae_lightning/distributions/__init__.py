@@ -21,6 +21,7 @@ from vae_lightning.distributions.posterior import (
     GaussianPosterior,
     Point,
     PointPosterior,
+    StandardGaussian,
 )
 from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
 from vae_lightning.distributions.share import Share, add_up, gather, own, weighed, whole
@@ -49,6 +50,7 @@ __all__ = [
     "PointPosterior",
     "Prior",
     "Share",
+    "StandardGaussian",
     "StandardNormal",
     "VampPrior",
     "add_up",

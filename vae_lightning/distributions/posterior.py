@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributions.share import own, whole
@@ -44,6 +45,10 @@ class DiagonalGaussian(NamedTuple):
         return -0.5 * (squared + self.logvar + LOG_2PI).sum(-1)
 
 
+class StandardGaussian(DiagonalGaussian):
+    """N(0, I): mu and logvar are zeros, (1, D), which a formula may leave out."""
+
+
 class Point(NamedTuple):
     """All mass on one code: the deterministic "posterior" of an autoencoder.
 
@@ -77,7 +82,7 @@ class GaussianPosterior(nn.Module):
 
     def forward(self, features: Tensor) -> DiagonalGaussian:
         """Map features (B, F) to q(z|x)."""
-        logvar = at_least_single(self.logvar(features)).clamp(*LOGVAR_BOUNDS)
+        logvar = F.hardtanh(at_least_single(self.logvar(features)), *LOGVAR_BOUNDS)  # clamp, with a quicker gradient
         return DiagonalGaussian(at_least_single(self.mu(features)), logvar)
 
 

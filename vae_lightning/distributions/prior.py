@@ -11,7 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions.posterior import DiagonalGaussian, GaussianPosterior, at_least_single
+from vae_lightning.distributions.posterior import (
+    DiagonalGaussian,
+    GaussianPosterior,
+    StandardGaussian,
+    at_least_single,
+)
 from vae_lightning.distributions.share import own, whole
 from vae_lightning.errors import UserError
 
@@ -38,9 +43,9 @@ class StandardNormal(Prior):
         super().__init__()
         self.register_buffer("zeros", torch.zeros(1, latent_dim), persistent=False)
 
-    def forward(self, encode: Encode, condition: Tensor | None) -> DiagonalGaussian:
-        """The same for every image: mu and logvar are (1, D)."""
-        return DiagonalGaussian(self.zeros, self.zeros)
+    def forward(self, encode: Encode, condition: Tensor | None) -> StandardGaussian:
+        """The same for every image."""
+        return StandardGaussian(self.zeros, self.zeros)
 
 
 class ClassConditional(Prior):

@@ -11,7 +11,7 @@ PARALLEL = 1e-3  # sin of an angle below which two directions make no plane
 
 def linear(a: Tensor, b: Tensor, steps: int) -> Tensor:
     """The straight lines from a (P, D) to b (P, D), (P, steps, D), both ends included."""
-    t = torch.linspace(0, 1, steps, device=a.device)[:, None]
+    t = torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)[:, None]
     return torch.lerp(a[:, None], b[:, None], t)
 
 
@@ -25,7 +25,7 @@ def spherical(a: Tensor, b: Tensor, steps: int) -> Tensor:
     u, v = (torch.nn.functional.normalize(z, dim=1)[:, None] for z in (a, b))
     angle = (u * v).sum(-1, keepdim=True).clamp(-1, 1).acos()  # (P, 1, 1)
     has_arc = (torch.sin(angle) > PARALLEL) & (norms[:, :1] * norms[:, -1:] > 0)
-    t = torch.linspace(0, 1, steps, device=a.device)[:, None]
+    t = torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)[:, None]
     turned = (torch.sin((1 - t) * angle) * u + torch.sin(t * angle) * v) / torch.sin(angle)
     return torch.where(has_arc, norms * turned, linear(a, b, steps))
 

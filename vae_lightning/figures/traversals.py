@@ -38,7 +38,8 @@ def traverse(z: Tensor, latents: Tensor, ends: Tensor, steps: int) -> Tensor:
         steps: how many values each takes.
     """
     rows = z.expand(len(latents), steps, -1).clone()
-    values = torch.lerp(ends[:, :1], ends[:, 1:], torch.linspace(0, 1, steps, device=z.device))  # (R, steps)
+    t = torch.linspace(0, 1, steps, dtype=z.dtype, device=z.device)
+    values = torch.lerp(ends[:, :1], ends[:, 1:], t)  # (R, steps)
     rows[torch.arange(len(latents)), :, latents] = values.to(rows)
     return rows
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, Inference
+from vae_lightning.distributions import DiagonalGaussian, Inference, StandardGaussian
 from vae_lightning.regularizers.base import Regularizer
 
 
@@ -24,6 +24,8 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
     """KL(q || p) of each latent, (B, D), in nats: that to N(0, 1) in the units of p."""
+    if isinstance(p, StandardGaussian):  # the same to the bit
+        return gaussian_kl(q.mu, q.logvar)
     return gaussian_kl((q.mu - p.mu) * torch.exp(-0.5 * p.logvar), q.logvar - p.logvar)
 
 

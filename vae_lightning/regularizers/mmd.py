@@ -66,8 +66,7 @@ class MMD(Regularizer):
 
     def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {mmd, and where the posterior has a density, rate})."""
-        z = s.z.float()
-        terms = {"mmd": mmd(gather(z), gather(s.pz.sample(len(z))), self.kernel)}
+        terms = {"mmd": mmd(gather(s.z), gather(s.pz.sample(len(s.z))), self.kernel)}
         penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
         if not isinstance(s.qz, Point):
             terms["rate"] = kl(s).mean()
