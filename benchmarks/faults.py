@@ -10,8 +10,7 @@ each start. The moments are drawn from the whole run; after half of them the kil
 short: a checkpoint being written, a batch, a validation, the test. The phase is read from the stack, which the process
 writes on SIGUSR1, just before the kill.
 
-Compared are all of `last.ckpt` (weights, optimisers, generators, loops, scores of callbacks), `metrics.json`, and the
-figures byte for byte.
+What is compared, `same_runs.py` says.
 """
 
 import argparse
@@ -27,15 +26,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from same_runs import differences, run_dir
 
-from vae_lightning.callbacks.checkpoints import moved
 from vae_lightning.checkpoint_files import load_whole
-from vae_lightning.runs import saved_metrics
 
 ROOT = Path(__file__).parents[1]
 MODELS = {
@@ -63,7 +60,7 @@ OPTIONS = [  # 5 epochs of 20 batches, of which the early stopping leaves 3; a c
     " patience: 2}",
 ]
 PHASES = {  # by functions on the stack, from the innermost out: the first that is there names the phase
-    "checkpoint": ("write_through", "flush", "sealed", "save_checkpoint", "save_now", "_save_topk_checkpoint"),
+    "checkpoint": ("sealed", "save_checkpoint", "save_now", "_save_topk_checkpoint"),
     "figures": ("draw", "write_projection"),
     "test": ("_test_impl",),
     "validation": ("on_validation_end", "validation_step", "on_validation_start", "on_validation_epoch_end"),
@@ -215,12 +212,6 @@ def typed(model: str) -> list[str]:
     return [f"model={model}", *OPTIONS, *MODELS[model]]
 
 
-def run_dir(folder: Path) -> Path | None:
-    """The newest run that has a checkpoint."""
-    runs = sorted(path for path in folder.glob("runs/killed/*") if (path / "checkpoints").is_dir())
-    return runs[-1] if runs else None
-
-
 def batches(folder: Path) -> int:
     """How many batches the checkpoint that a run goes on from has seen; 0 where there is none."""
     found = run_dir(folder)
@@ -228,53 +219,6 @@ def batches(folder: Path) -> int:
         if found and (path := found / "checkpoints" / f"{name}.ckpt").is_file():
             return load_whole(path)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
     return 0
-
-
-# ---------------------------------------------------------------- the comparison
-
-
-def differences(whole: Path, folder: Path) -> list[str]:
-    """What the two runs left that is not the same."""
-    first, second = run_dir(whole), run_dir(folder)
-    assert first is not None
-    if second is None:
-        return ["no run"]
-    contents = [load_whole(path / "checkpoints" / "last.ckpt") for path in (first, second)]
-    a, b = (without_place(content, path) for content, path in zip(contents, (first, second), strict=True))
-    found = [f"last.ckpt: {name}" for name in sorted(a.keys() | b.keys()) if not same(a.get(name), b.get(name))]
-    a, b = map(saved_metrics, (first, second))
-    found += [f"metrics.json: {name}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
-    files = [
-        {str(file.relative_to(path)): file for file in path.rglob("*") if is_compared(file)} for path in (first, second)
-    ]
-    a, b = files
-    found += [f"{name} is missing" for name in sorted(a.keys() - b.keys())]
-    found += [f"{name} is left over" for name in sorted(b.keys() - a.keys())]
-    return found + [name for name in sorted(a.keys() & b.keys()) if a[name].read_bytes() != b[name].read_bytes()]
-
-
-def without_place(checkpoint: dict[str, Any], run: Path) -> dict[str, Any]:
-    """A checkpoint without what tells where its run lies, and that it was resumed."""
-    checkpoint["config"].pop("resume")
-    for place in (str(run), str(run.relative_to(run.parents[2]))):
-        checkpoint = moved(checkpoint, place, "")
-    return checkpoint
-
-
-def is_compared(file: Path) -> bool:
-    """Whether a file of a run is the same in each; events have times, and a checkpoint the folder, in them."""
-    return file.is_file() and file.suffix not in (".ckpt", ".yaml") and "tfevents" not in file.name
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two nested containers hold the same bits."""
-    if isinstance(a, torch.Tensor):
-        return isinstance(b, torch.Tensor) and a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
-    if isinstance(a, list | tuple):
-        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
-    return a == b
 
 
 # ---------------------------------------------------------------- the table

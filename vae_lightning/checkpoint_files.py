@@ -18,18 +18,18 @@ from lightning.fabric.plugins import CheckpointIO
 
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.runs import LAST, PREVIOUS
+from vae_lightning.whole_files import PARTIAL, written_beside
 
 DIGEST_SIZE = hashlib.sha256().digest_size * 2  # hexadecimal, so that `unzip -z` shows it
 END_OF_ZIP = b"PK\x05\x06"  # of a zip's last record, which has 22 bytes and then the comment
-PARTIAL = ".partial"  # the ending of the file that is being written
 
 
 class CheckpointFiles(CheckpointIO):
     """How the Trainer writes and reads a checkpoint.
 
-    It is written beside its place, flushed to the disk and renamed, so that a process may end, or a disk be full, at
-    any moment. The last checkpoint becomes the previous one when the new one is whole, unless it is damaged: then it
-    goes. What a killed process left half written goes with the next checkpoint.
+    A process may end, or a disk be full, at any moment (`whole_files`). The last checkpoint becomes the previous one
+    when the new one is whole, unless it is damaged: then it goes. What a killed process left half written goes with
+    the next checkpoint.
     """
 
     def __init__(self) -> None:
@@ -42,27 +42,21 @@ class CheckpointFiles(CheckpointIO):
             UserError: when it cannot be written, such as on a full disk; the checkpoints before it are as they were.
         """
         path = Path(path)
-        partial = path.with_name(f".{path.name}{PARTIAL}")
         content = sealed(checkpoint)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             for stale in path.parent.glob(f".*{PARTIAL}"):
                 stale.unlink()
-            write_through(content, partial)
-            if path.name == LAST:
-                if path.is_file() and (self.is_ours or is_whole(path.read_bytes())):
-                    path.replace(path.with_name(PREVIOUS))
-                self.is_ours = True
-            partial.replace(path)
-            flush(path.parent)
+            with written_beside(content, path):
+                if path.name == LAST:
+                    if path.is_file() and (self.is_ours or is_whole(path.read_bytes())):
+                        path.replace(path.with_name(PREVIOUS))
+                    self.is_ours = True
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be written ({error.strerror or one_line(error)}); the checkpoints before it are whole:"
                 f" make room, then type python train.py resume={path.parent.parent}"
             ) from error
-        finally:
-            with suppress(OSError):
-                partial.unlink()
 
     def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> Any:
         """Read a checkpoint as plain data, on the CPU, after its checksum has been verified.
@@ -85,24 +79,6 @@ def sealed(checkpoint: dict[str, Any]) -> memoryview:
     buffer.write(struct.pack("<H", DIGEST_SIZE))
     buffer.write(hashlib.sha256(buffer.getbuffer()).hexdigest().encode())
     return buffer.getbuffer()
-
-
-def write_through(content: memoryview, path: Path) -> None:
-    """Write a file, and wait until the disk has it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def flush(folder: Path) -> None:
-    """Wait until the disk has the names of a folder's files; where a folder cannot be opened, as on Windows, do not."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def load_whole(path: Path) -> Any:

@@ -5,11 +5,11 @@ Other programs read the weights without torch or this package; `vae_lightning.lo
 
 from pathlib import Path
 
-from vae_lightning.checkpoint_files import PARTIAL, write_through
 from vae_lightning.checkpoints import model_of, read
 from vae_lightning.errors import UserError, one_line, one_of
 from vae_lightning.runs import find_checkpoint, run_folder
 from vae_lightning.safetensors_files import packed
+from vae_lightning.whole_files import write_whole
 
 FILE = "model.safetensors"
 
@@ -37,11 +37,8 @@ def export(
     path = Path(out) if out else run_folder(source) / FILE
     trained = read(source)
     weights = model_of(trained, source, trust=trust).state_dict()  # of a model that has been built and has taken them
-    partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
-        write_through(packed(weights, trained["config"]), partial)
-        partial.replace(path)
+        write_whole(packed(weights, trained["config"]), path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written ({error.strerror or one_line(error)}); type --out FILE") from error
     return path

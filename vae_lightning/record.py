@@ -9,7 +9,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
 from vae_lightning.configuration import leaves
-from vae_lightning.runs import CONFIG, FAILURE, METRICS, OVERRIDES, save_text, saved_metrics
+from vae_lightning.runs import CONFIG, FAILURE, METRICS, OVERRIDES, saved_metrics
+from vae_lightning.whole_files import write_whole
 
 
 @rank_zero_only
@@ -20,8 +21,8 @@ def save_configuration(config: dict[str, Any], run_dir: Path) -> None:
     """
     (run_dir / CONFIG).parent.mkdir(parents=True, exist_ok=True)
     if HydraConfig.initialized():
-        save_text(OmegaConf.to_yaml(HydraConfig.get().overrides.task), run_dir / OVERRIDES)
-    save_text(OmegaConf.to_yaml(OmegaConf.create(config)), run_dir / CONFIG)
+        write_whole(OmegaConf.to_yaml(HydraConfig.get().overrides.task), run_dir / OVERRIDES)
+    write_whole(OmegaConf.to_yaml(OmegaConf.create(config)), run_dir / CONFIG)
     (run_dir / FAILURE).unlink(missing_ok=True)
     if metrics := saved_metrics(run_dir):
         save_metrics({name: value for name, value in metrics.items() if not name.startswith("test/")}, run_dir)
@@ -30,7 +31,7 @@ def save_configuration(config: dict[str, Any], run_dir: Path) -> None:
 @rank_zero_only
 def save_metrics(metrics: dict[str, float], run_dir: Path) -> None:
     """Write `metrics.json`."""
-    save_text(json.dumps(metrics, indent=2) + "\n", run_dir / METRICS)
+    write_whole(json.dumps(metrics, indent=2) + "\n", run_dir / METRICS)
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:

@@ -110,13 +110,6 @@ def is_finished(run_dir: Path) -> bool:
     return not (run_dir / FAILURE).exists() and any(name.startswith("test/") for name in saved_metrics(run_dir))
 
 
-def save_text(text: str, path: Path) -> None:
-    """Write a file whole or not at all, whenever the process ends."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
-
-
 def newest_run(typed: list[str]) -> Path | None:
     """The newest run under `runs/` that the same options were typed for, in any order, and that has a checkpoint.
 

@@ -19,10 +19,10 @@ from vae_lightning.errors import UserError, one_line
 SUFFIX = ".safetensors"
 
 
-def packed(weights: dict[str, Tensor], config: dict[str, Any]) -> memoryview:
+def packed(weights: dict[str, Tensor], config: dict[str, Any]) -> bytes:
     """The bytes of a file of these weights and this configuration."""
     apart = {name: value.detach().cpu().clone() for name, value in weights.items()}  # it takes no shared memory
-    return memoryview(safetensors.torch.save(apart, metadata_of(apart, json.dumps(config))))
+    return safetensors.torch.save(apart, metadata_of(apart, json.dumps(config)))
 
 
 def unpacked(path: Path) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from vae_lightning.runs import (
     PRUNED,
     find_checkpoint,
     is_finished,
-    save_text,
     saved_metrics,
 )
+from vae_lightning.whole_files import write_whole
 
 # They change where a run goes, what it says and when it is given up, not what it is.
 NOT_COMPARED = ("run_dir", "resume", "sweep", "debug", "callbacks.pruning")
@@ -67,7 +67,7 @@ def job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]) -> float
         raise
     except Pruned as pruned:
         print(f"pruned {pruned}: {run_dir.name}", flush=True)
-        save_text(f"{pruned}\n", run_dir / PRUNED)
+        write_whole(f"{pruned}\n", run_dir / PRUNED)
     except Exception as error:
         if cfg.debug:
             raise
@@ -136,7 +136,7 @@ def record_failure(error: Exception, cfg: DictConfig) -> None:
 
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         save_configuration(config, run_dir)
-    save_text(f"{reason}\n", run_dir / FAILURE)
+    write_whole(f"{reason}\n", run_dir / FAILURE)
 
 
 @contextmanager
