@@ -3,7 +3,7 @@
     python benchmarks/throughput.py --root data                        # MNIST in data/MNIST/raw
     python benchmarks/throughput.py --root data --workloads W2 --rounds 3
 
-Each loop is a process of its own. All are started and warmed up, then each runs alone for a few seconds while the
+Each loop is a process of its own. All are started and warmed up, then each runs alone for half a second while the
 others are halted, turn by turn and round by round: whatever else the machine does meets them all. The rate of a turn
 counts the steps within epochs; a ratio is taken within a round, and the median over the rounds is told.
 """
@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import clock
 import matplotlib.pyplot as plt
@@ -154,21 +154,21 @@ def ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
 
 def show(workload: str, rates: dict[str, list[float]]) -> None:
     """Print a table."""
-    table = Table(TITLES[workload], "images/s", "ratio to the bare loop", "least to most")
+    table = Table(TITLES[workload], "images/s", "ratio to the bare loop", "quartiles")
     for title, these in ratios(rates).items():
-        spread = f"{min(these):.2f} to {max(these):.2f}"
-        table.add_row(title, f"{median(rates[title]):,.0f}", f"{median(these):.2f}", spread)
+        low, middle, high = quantiles(these)
+        table.add_row(title, f"{median(rates[title]):,.0f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}")
     Console(width=120).print(table)
 
 
 def plot(results: dict[str, dict[str, list[float]]], path: Path) -> None:
-    """Draw the ratios as bars with their spread, one panel a workload."""
+    """Draw the ratios as bars with their quartiles, one panel a workload."""
     figure, axes = plt.subplots(1, len(results), figsize=(4 * len(results), 2.8), sharey=True, layout="constrained")
     for axis, (workload, rates) in zip(np.atleast_1d(axes), results.items(), strict=True):
         for title, these in ratios(rates).items():
-            middle = median(these)
+            low, middle, high = quantiles(these)
             color = "C0" if title in OURS else "0.7"
-            axis.barh(title, middle, xerr=[[middle - min(these)], [max(these) - middle]], color=color, ecolor="0.3")
+            axis.barh(title, middle, xerr=[[middle - low], [high - middle]], color=color, ecolor="0.3")
         axis.axvline(1, color="0.3", linewidth=0.8)
         axis.set(title=workload, xlabel="images/s, the bare loop = 1")
     np.atleast_1d(axes)[0].invert_yaxis()
@@ -180,8 +180,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", default="data", help="the folder that holds MNIST/raw/")
     parser.add_argument("--workloads", nargs="+", choices=TITLES, default=list(TITLES))
-    parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=41)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each turn")
     parser.add_argument("--plot", type=Path, help="draw the ratios into this file")
     parser.add_argument("--json", type=Path, help="keep all rates in this file")
     args = parser.parse_args()
