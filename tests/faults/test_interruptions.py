@@ -2,11 +2,13 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import lightning as L
 import pytest
 import torch
 
+from vae_lightning.callbacks import Interruption
 from vae_lightning.checkpoint_files import load_whole
 from vae_lightning.train import train
 
@@ -84,3 +86,20 @@ def test_the_handlers_are_put_back(small):
     with pytest.raises(SystemExit):
         train(small(*QUICK, signal_at("on_train_batch_start", 2)))
     assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize(
+    ("processes", "device", "asked"), [(1, "cuda", range(1, 10)), (2, "cpu", range(1, 10)), (2, "cuda", [4, 8])]
+)
+def test_several_gpus_ask_one_another_now_and_then(processes, device, asked, monkeypatch):
+    """In the last of ten batches nobody is asked: the epoch's end follows."""
+    seen = []
+    monkeypatch.setattr(Interruption, "stop_if_asked", lambda self, trainer: seen.append(batch_idx + 1))
+    progress = SimpleNamespace(is_last_batch=False)
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+    trainer = SimpleNamespace(world_size=processes, log_every_n_steps=4, fit_loop=loop)
+    module = SimpleNamespace(device=torch.device(device))
+    for batch_idx in range(10):
+        progress.is_last_batch = batch_idx == 9
+        Interruption().on_train_batch_end(trainer, module, None, None, batch_idx)
+    assert seen == list(asked)

@@ -10,6 +10,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint as CheckpointBase
 
 from vae_lightning.callbacks.checkpoints import Checkpoint
+from vae_lightning.callbacks.finite import LOOK_AT_ONCE
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PREEMPTION = getattr(signal, "SIGUSR2", -1)  # submitit's: the machine is wanted for another, or time is up
@@ -30,6 +31,7 @@ class Interrupted(Exception):  # noqa: N818 - no error: somebody wants it so
 class Interruption(CheckpointBase):
     """Stop at the end of the batch in which a signal came, after the last checkpoint has been written there.
 
+    Several GPUs ask one another every `log_every_n_steps` batches, since the host waits for the answer.
     In the last batch of an epoch and in a validation, it is when both are over: a checkpoint in between would be taken
     for that of a finished epoch. A second signal stops at once, as does any outside of training, by `Interrupted`.
 
@@ -89,9 +91,13 @@ class Interruption(CheckpointBase):
         """Wait for the end of a batch again."""
         self.waiting = True
 
-    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Save and stop, but not after the last batch of an epoch."""
-        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        at_once = trainer.world_size == 1 or pl_module.device.type in LOOK_AT_ONCE
+        is_time = at_once or (batch_idx + 1) % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        if is_time and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self.stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
