@@ -15,10 +15,14 @@ from vae_lightning.figures.style import class_colors, new_figure, styled
 WIDTH, HEIGHT = 3.2, 2.7  # inches: of one panel
 LEGEND_LINE = 0.15  # inches
 ISO_LINES = 7
+NOTE_SIZE = (34, 7)  # points
 
 
 class Point(NamedTuple):
-    """A mean over seeds, with half of its interval (NaN without one), along x and y, and what is written beside it."""
+    """A mean over seeds, with half of its interval (NaN without one), along x and y, and what is written beside it.
+
+    A note that would lie on one before it is left out.
+    """
 
     x: float
     y: float
@@ -104,14 +108,19 @@ def panels(n: int, names: Mapping[str, object], title: str, scale: float = 1.0) 
 
 def draw(axes: Axes, series: Series) -> None:
     """Each series in its colour, its points joined in their order, with crosses of their intervals."""
-    for color, (name, points) in zip(class_colors(len(series)), series.items(), strict=True):
+    colors = dict(zip(series, class_colors(len(series)), strict=True))
+    for name, points in series.items():
         x, y, dx, dy = (np.array([p[i] for p in points], dtype=float) for i in range(4))
-        axes.errorbar(
-            x, y, np.nan_to_num(dy), np.nan_to_num(dx), "o-", color=color, label=name, elinewidth=0.6, markersize=3.5
-        )
+        style = {"color": colors[name], "elinewidth": 0.6, "markersize": 3.5}
+        axes.errorbar(x, y, np.nan_to_num(dy), np.nan_to_num(dx), "o-", label=name, **style)
+    axes.autoscale_view()
+    taken: list[np.ndarray] = []  # where a note stands, in points
+    for name, points in series.items():
         for p in points:
-            if p.note:
-                axes.annotate(p.note, (p.x, p.y), (4, 3), textcoords="offset points", color=color, fontsize=6)
+            place = axes.transData.transform((p.x, p.y)) * 72 / axes.figure.dpi
+            if p.note and all((abs(place - other) > NOTE_SIZE).any() for other in taken):
+                taken.append(place)
+                axes.annotate(p.note, (p.x, p.y), (4, 3), textcoords="offset points", color=colors[name], fontsize=6)
     figure = axes.figure
     if isinstance(figure, Figure) and axes is figure.axes[0]:
         legend(figure, axes)
