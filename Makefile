@@ -45,7 +45,7 @@ faults:  ## 52 runs killed at random moments and gone on with: are they the same
 
 .PHONY: fuzz
 fuzz:  ## damaged files and wrong values, ROUNDS=20 times as many as in the tests (minutes)
-	FUZZ=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/faults/test_fuzz.py
+	FUZZ=$(or $(ROUNDS),20) $(TEST) tests/faults/test_fuzz.py
 
 .PHONY: long-runs
 long-runs:  ## memory, open files, threads over 200 epochs and 50 jobs (minutes)
