@@ -31,7 +31,7 @@ test-fast:  ## the tests that start no process of their own
 	$(TEST) -m "not slow"
 
 .PHONY: benchmark
-benchmark:  ## images/s of training and of the loaders, beside plain loops (DATA=folder of MNIST/raw; 10 minutes)
+benchmark:  ## images/s of training and of the loaders, beside plain loops (DATA=folder of MNIST/raw; 15 minutes)
 	$(BIN)/python benchmarks/throughput.py --root $(or $(DATA),data)
 	$(BIN)/python benchmarks/loading.py --root $(or $(DATA),data)
 

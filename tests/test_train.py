@@ -112,16 +112,6 @@ def test_neither_validation_nor_figures_change_the_training(small):
     assert often == seldom
 
 
-class Record(L.Callback):
-    """Keep the labels of each epoch's first batch."""
-
-    labels: ClassVar[list[list[int]]] = []
-
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        if batch_idx == 0:
-            self.labels.append(batch.y.tolist())
-
-
 def test_a_run_in_double_precision_with_all_its_figures_is_that_in_single(small):
     single = train(small("trainer.max_epochs=1", run="single"))
     double = train(small("trainer.max_epochs=1", "trainer.precision=64-true", run="double"))
@@ -141,6 +131,16 @@ class NoGradients(L.Callback):
 def test_each_step_begins_without_gradients(small):
     train(small("~callbacks.figures", "+callbacks.watch._target_=test_train.NoGradients", "trainer.max_epochs=1"))
     assert NoGradients.steps == 5
+
+
+class Record(L.Callback):
+    """Keep the labels of each epoch's first batch."""
+
+    labels: ClassVar[list[list[int]]] = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx == 0:
+            self.labels.append(batch.y.tolist())
 
 
 def test_each_epoch_has_an_order_of_its_own(small):

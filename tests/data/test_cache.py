@@ -148,15 +148,17 @@ def test_a_damaged_beginning_is_done_again(damage, images, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["images.u8", "labels.npy", "manifest.json"])
-@pytest.mark.parametrize("damage", ["flip", "truncate"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "lose"])
 def test_a_damaged_cache_is_named(file, damage, images, tmp_path):
     prepare(recipe(images), plan, tmp_path, skip_corrupt=False)
     path = recipe(images).folder(tmp_path) / file
     data = bytearray(path.read_bytes())
     if damage == "flip":
         data[3] ^= 255  # in the header of labels.npy, in the text of manifest.json
-    else:
+    elif damage == "truncate":
         data = data[: len(data) // 2]
+    else:
+        del data[2]  # of manifest.json a blank, without which it says the same
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"the cache .*small-.* is damaged \(.+\); delete it, it is made anew"):
         open_cache(path.parent)

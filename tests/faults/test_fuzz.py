@@ -165,10 +165,8 @@ def test_a_damaged_cache_is_named(name, tmp_path, celeba):
     root = celeba()
     opened()
     (cache,) = (path for path in (root / "cache").iterdir() if path.is_dir())
-    whole = (cache / name).read_bytes()
-    for content in damages(cache / name, 60):
-        lost_space = name == "manifest.json" and b"".join(content.split()) == b"".join(whole.split())
-        assert lost_space or f"the cache {cache} is damaged" in refusal(opened)
+    for _ in damages(cache / name, 60):
+        assert f"the cache {cache} is damaged" in refusal(opened)
     opened()
 
 

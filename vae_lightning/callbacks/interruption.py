@@ -31,9 +31,9 @@ class Interrupted(Exception):  # noqa: N818 - no error: somebody wants it so
 class Interruption(CheckpointBase):
     """Stop at the end of the batch in which a signal came, after the last checkpoint has been written there.
 
-    Several GPUs ask one another every `log_every_n_steps` batches, since the host waits for the answer.
     In the last batch of an epoch and in a validation, it is when both are over: a checkpoint in between would be taken
     for that of a finished epoch. A second signal stops at once, as does any outside of training, by `Interrupted`.
+    Several GPUs ask one another every `log_every_n_steps` batches, since the host waits for the answer.
 
     Two are different on a cluster:
 

@@ -105,7 +105,8 @@ def watched_images(data: ImageDataModule, n: int) -> Batch:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """uint8 images and labels to float images in [0, 1] and labels, on a device."""
-    return Batch(batch.x.to(device).float() / 255, None if batch.y is None else batch.y.to(device))
+    x, y = batch.to(device)
+    return Batch(x.float() / 255, y)
 
 
 @contextmanager

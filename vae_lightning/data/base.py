@@ -100,11 +100,6 @@ class ImageDataModule(L.LightningDataModule, ABC):
                 name: Batch(binarized(x, torch.Generator().manual_seed(0)), y) for name, (x, y) in self.splits.items()
             }
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Move a batch; Lightning's own looks for tensors in whatever a batch may be, for 30 µs a step."""
-        x, y = batch
-        return Batch(x.to(device, non_blocking=True), None if y is None else y.to(device, non_blocking=True))
-
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Binarise a batch anew, on the device, where that is asked for."""
         if self.binarize != "dynamic":
@@ -116,8 +111,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """n training images drawn with replacement, on the device: a batch beside the one of the step."""
         x, y = self.splits["train"]
         index = own(torch.randint(len(x), (whole(n),)))
-        batch = Batch(x[index].to(device), None if y is None else y[index].to(device))
-        return self.on_after_batch_transfer(batch, 0)
+        batch = Batch(x[index], None if y is None else y[index])
+        return self.on_after_batch_transfer(batch.to(device), 0)
 
     def train_dataloader(self) -> Batches:
         """Shuffled batches of the training images."""
@@ -142,8 +137,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         wanted = self.device_resident
         if wanted == "auto":
             wanted = device.type == "cuda" and 2 * images.x.nbytes < torch.cuda.mem_get_info(device)[0]
-        x, y = images
-        return Batch(x.to(device), None if y is None else y.to(device)) if wanted else images
+        return images.to(device) if wanted else images
 
 
 def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -22,6 +22,10 @@ class Batch(NamedTuple):
     x: Tensor
     y: Tensor | None
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device. Lightning calls it, and else would look for tensors in whatever a batch is."""
+        return Batch(self.x.to(device), None if self.y is None else self.y.to(device))
+
 
 class Order:
     """The order in which n images are visited.

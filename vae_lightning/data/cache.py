@@ -163,7 +163,7 @@ def finish(partial: Path, folder: Path, manifest: dict[str, Any]) -> None:
     labels = partial / "labels.npy"
     manifest["crc32"] = crc32(partial / "images.u8")
     manifest["labels"] = crc32(labels) if labels.is_file() else None
-    (partial / "manifest.json").write_text(json.dumps({**manifest, "manifest": crc32_of(manifest)}, indent=1))
+    (partial / "manifest.json").write_bytes(bytes_of(manifest))
     for path in [*partial.iterdir(), partial]:
         sync(path)
     partial.rename(folder)
@@ -274,8 +274,10 @@ def open_cache(folder: Path) -> Cached:
     """
     images = folder / "images.u8"
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        if manifest.pop("manifest") != crc32_of(manifest):
+        content = (folder / "manifest.json").read_bytes()
+        manifest = json.loads(content)
+        del manifest["manifest"]
+        if content != bytes_of(manifest):
             raise ValueError("manifest.json is not what was written")
         shape = (manifest["count"], *manifest["image_shape"])
         size = images.stat().st_size
@@ -322,9 +324,10 @@ def memory() -> int:
     return min(sizes)
 
 
-def crc32_of(manifest: dict[str, Any]) -> int:
-    """The CRC-32 of a manifest, however it is written."""
-    return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
+def bytes_of(manifest: dict[str, Any]) -> bytes:
+    """A manifest's file, which ends with its own CRC-32: no byte of it can be another without being noticed."""
+    checksum = zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
+    return json.dumps({**manifest, "manifest": checksum}, indent=1).encode()
 
 
 def crc32(path: Path) -> int:

@@ -94,7 +94,7 @@ class Subject:
         """The images on the device, batch by batch."""
         x, y = images
         for index in torch.arange(len(x)).split(BATCH):
-            yield Batch(x[index].to(self.device), None if y is None else y[index].to(self.device))
+            yield Batch(x[index], None if y is None else y[index]).to(self.device)
 
     @cached_property
     def encoded(self) -> Encoded:

@@ -143,7 +143,8 @@ class ELBOModule(L.LightningModule):
             raise UserError(
                 f"this model takes images of shape (B, {', '.join(map(str, self.image_shape))}), not {tuple(x.shape)}"
             )
-        return x.to(self.dtype) / 255 if x.dtype == torch.uint8 else x.to(self.dtype)
+        images = x.to(self.dtype)
+        return images / 255 if x.dtype == torch.uint8 else images
 
     def condition(self, y: Tensor | None) -> Tensor | None:
         """Classes (B,) to one-hot vectors, attributes (B, K) as they are: (B, K); None for a model not conditional."""
