@@ -33,6 +33,7 @@ class Watch(L.Callback):
     after: list[dict[str, object]] = []  # noqa: RUF012 - of all instances, since the run builds its own
 
     def on_train_epoch_end(self, trainer, pl_module):
+        trainer.logger.save()  # TensorBoard's thread opens its file anew for each event: until it has written all
         self.after.append(held())
 
 
