@@ -1,78 +1,83 @@
-# `make` alone lists what can be made.
+# Run `make` to list the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-# One thread to each of at most four processes: for tests as small as these, more threads wait for one another.
+# One thread per process and at most four processes: with tests this small, more threads slow each other down.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help:  ## show this list
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup:  ## make .venv with everything in it (PYTHON=python3.12 to choose one)
+setup:  ## create .venv with all dependencies (PYTHON=python3.12 selects a Python version)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
-		|| { echo "error: $$($(PYTHON) --version) will not do: type make setup PYTHON=python3.12 (3.10 to 3.13)"; exit 1; }
+		|| { echo "error: $$($(PYTHON) --version) is not supported. Run make setup PYTHON=python3.12 (3.10 to 3.13)."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	@echo "done; type: source .venv/bin/activate"
+	@echo "Done. Activate the environment with: source .venv/bin/activate"
 
 .PHONY: run
-run:  ## train a VAE on the embedded digits
+run:  ## train a VAE on scikit-learn's digits
 	$(BIN)/python train.py
 
 .PHONY: test
-test:  ## all tests (8 minutes on 2 cores)
+test:  ## run all tests (8 minutes on 2 cores)
 	$(TEST)
 
 .PHONY: test-fast
-test-fast:  ## the tests that start no process of their own
+test-fast:  ## run the tests that do not start other processes
 	$(TEST) -m "not slow"
 
 .PHONY: benchmark
-benchmark:  ## images/s of training and of the loaders, beside plain loops (DATA=folder of MNIST/raw; 15 minutes)
+benchmark:  ## compare training and data loading with plain PyTorch (DATA=folder that contains MNIST/raw; 15 minutes)
 	$(BIN)/python benchmarks/throughput.py --root $(or $(DATA),data)
 	$(BIN)/python benchmarks/loading.py --root $(or $(DATA),data)
 
 .PHONY: benchmark-gpu
-benchmark-gpu:  ## training beside the GPU's own time for a compiled step, and 30 epochs of MNIST (DATA=folder of MNIST/raw)
+benchmark-gpu:  ## compare training with the GPU's time for a compiled step, and time 30 epochs of MNIST (DATA=...)
 	$(BIN)/python benchmarks/device.py --root $(or $(DATA),data)
 
 .PHONY: faults
-faults:  ## 52 runs killed at random moments and gone on with: are they the same to the bit? (minutes)
+faults:  ## kill runs at KILLS=52 random moments, resume them, and check that the results are bitwise equal (minutes)
 	$(BIN)/python benchmarks/faults.py --kills $(or $(KILLS),52) --seed $(or $(SEED),0)
 
 .PHONY: fuzz
-fuzz:  ## damaged files and wrong values, ROUNDS=20 times as many as in the tests (minutes)
+fuzz:  ## run the tests with damaged files and invalid values ROUNDS=20 times as often (minutes)
 	FUZZ=$(or $(ROUNDS),20) $(TEST) tests/faults/test_fuzz.py
 
 .PHONY: long-runs
-long-runs:  ## memory, open files, threads over 200 epochs and 50 jobs (minutes)
+long-runs:  ## measure memory, open files and threads over 200 epochs and 50 jobs (minutes)
 	$(BIN)/python benchmarks/long_runs.py
 
 .PHONY: lint
-lint:  ## style and types
+lint:  ## check style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: imports
+imports:  ## update the import diagram in docs/architecture.md
+	$(BIN)/python docs/draw_imports.py
 
 .PHONY: format
-format:  ## rewrite the style
+format:  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: tensorboard
-tensorboard:  ## look at all runs
+tensorboard:  ## show all runs in TensorBoard
 	$(BIN)/tensorboard --logdir runs
 
 .PHONY: constraints
-constraints:  ## pin the newest versions for every Python; run the tests, then commit constraints.txt
+constraints:  ## pin the newest versions for all Python versions; then run the tests and commit constraints.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --upgrade --no-annotate \
 		--custom-compile-command "make constraints" --output-file constraints.txt pyproject.toml
 
 .PHONY: clean
-clean:  ## remove caches and .venv; runs/ and data/ stay
+clean:  ## remove .venv and caches, but keep runs/ and data/
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""What a process that is measured writes down: when each training step ended, and its loss."""
+"""Recording the end time and the loss of each training step of a measured process."""
 
 import time
 from pathlib import Path
@@ -7,54 +7,54 @@ from typing import Any
 import lightning as L
 import numpy as np
 
-STEPS = 500_000  # more than any measurement takes; the file is sparse
+MAX_STEPS = 500_000  # more than any measurement takes; the file is sparse
 
 
 class Clock(L.Callback):
-    """A row (seconds, loss) for each step, in a file that the process which measures reads meanwhile.
+    """Writes one row (seconds, loss) per training step to a file that the measuring process reads at the same time.
 
-    A row of NaN parts epochs, so that what lies between them (validation, checkpoints, figures) is left out. As a
-    Lightning callback it ticks by itself; a bare loop calls `tick` and `part`.
+    A row of NaN separates epochs, so that the time between them (validation, checkpoints, figures) is left out. As a
+    Lightning callback it records by itself. Plain loops call `record_step` and `start_epoch`.
 
     Args:
-        path: the file, made anew.
+        path: the file, overwritten if it exists.
     """
 
     def __init__(self, path: str) -> None:
-        self.rows = np.memmap(path, np.float64, "w+", shape=(STEPS, 2))
+        self.rows = np.memmap(path, np.float64, "w+", shape=(MAX_STEPS, 2))
         self.n = 0
 
     def write(self, seconds: float, loss: float) -> None:
-        """Write one row; its time last, since a row counts when it has one."""
+        """Write one row. The time comes last, since a row is valid once it has one."""
         self.rows[self.n, 1] = loss
         self.rows[self.n, 0] = seconds
         self.n += 1
 
-    def tick(self, loss: float) -> None:
-        """A step has ended."""
+    def record_step(self, loss: float) -> None:
+        """Record the end of a step."""
         self.write(monotonic(), loss)
 
-    def part(self) -> None:
-        """An epoch begins."""
+    def start_epoch(self) -> None:
+        """Record the start of an epoch."""
         self.write(np.nan, np.nan)
 
     def on_train_epoch_start(self, *_: Any) -> None:
-        """Part the epochs."""
-        self.part()
+        """Record the start of an epoch."""
+        self.start_epoch()
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: Any) -> None:
-        """Tick."""
-        self.tick(outputs["loss"].item())
+        """Record the end of a step."""
+        self.record_step(outputs["loss"].item())
 
 
 def monotonic() -> float:
-    """The clock that all processes of a machine share."""
+    """Return the time of a clock that all processes of a machine share, in seconds."""
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def read(path: Path) -> np.ndarray:
-    """The rows written so far, (n, 2)."""
-    if not path.is_file() or path.stat().st_size < STEPS * 16:
+    """Return the rows written so far, (n, 2)."""
+    if not path.is_file() or path.stat().st_size < MAX_STEPS * 16:
         return np.empty((0, 2))
-    rows = np.memmap(path, np.float64, "r", shape=(STEPS, 2))
+    rows = np.memmap(path, np.float64, "r", shape=(MAX_STEPS, 2))
     return np.array(rows[: np.argmax(rows[:, 0] == 0)])

@@ -1,4 +1,4 @@
-"""A grid of known factors, and codes of it."""
+"""Fixtures: a grid of known factors, and codes for it."""
 
 import numpy as np
 import pytest
@@ -15,18 +15,18 @@ def factors() -> np.ndarray:
 
 @pytest.fixture
 def perfect(factors) -> np.ndarray:
-    """One latent a factor, each of variance 1."""
+    """A code with one latent per factor, each of variance 1."""
     return (factors - factors.mean(0)) / factors.std(0)
 
 
 @pytest.fixture
 def rotated(perfect) -> np.ndarray:
-    """The perfect code with its first two latents turned by half a right angle."""
-    turn = np.array([[1, 1, 0], [-1, 1, 0], [0, 0, np.sqrt(2)]]) / np.sqrt(2)
-    return perfect @ turn
+    """The perfect code with its first two latents rotated by 45 degrees."""
+    rotation = np.array([[1, 1, 0], [-1, 1, 0], [0, 0, np.sqrt(2)]]) / np.sqrt(2)
+    return perfect @ rotation
 
 
 @pytest.fixture
 def noise(factors) -> np.ndarray:
-    """A code that knows nothing."""
+    """A code that is independent of the factors."""
     return np.random.default_rng(2).standard_normal(factors.shape)

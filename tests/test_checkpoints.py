@@ -6,7 +6,7 @@ import torch
 import vae_lightning
 from vae_lightning.errors import UserError
 from vae_lightning.networks import MLP
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 VAE = "vae_lightning.models.VAE"
 
@@ -47,10 +47,10 @@ def test_every_variant_comes_back(small, tmp_path, images):
 UNTRUSTED = [
     "os.system",
     "builtins.open",
-    "vae_lightning.loggers.TensorBoard",  # opens what its argument names
-    "vae_lightning.checkpoints.Path",  # an alias of pathlib's
+    "vae_lightning.training.tensorboard.TensorBoard",  # opens what its argument names
+    "vae_lightning.checkpointing.loading.Path",  # an alias of pathlib's
     "torch.optim.optimizer.functools.partial",
-    "vae_lightning.checkpoints.load",  # no class
+    "vae_lightning.checkpointing.loading.load_model",  # no class
     "vae_lightning.models.Nope",
     "vae_lightning_of_another.Model",
     ["os.system"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, SMALL
 
-from vae_lightning.commandline import folder_name, recall
+from vae_lightning.config.overrides import expand_resume, job_dir_name
 from vae_lightning.errors import UserError
 
 
@@ -127,8 +127,8 @@ def test_a_sweep_leaves_a_folder_a_job(tmp_path):
 
 
 def test_the_folder_of_a_job_is_one_folder_of_a_length_that_file_systems_take():
-    assert folder_name("model/network=mlp,data.root=../shared") == "model.network=mlp,data.root=...shared"
-    long, other = (folder_name("é" * 300 + end) for end in "ab")
+    assert job_dir_name("model/network=mlp,data.root=../shared") == "model.network=mlp,data.root=...shared"
+    long, other = (job_dir_name("é" * 300 + end) for end in "ab")
     assert len(long.encode()) <= 200
     assert long != other
 
@@ -140,14 +140,14 @@ def test_recall_puts_what_was_typed_before_what_is_typed_now(tmp_path):
     (tmp_path / ".hydra" / "overrides.yaml").write_text("- model=cvae\n- seed=1\n- resume='an earlier one'\n")
     checkpoint = tmp_path / "checkpoints" / "last.ckpt"
     for typed in (tmp_path, checkpoint, f"'{tmp_path}'"):
-        assert recall([f"resume={typed}", "seed=2"]) == [
+        assert expand_resume([f"resume={typed}", "seed=2"]) == [
             "model=cvae",
             "seed=2",
             f"resume='{checkpoint}'",
             f"hydra.run.dir='{tmp_path}'",
         ]
-    assert recall(["seed=2"]) == ["seed=2"]
-    assert recall(["resume=null"]) == ["resume=null"]
+    assert expand_resume(["seed=2"]) == ["seed=2"]
+    assert expand_resume(["resume=null"]) == ["resume=null"]
 
 
 def test_recall_wants_the_run_of_a_checkpoint(tmp_path):
@@ -155,4 +155,4 @@ def test_recall_wants_the_run_of_a_checkpoint(tmp_path):
     stray.parent.mkdir()
     stray.touch()
     with pytest.raises(UserError, match=r"is no run's folder, it has no .hydra/overrides.yaml"):
-        recall([f"resume={stray}"])
+        expand_resume([f"resume={stray}"])

@@ -4,9 +4,10 @@ import pytest
 from conftest import ROOT
 from omegaconf import OmegaConf
 
-from vae_lightning.configuration import check, leaves
+from vae_lightning.config.schema import FIELD_RULES
+from vae_lightning.config.traversal import iter_leaves
+from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
-from vae_lightning.rules import RULES
 
 
 def test_every_mistake_names_the_option_and_what_it_must_be(small):
@@ -36,33 +37,42 @@ def test_every_mistake_names_the_option_and_what_it_must_be(small):
     }.items():
         key = override.lstrip("+").partition("=")[0]
         with pytest.raises(UserError, match=rf"^{key}=.*: must be {wanted}"):
-            check(small(override))
+            validate_config(small(override))
 
 
 def test_what_does_not_fit_together_is_told(small):
     with pytest.raises(UserError, match=r"no validation set: type monitor=train/objective"):
-        check(small("data.val_size=0"))
+        validate_config(small("data.val_size=0"))
     with pytest.raises(UserError, match=r"chosen by the test images.*type monitor=train/objective"):
-        check(small("data.validate_on=test"))
+        validate_config(small("data.validation_split=test"))
 
 
 def test_the_defaults_are_allowed(small):
-    check(small())
+    validate_config(small())
 
 
 def test_a_callback_may_have_any_name(small):
-    check(small("+callbacks.epochs._target_=mine.Epochs", "+logger.beta._target_=mine.Beta"))
+    validate_config(small("+callbacks.epochs._target_=mine.Epochs", "+logger.beta._target_=mine.Beta"))
     with pytest.raises(UserError, match=r"callbacks\.epochs\.epochs=-1: must be"):
-        check(small("+callbacks.epochs._target_=mine.Epochs", "+callbacks.epochs.epochs=-1"))
+        validate_config(small("+callbacks.epochs._target_=mine.Epochs", "+callbacks.epochs.epochs=-1"))
 
 
 def test_leaves_are_dotted():
-    assert dict(leaves({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
-    assert dict(leaves(OmegaConf.create({"a": {"b": 1}}))) == {"a.b": 1}
+    assert dict(iter_leaves({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
+    assert dict(iter_leaves(OmegaConf.create({"a": {"b": 1}}))) == {"a.b": 1}
 
 
 CHECKED_ELSEWHERE = {"accelerator", "strategy", "deterministic"}  # by Lightning
-CHECKED_ELSEWHERE |= {"binarize", "validate_on", "device_resident", "estimator", "kernel", "kind", "learn", "schedule"}
+CHECKED_ELSEWHERE |= {
+    "binarize",
+    "validation_split",
+    "device_resident",
+    "estimator",
+    "kernel",
+    "kind",
+    "learn",
+    "schedule",
+}
 CHECKED_ELSEWHERE |= {"dirpath", "filename"}  # with where they are looked for
 
 
@@ -72,8 +82,12 @@ def test_every_value_in_conf_has_a_rule():
         config = OmegaConf.to_container(OmegaConf.load(file))
         if file.relative_to(ROOT / "conf").parts[0] == "hydra":
             continue
-        for key, _ in leaves(config):
+        for key, _ in iter_leaves(config):
             group, _, name = key.rpartition(".")
-            if not group.startswith(("hydra", "step_sizes")) and name not in {"defaults", *CHECKED_ELSEWHERE, *RULES}:
+            if not group.startswith(("hydra", "step_sizes")) and name not in {
+                "defaults",
+                *CHECKED_ELSEWHERE,
+                *FIELD_RULES,
+            }:
                 lacking.add(f"{file.name}: {key}")
     assert not lacking

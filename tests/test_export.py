@@ -8,12 +8,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import vae_lightning
-from vae_lightning import cli
-from vae_lightning.checkpoint_files import load_whole
+from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.checkpointing.export import export
+from vae_lightning.checkpointing.safetensors_io import build_metadata
+from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
-from vae_lightning.export import export
-from vae_lightning.safetensors_files import metadata_of
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none"]
 
@@ -31,7 +31,7 @@ def run(tmp_path_factory):
 
 
 def test_an_export_gives_the_same_images(run, tmp_path, images, capsys):
-    cli.main(["export", str(run), "--out", str(tmp_path / "mine.safetensors")])
+    main(["export", str(run), "--out", str(tmp_path / "mine.safetensors")])
     assert capsys.readouterr().out.strip() == str(tmp_path / "mine.safetensors")
     model, before = vae_lightning.load(tmp_path / "mine.safetensors"), vae_lightning.load(run)
     assert type(model) is type(before)
@@ -42,7 +42,7 @@ def test_an_export_gives_the_same_images(run, tmp_path, images, capsys):
 def test_the_last_checkpoint_can_be_asked_for(run):
     path = export(run, checkpoint="last")
     assert path == run / "model.safetensors"
-    last = load_whole(run / "checkpoints" / "last.ckpt")["state_dict"]
+    last = load_verified(run / "checkpoints" / "last.ckpt")["state_dict"]
     weights = vae_lightning.load(path).state_dict()
     assert all(torch.equal(last[name], weights[name]) for name in last)
     with pytest.raises(UserError, match="--checkpoint=first: choose one of best, last"):
@@ -73,13 +73,16 @@ def test_every_flipped_bit_is_noticed(run):
             vae_lightning.load(path)
 
 
-@pytest.mark.parametrize("target", ["os.system", "vae_lightning.checkpoints.Path", "vae_lightning.loggers.TensorBoard"])
+@pytest.mark.parametrize(
+    "target",
+    ["os.system", "vae_lightning.checkpointing.loading.Path", "vae_lightning.training.tensorboard.TensorBoard"],
+)
 def test_a_class_that_is_not_trusted_is_refused(target, tmp_path):
     """Though its checksum is right."""
     text = json.dumps({"model": {"_target_": "vae_lightning.models.VAE", "network": [{"_target_": target}]}})
     path = tmp_path / "evil.safetensors"
     weights = {"w": torch.zeros(1)}
-    save_file(weights, path, metadata_of(weights, text))
+    save_file(weights, path, build_metadata(weights, text))
     with pytest.raises(UserError, match=rf"evil.safetensors: names {target}, which is not trusted"):
         vae_lightning.load(path)
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from vae_lightning.data import Batch, Batches, Order
+from vae_lightning.data import Batch, EpochSampler, InMemoryLoader
 from vae_lightning.errors import UserError
 from vae_lightning.models import VAEGAN, ELBOModule
-from vae_lightning.models.means import RunningMeans
+from vae_lightning.models.running_means import RunningMeans
 
 same_each_time = settings(derandomize=True, deadline=None, database=None)
 MODELS, NETWORKS, LIKELIHOODS = (
@@ -32,7 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {  # what makes the choices of conf/ quick
     "resnet": {"channels": [4, 4, 4]},
     "factor_vae": {"discriminator_dims": [8]},
     "hvae": {"hidden_dims": [8]},
-    "vq_vae": {"num_codes": 4},
+    "vq_vae": {"codebook_size": 4},
     "vamp_vae": {"prior": {"num_components": 3}},
 }
 
@@ -122,7 +122,7 @@ def test_losses_and_gradients_are_finite_and_shapes_right(case):
 @same_each_time
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 3))
 def test_every_image_is_in_one_batch_of_an_epoch(n, batch_size, epoch):
-    batches = Batches(Batch(torch.arange(n), torch.arange(n)), batch_size, Order(n, seed=0))
+    batches = InMemoryLoader(Batch(torch.arange(n), torch.arange(n)), batch_size, EpochSampler(n, seed=0))
     batches.sampler.set_epoch(epoch)
     seen = list(batches)
     assert [len(batch.x) for batch in seen[:-1]] == [batch_size] * (len(batches) - 1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vae_lightning.errors import UserError
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 # 2 epochs of 5 batches, a checkpoint after each batch, a warm-up that ends in the second epoch
 OPTIONS = ["callbacks.warmup.steps=7", "callbacks.last.every_n_train_steps=1"]

@@ -1,7 +1,7 @@
 """A sweep typed again: skips what is finished, goes on with what was cut off, survives what fails."""
 
-import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +12,10 @@ from conftest import ROOT, SMALL
 from omegaconf import OmegaConf
 from test_resume import CrashError
 
-from vae_lightning import sweep
-from vae_lightning.record import save_metrics
+from vae_lightning.cli.train import run_hydra
+from vae_lightning.config.comparison import config_identity
+from vae_lightning.config.overrides import split_flags
+from vae_lightning.runs.recording import save_metrics
 
 QUIET = ["callbacks=minimal", "logger=none", "sweep=study"]
 UNNAMED = [o for o in SMALL if "latent_dim" not in o and o != "~callbacks.progress_bar"] + QUIET
@@ -25,16 +27,12 @@ STUDY = Path("runs") / "sweeps" / "study"
 @pytest.fixture
 def type_sweep(tmp_path, monkeypatch, capsys):
     """Type `python train.py -m ...` in this process; what it printed comes back, or the SystemExit is raised."""
-    spec = importlib.util.spec_from_file_location("top_train", ROOT / "train.py")
-    top = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "top_train", top)
-    spec.loader.exec_module(top)
     monkeypatch.chdir(tmp_path)
 
     def typed(*arguments: str) -> str:
         capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["train.py", "-m", "--config-path", str(ROOT / "conf"), *OPTIONS, *arguments])
-        top.main()
+        monkeypatch.setattr(sys, "argv", ["train.py", "-m", *OPTIONS, *arguments])
+        run_hydra()
         return capsys.readouterr().out
 
     return typed
@@ -136,11 +134,11 @@ def test_a_job_leaves_neither_arguments_nor_environment_to_the_next(type_sweep, 
     seen = []
 
     def run(cfg):
-        seen.append((sys.argv[1:], "LOCAL_RANK" in sweep.os.environ))
-        sweep.os.environ["LOCAL_RANK"] = "0"  # as Lightning's DDP does
+        seen.append((sys.argv[1:], "LOCAL_RANK" in os.environ))
+        os.environ["LOCAL_RANK"] = "0"  # as Lightning's DDP does
         return {}
 
-    monkeypatch.setattr(sys.modules["top_train"], "run", run)
+    monkeypatch.setattr("vae_lightning.cli.train.run", run)
     type_sweep("model.latent_dim=2,3")
     assert [rank for _, rank in seen] == [False, False]
     for (arguments, _), latent_dim in zip(seen, (2, 3), strict=True):
@@ -151,12 +149,15 @@ def test_a_job_leaves_neither_arguments_nor_environment_to_the_next(type_sweep, 
 def test_the_folder_of_a_run_is_no_part_of_what_it_is(small):
     here, there = (OmegaConf.to_container(small(run=run), resolve=True) for run in ("here", "there"))
     assert here != there
-    assert sweep.comparable(here) == sweep.comparable(there)
-    assert sweep.comparable({**here, "seed": 1}) != sweep.comparable(there)
+    assert config_identity(here) == config_identity(there)
+    assert config_identity({**here, "seed": 1}) != config_identity(there)
 
 
-def test_hydras_flags_are_kept_for_ddp():
-    assert sweep.flags(["-m", "--config-dir", "conf", "seed=1"]) == ["--config-dir", "conf"]
+def test_flags_may_stand_between_overrides():
+    assert split_flags(["a=1", "-m", "b=2", "--config-dir", "conf", "c=3"]) == (
+        ["-m", "--config-dir", "conf"],
+        ["a=1", "b=2", "c=3"],
+    )
 
 
 @pytest.mark.slow

@@ -13,10 +13,10 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import vae_lightning
+from vae_lightning.config.hyperparameters import hyperparameters
 from vae_lightning.errors import UserError
-from vae_lightning.record import hyperparameters
 from vae_lightning.regularizers import TotalCorrelation, gaussian_kl
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 
 def test_a_run_leaves_what_the_design_says(small, tmp_path):

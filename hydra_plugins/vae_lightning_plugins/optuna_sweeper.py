@@ -11,8 +11,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lightning.runs import PRUNED
-from vae_lightning.sweep import NOT_COMPARED
+from vae_lightning.config.comparison import NOT_COMPARED
+from vae_lightning.runs.layout import PRUNED
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -71,7 +71,13 @@ class OptunaSweeper(Sweeper):
         Raises:
             UserError: when the folder holds a search of something else, whose trials would be taken for this one's.
         """
-        from vae_lightning.search import OVERRIDES, ask, open_study, refuse_another, unfinished
+        from vae_lightning.sweeps.optuna_study import (
+            OVERRIDES,
+            ask_trial,
+            check_same_search,
+            open_study,
+            unfinished_trials,
+        )
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         typed = parser.parse_overrides([*(f"{name}={values}" for name, values in self.params.items()), *arguments])
@@ -80,14 +86,14 @@ class OptunaSweeper(Sweeper):
         folder.mkdir(parents=True, exist_ok=True)
         study = open_study(folder, direction=self.direction)
         typed_now = [str(override.input_line) for override in overrides if override.key_or_group not in NOT_COMPARED]
-        refuse_another(study, [self.direction, self.objective, *typed_now])
+        check_same_search(study, [self.direction, self.objective, *typed_now])
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        waiting = unfinished(study)
+        waiting = unfinished_trials(study)
         while True:
             batch, waiting = waiting[: self.n_jobs], waiting[self.n_jobs :]
             while len(batch) < self.n_jobs and (number := len(study.trials)) < self.n_trials:
                 study.sampler = self.sampler(seed=self.seed + number)
-                batch.append(ask(study, overrides))
+                batch.append(ask_trial(study, overrides))
             if not batch:
                 break
             self.run(batch)
@@ -100,7 +106,7 @@ class OptunaSweeper(Sweeper):
         """Run a batch and tell its results; one that has failed is left unfinished: the same command tries it again."""
         from optuna.trial import TrialState
 
-        from vae_lightning.search import OVERRIDES
+        from vae_lightning.sweeps.optuna_study import OVERRIDES
 
         overrides = [trial.user_attrs[OVERRIDES] for trial in trials]
         results = self.launcher.launch(overrides, initial_job_idx=trials[0].number)

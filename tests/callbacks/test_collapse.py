@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from vae_lightning.callbacks import CollapseMonitor, collapse
-from vae_lightning.callbacks.subject import Posterior
+from vae_lightning.figures.context import PosteriorStats
 from vae_lightning.models import VAE
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 
 @pytest.fixture
 def watch(parts, monkeypatch):
     """Show a monitor the posteriors of some epochs; return the numbers of active latents that it logs."""
 
-    def watched(monitor: CollapseMonitor, *posteriors: Posterior | None) -> list[float]:
+    def watched(monitor: CollapseMonitor, *posteriors: PosteriorStats | None) -> list[float]:
         counts = []
         logger = SimpleNamespace(log_metrics=lambda metrics, step: counts.append(metrics["active_latents"]))
         trainer = SimpleNamespace(loggers=[logger], datamodule=None)
@@ -29,10 +29,10 @@ def watch(parts, monkeypatch):
     return watched
 
 
-def posterior(*spreads: float, rates: list[float] | None = None) -> Posterior:
+def posterior(*spreads: float, rates: list[float] | None = None) -> PosteriorStats:
     """Latents whose means differ by these standard deviations."""
     mu = torch.tensor([-1.0, 1.0])[:, None] * torch.tensor(spreads)
-    return Posterior(mu, None, mu, None if rates is None else torch.tensor(rates))
+    return PosteriorStats(mu, None, mu, None if rates is None else torch.tensor(rates))
 
 
 def test_latents_are_active_whose_means_differ_by_a_variance_above_a_hundredth(watch):

@@ -11,17 +11,18 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import vae_lightning
-from vae_lightning import cli
-from vae_lightning.callbacks import Figures, drawings
-from vae_lightning.callbacks.drawings import DRAWINGS, check_names, draw, pairs_of
-from vae_lightning.callbacks.history import History
-from vae_lightning.callbacks.run_state import random_state
-from vae_lightning.callbacks.subject import Subject, infer, title_of, undisturbed, watched_images
+from vae_lightning.callbacks import Figures
+from vae_lightning.cli.main import main
 from vae_lightning.data import Batch
 from vae_lightning.errors import UserError
-from vae_lightning.figures import latent_space
+from vae_lightning.figures import registry
+from vae_lightning.figures.context import FigureContext, format_title, isolated_eval, posterior_stats, probe_images
+from vae_lightning.figures.history import History
+from vae_lightning.figures.registry import FIGURES, check_names, draw_figures, pairs_of
 from vae_lightning.models import ELBOModule
-from vae_lightning.train import train
+from vae_lightning.plotting import latent_space
+from vae_lightning.rng import rng_state
+from vae_lightning.training.train import train
 
 FOLDER = "run/figures"
 ALWAYS = {"reconstructions", "samples"}
@@ -68,9 +69,9 @@ def digits(small, *overrides):
     ids=lambda words: " ".join(sorted(words)),  # a set has no order of its own
 )
 def test_each_model_has_the_figures_that_make_sense(overrides, expected, small):
-    subject = Subject(built(small, *overrides), digits(small, *overrides), "title")
-    names = [name for name in DRAWINGS if name != "latent_space_umap"]
-    assert {name for name, _ in draw(subject, names)} == expected
+    subject = FigureContext(built(small, *overrides), digits(small, *overrides), "title")
+    names = [name for name in FIGURES if name != "latent_space_umap"]
+    assert {name for name, _ in draw_figures(subject, names)} == expected
 
 
 @pytest.mark.parametrize("attributes", [False, True])
@@ -82,7 +83,9 @@ def test_data_without_classes_is_drawn_too(attributes, small):
     for name, (x, _) in data.splits.items():
         y = torch.randint(2, (len(x), 4), generator=torch.Generator().manual_seed(0)) if attributes else None
         data.splits[name] = Batch(x, y)
-    drawn = dict(draw(Subject(built(small, *overrides), data), [n for n in DRAWINGS if n != "latent_space_umap"]))
+    drawn = dict(
+        draw_figures(FigureContext(built(small, *overrides), data), [n for n in FIGURES if n != "latent_space_umap"])
+    )
     expected = ALWAYS | POINTS | RATES | SPACE
     assert drawn.keys() == (expected - {"interpolations"} if attributes else expected)
     assert drawn["latent_space"].axes[0].get_legend() is None
@@ -97,7 +100,7 @@ def test_colours_stay_colours(small):
     data = digits(small, "data.image_shape=[3,8,8]")
     for x, _ in data.splits.values():
         x[:, 1:] = 0
-    ((_, figure),) = draw(Subject(built(small, "data.image_shape=[3,8,8]"), data), ["reconstructions"])
+    ((_, figure),) = draw_figures(FigureContext(built(small, "data.image_shape=[3,8,8]"), data), ["reconstructions"])
     first = pixels(figure)[:8]
     row = first[first.min(-1) < 1]  # without the white gaps
     assert row[:, 0].max() > 0.5
@@ -106,8 +109,8 @@ def test_colours_stay_colours(small):
 
 def test_the_ends_of_an_interpolation_are_the_images_and_their_reconstructions(small):
     model, data = built(small), digits(small)
-    ((_, figure),) = draw(Subject(model, data), ["interpolations"])
-    batch = watched_images(data, 2)
+    ((_, figure),) = draw_figures(FigureContext(model, data), ["interpolations"])
+    batch = probe_images(data, 2)
     output = model.reconstruct(*batch)
     grid = pixels(figure).squeeze()
     for place, image in ((0, batch.x[0, 0] / 255), (1, output[0, 0]), (10, output[1, 0]), (11, batch.x[1, 0] / 255)):
@@ -132,7 +135,7 @@ def test_the_latents_of_a_traversal_go_by_their_rates(small):
         model.posterior.mu.bias.copy_(torch.tensor([1.0, 0.0, 4.0]))
         model.posterior.logvar.weight.zero_()
         model.posterior.logvar.bias.zero_()
-    ((_, figure),) = draw(Subject(model, digits(small)), ["traversals"])
+    ((_, figure),) = draw_figures(FigureContext(model, digits(small)), ["traversals"])
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     minus = "\N{MINUS SIGN}"
     assert names == [
@@ -145,47 +148,47 @@ def test_the_latents_of_a_traversal_go_by_their_rates(small):
 def test_the_rates_are_those_of_the_model_and_activity_is_measured_from_the_prior(small):
     model, images = built(small, "model=cvae", "model/prior=class_conditional"), Batch(torch.rand(50, 1, 8, 8), None)
     images = Batch(images.x, torch.arange(50) % 10)
-    with undisturbed(model):
-        posterior = infer(model, images)
+    with isolated_eval(model):
+        posterior = posterior_stats(model, images)
     q = model.encode(*images)
     rates = 0.5 * (q.mu**2 + q.logvar.exp() - q.logvar - 1).mean(0)
     torch.testing.assert_close(posterior.rates, rates, atol=1e-6, rtol=1e-4)
     with torch.no_grad():  # the prior knows the mean of each class, and the posterior no more
         model.prior.mu.weight.copy_(torch.randn(3, 10))
         model.posterior.mu.weight.zero_()
-    with undisturbed(model):
-        before = infer(model, images)
+    with isolated_eval(model):
+        before = posterior_stats(model, images)
     assert before.deviation.var(0).min() > 0.01
     assert before.active.all()
     model.encode = lambda x, y: model.prior(None, model.condition(y))
-    with undisturbed(model):
-        assert not infer(model, images).active.any()
+    with isolated_eval(model):
+        assert not posterior_stats(model, images).active.any()
 
 
 def test_the_watched_images_are_the_same_each_time_and_from_everywhere(small):
     data = digits(small)
-    first, more = watched_images(data, 10), watched_images(data, 100)
+    first, more = probe_images(data, 10), probe_images(data, 100)
     assert torch.equal(first.x, more.x[:10])
     assert len(first.y.unique()) > 4
     data.binarize = "dynamic"
-    assert torch.equal(watched_images(data, 10).x, watched_images(data, 10).x)
-    assert set(watched_images(data, 10).x.unique().tolist()) == {0, 255}
+    assert torch.equal(probe_images(data, 10).x, probe_images(data, 10).x)
+    assert set(probe_images(data, 10).x.unique().tolist()) == {0, 255}
 
 
 def test_looking_changes_neither_modes_nor_random_numbers(small):
     model = built(small, "model=vq_vae", "model.latent_dim=4").train()
     model.decoder.eval()
-    before = random_state()
-    with undisturbed(model):
+    before = rng_state()
+    with isolated_eval(model):
         assert not any(module.training for module in model.modules())
         assert not torch.is_grad_enabled()
         torch.rand(3)
         np.random.rand()
-    assert torch.equal(random_state()["torch"], before["torch"])
-    assert torch.equal(random_state()["numpy"][1], before["numpy"][1])
+    assert torch.equal(rng_state()["torch"], before["torch"])
+    assert torch.equal(rng_state()["numpy"][1], before["numpy"][1])
     assert model.encoder.training
     assert not model.decoder.training
-    with pytest.raises(ZeroDivisionError), undisturbed(model):
+    with pytest.raises(ZeroDivisionError), isolated_eval(model):
         raise ZeroDivisionError
     assert model.encoder.training
 
@@ -194,25 +197,32 @@ def test_a_model_of_nans_is_drawn_as_far_as_it_goes(small):
     model = built(small)
     with torch.no_grad():
         model.posterior.mu.bias.fill_(math.nan)
-    drawn = {name for name, _ in draw(Subject(model, digits(small)), [n for n in DRAWINGS if n != "latent_space_umap"])}
+    drawn = {
+        name
+        for name, _ in draw_figures(
+            FigureContext(model, digits(small)), [n for n in FIGURES if n != "latent_space_umap"]
+        )
+    }
     assert drawn >= ALWAYS
     assert not {"latent_space", "latent_space_tsne"} & drawn
 
 
 def test_a_title_names_the_run_its_weights_and_the_epoch(small):
-    assert title_of("vae-mnist", built(small, "model=beta_vae", "model.beta=4"), 0.5, 3) == "vae-mnist, β = 2, epoch 3"
-    assert title_of("ae-mnist", built(small, "model=ae"), 1.0, 3) == "ae-mnist, epoch 3"
+    assert (
+        format_title("vae-mnist", built(small, "model=beta_vae", "model.beta=4"), 0.5, 3) == "vae-mnist, β = 2, epoch 3"
+    )
+    assert format_title("ae-mnist", built(small, "model=ae"), 1.0, 3) == "ae-mnist, epoch 3"
 
 
 # ---------------------------------------------------------------- in a run
 
 
 def test_what_cannot_be_drawn_is_told_before_the_training(small, monkeypatch):
-    with pytest.raises(UserError, match=r"callbacks.figures.at_end=nope: choose from reconstructions, samples"):
-        check_names("callbacks.figures.at_end", ["nope"])
-    monkeypatch.setattr(drawings, "has_umap", lambda: False)
+    with pytest.raises(UserError, match=r"callbacks.figures.final=nope: choose from reconstructions, samples"):
+        check_names("callbacks.figures.final", ["nope"])
+    monkeypatch.setattr(registry, "has_umap", lambda: False)
     with pytest.raises(InstantiationException, match="latent_space_umap needs a package: type pip install umap-learn"):
-        train(small("callbacks.figures.at_end=[latent_space_umap]"))
+        train(small("callbacks.figures.final=[latent_space_umap]"))
 
 
 def test_umap_is_asked_where_it_is_installed(monkeypatch):
@@ -302,7 +312,7 @@ def test_a_run_without_figures_can_be_resumed_with_them(small, tmp_path):
 def test_other_processes_draw_nothing(small, tmp_path, monkeypatch):
     from lightning.pytorch.utilities import rank_zero_only
 
-    figures = Figures(folder=str(tmp_path), title="", every_n_epochs=1, while_training=["samples"], at_end=[])
+    figures = Figures(folder=str(tmp_path), title="", every_n_epochs=1, periodic=["samples"], final=[])
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     figures.on_train_epoch_end(None, None)  # would fail if it looked at either
     figures.on_fit_end(None, None)
@@ -316,7 +326,7 @@ def test_the_figures_of_a_finished_run_are_drawn_again(small, tmp_path, capsys):
     for file in folder.iterdir():
         file.unlink()
     capsys.readouterr()
-    cli.main(["figures", str(tmp_path / "run")])
+    main(["figures", str(tmp_path / "run")])
     assert capsys.readouterr().out.splitlines() == [str(folder / name) for name in sorted_as_drawn(before)]
     again = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert again == before  # the best checkpoint is the last one's: the same pictures to the last byte
@@ -324,9 +334,9 @@ def test_the_figures_of_a_finished_run_are_drawn_again(small, tmp_path, capsys):
 
 
 def sorted_as_drawn(names) -> list[str]:
-    return sorted(names, key=lambda name: list(DRAWINGS).index(name.partition(".")[0]))
+    return sorted(names, key=lambda name: list(FIGURES).index(name.partition(".")[0]))
 
 
 def test_no_run_is_told(capsys, tmp_path):
     with pytest.raises(SystemExit):
-        cli.main(["figures", str(tmp_path / "nowhere")])
+        main(["figures", str(tmp_path / "nowhere")])

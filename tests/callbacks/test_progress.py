@@ -5,9 +5,9 @@ import pytest
 import torch
 from conftest import SMALL
 
-from vae_lightning.callbacks import ProgressBar, finite, progress
+from vae_lightning.callbacks import ProgressBar, progress, terminate_on_nan
 from vae_lightning.models import VAE, ELBOModule
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 READS = ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__")
 
@@ -29,8 +29,8 @@ def test_a_step_reads_nothing_from_the_device(configuration, monkeypatch, model)
     for name in READS:
         read = getattr(torch.Tensor, name)
         monkeypatch.setattr(torch.Tensor, name, lambda *args, _read=read: count(_read, *args))
-    monkeypatch.setattr(ELBOModule, "note", noted)
-    monkeypatch.setattr(finite, "LOOK_AT_ONCE", ())
+    monkeypatch.setattr(ELBOModule, "accumulate_metrics", noted)
+    monkeypatch.setattr(terminate_on_nan, "SYNCHRONOUS_DEVICES", ())
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 1.0))  # it is time to draw but once
     small = [override for override in SMALL if "progress_bar" not in override]
     more = ["data.batch_size=16", "trainer.max_epochs=1", "model.latent_dim=4", "~callbacks.figures"]

@@ -7,8 +7,8 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from vae_lightning.callbacks.projector import sprite, write_projection
-from vae_lightning.train import train
+from vae_lightning.callbacks.embedding_projector import sprite, write_projection
+from vae_lightning.training.train import train
 
 
 def test_a_run_leaves_a_projection_of_its_images(small, tmp_path):

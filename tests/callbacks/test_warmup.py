@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vae_lightning.callbacks import Warmup, warmup_factor
+from vae_lightning.callbacks import BetaWarmup, warmup_factor
 from vae_lightning.errors import UserError
 from vae_lightning.models import VAE, AnnealedVAE
 
@@ -50,23 +50,23 @@ def test_the_callback_counts_epochs_or_steps_from_the_trainer_alone(settings, ex
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=total)))
     trainer = SimpleNamespace(current_epoch=3, fit_loop=loop)
     model = VAE(**parts)
-    Warmup(**{**SETTINGS, **settings}).on_train_batch_start(trainer, model, None, 0)
+    BetaWarmup(**{**SETTINGS, **settings}).on_train_batch_start(trainer, model, None, 0)
     assert model.warmup == pytest.approx(expected)
 
 
 def test_a_capacity_that_does_not_rise_is_told(parts, caplog):
     model = AnnealedVAE(gamma=1.0, capacity=5.0, **parts)
-    Warmup(**SETTINGS).on_fit_start(None, model)
-    Warmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, VAE(**parts))
+    BetaWarmup(**SETTINGS).on_fit_start(None, model)
+    BetaWarmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, VAE(**parts))
     assert not caplog.text
-    Warmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, model)
+    BetaWarmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, model)
     assert "type callbacks.warmup.epochs=20 to let it rise" in caplog.text
 
 
 def test_mistakes_are_told():
     with pytest.raises(UserError, match="choose one of linear, cosine, sigmoid, cyclical"):
-        Warmup(**{**SETTINGS, "schedule": "square"})
+        BetaWarmup(**{**SETTINGS, "schedule": "square"})
     with pytest.raises(UserError, match="not both"):
-        Warmup(**{**SETTINGS, "steps": 5})
+        BetaWarmup(**{**SETTINGS, "steps": 5})
     with pytest.raises(UserError, match="4 cycles in 10 are too many to rise in"):
-        Warmup(**{**SETTINGS, "schedule": "cyclical"})
+        BetaWarmup(**{**SETTINGS, "schedule": "cyclical"})

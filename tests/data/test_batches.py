@@ -5,19 +5,19 @@ from itertools import chain
 import pytest
 import torch
 
-from vae_lightning.data import Batch, Batches, Order
-from vae_lightning.distributions import Share
+from vae_lightning.data import Batch, EpochSampler, InMemoryLoader
+from vae_lightning.distributed.batch_sharding import BatchShard
 from vae_lightning.errors import UserError
 
 SPLIT = Batch(torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1), torch.arange(10))
 
 
-def epoch(batches: Batches) -> list[int]:
+def epoch(batches: InMemoryLoader) -> list[int]:
     return [int(i) for batch in batches for i in batch.y]
 
 
 def test_a_shuffled_epoch_visits_every_image_once():
-    batches = Batches(SPLIT, 4, Order(10, seed=0))
+    batches = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
     assert sorted(epoch(batches)) == list(range(10))
     assert [len(batch.x) for batch in batches] == [4, 4, 2]
     assert len(batches) == 3
@@ -27,7 +27,7 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     orders = {}
     for seed in (0, 1):
         for number in (0, 1):
-            order = Order(10, seed=seed)
+            order = EpochSampler(10, seed=seed)
             order.set_epoch(number)
             assert torch.equal(order.indices(), order.indices())
             orders[seed, number] = tuple(order.indices().tolist())
@@ -35,17 +35,17 @@ def test_the_order_is_a_function_of_seed_and_epoch():
 
 
 def test_without_a_seed_the_order_is_that_of_the_data():
-    assert epoch(Batches(SPLIT, 4, Order(10, seed=None))) == list(range(10))
+    assert epoch(InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=None))) == list(range(10))
 
 
 def test_images_and_labels_stay_together_and_uint8():
-    for x, y in Batches(SPLIT, 3, Order(10, seed=0)):
+    for x, y in InMemoryLoader(SPLIT, 3, EpochSampler(10, seed=0)):
         assert x.dtype == torch.uint8
         assert torch.equal(x.flatten().long(), y)
 
 
 def test_unlabelled_data_gives_no_labels():
-    assert all(batch.y is None for batch in Batches(Batch(SPLIT.x, None), 3, Order(10, seed=0)))
+    assert all(batch.y is None for batch in InMemoryLoader(Batch(SPLIT.x, None), 3, EpochSampler(10, seed=0)))
 
 
 @pytest.mark.parametrize("n", [4, 9, 12, 13, 14])
@@ -53,9 +53,9 @@ def test_unlabelled_data_gives_no_labels():
 @pytest.mark.parametrize("seed", [None, 0])
 def test_processes_share_each_batch_and_drop_and_repeat_nothing(seed, world_size, n):
     split = Batch(SPLIT.x.repeat(2, 1, 1, 1)[:n], torch.arange(n))
-    alone = [batch.y.tolist() for batch in Batches(split, 2 * world_size, Order(n, seed=seed))]
-    shares = [Share(rank, world_size) for rank in range(world_size)]
-    loaders = [Batches(split, 2 * world_size, Order(n, seed=seed), share) for share in shares]
+    alone = [batch.y.tolist() for batch in InMemoryLoader(split, 2 * world_size, EpochSampler(n, seed=seed))]
+    shares = [BatchShard(rank, world_size) for rank in range(world_size)]
+    loaders = [InMemoryLoader(split, 2 * world_size, EpochSampler(n, seed=seed), share) for share in shares]
     assert len({len(loader) for loader in loaders}) == 1
     together = []
     for batches in zip(*loaders, strict=True):
@@ -71,25 +71,25 @@ def test_processes_share_each_batch_and_drop_and_repeat_nothing(seed, world_size
 
 def test_fewer_images_than_processes_are_refused():
     with pytest.raises(UserError, match=r"data: 10 images for 11 processes; type fewer trainer.devices"):
-        Batches(SPLIT, 4, Order(10, seed=None), Share(0, 11))
+        InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=None), BatchShard(0, 11))
 
 
 @pytest.mark.parametrize("done", [0, 1, 2, 3])
 def test_a_restored_position_goes_on_with_the_next_batch(done):
-    whole = [batch.y.tolist() for batch in Batches(SPLIT, 4, Order(10, seed=0))]
-    cut = Batches(SPLIT, 4, Order(10, seed=0))
+    whole = [batch.y.tolist() for batch in InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))]
+    cut = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
     iterator = iter(cut)
     for _ in range(done):
         next(iterator)
 
-    resumed = Batches(SPLIT, 4, Order(10, seed=0))
+    resumed = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
     resumed.load_state_dict(cut.state_dict())
     assert [batch.y.tolist() for batch in resumed] == whole[done:]
     assert [batch.y.tolist() for batch in resumed] == whole
 
 
 def test_a_restored_position_is_of_its_epoch_alone():
-    batches = Batches(SPLIT, 4, Order(10, seed=0))
+    batches = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
     batches.load_state_dict({"epoch": 0, "position": 2})
     batches.sampler.set_epoch(1)
     assert len(epoch(batches)) == 10

@@ -14,9 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_lightning.data.cache import CHUNK, Plan, Recipe, fingerprint, open_cache, prepare
-from vae_lightning.decoding import Folder
+from vae_lightning.data.cache import CHUNK, CacheContents, CacheSpec, ensure_cache, fingerprint, open_cache
 from vae_lightning.errors import UserError
+from vae_lightning.io.image_decoding import FolderSource
 
 N = 5 * CHUNK + 7
 
@@ -30,13 +30,13 @@ def images(tmp_path_factory) -> Path:
     return folder
 
 
-def recipe(images: Path) -> Recipe:
-    return Recipe("small", Folder(images), fingerprint(images.iterdir()), (1, 4, 4), None, "by order")
+def recipe(images: Path) -> CacheSpec:
+    return CacheSpec("small", FolderSource(images), fingerprint(images.iterdir()), (1, 4, 4), None, "by order")
 
 
-def plan() -> Plan:
+def plan() -> CacheContents:
     names = [f"{i:05}.png" for i in range(N)]
-    return Plan(names, {"train": N - 30, "val": 10, "test": 20}, np.arange(N), [])
+    return CacheContents(names, {"train": N - 30, "val": 10, "test": 20}, np.arange(N), [])
 
 
 def check_whole(folder: Path) -> None:
@@ -49,12 +49,12 @@ def check_whole(folder: Path) -> None:
 
 
 def test_it_holds_what_was_decoded_by_several_processes(images, tmp_path):
-    prepare(recipe(images), plan, tmp_path, skip_corrupt=False)
+    ensure_cache(recipe(images), plan, tmp_path, skip_corrupt=False)
     check_whole(recipe(images).folder(tmp_path))
 
 
 def test_it_is_found_again_where_the_source_was_moved(images, tmp_path):
-    assert recipe(images).folder(tmp_path) == recipe(images)._replace(source=Folder(Path("/elsewhere"))).folder(
+    assert recipe(images).folder(tmp_path) == recipe(images)._replace(source=FolderSource(Path("/elsewhere"))).folder(
         tmp_path
     )
     others = [
@@ -92,7 +92,7 @@ def test_killed_anywhere_it_goes_on_and_nothing_half_is_trusted(images, tmp_path
         if folder.exists():
             break
     assert kept == sorted(kept) or folder.exists()
-    prepare(recipe(images), plan, cache, skip_corrupt=False)
+    ensure_cache(recipe(images), plan, cache, skip_corrupt=False)
     check_whole(folder)
 
 
@@ -107,7 +107,7 @@ def interrupted(images: Path, root: Path, chunks: int) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "in_parallel", only_some)
         with pytest.raises(KeyboardInterrupt):
-            prepare(recipe(images), plan, root, skip_corrupt=False)
+            ensure_cache(recipe(images), plan, root, skip_corrupt=False)
     folder = recipe(images).folder(root)
     assert not folder.exists()
     return folder.with_name(folder.name + ".partial")
@@ -121,10 +121,10 @@ def test_what_was_finished_is_not_decoded_again(images, tmp_path, monkeypatch):
         import vae_lightning.decoding as module
 
         decoded.extend(chunk.number for chunk in chunks)
-        return map(module.write_chunk, chunks)
+        return map(module.decode_chunk, chunks)
 
-    monkeypatch.setattr("vae_lightning.data.cache.in_parallel", counted)
-    prepare(recipe(images), plan, tmp_path, skip_corrupt=False)
+    monkeypatch.setattr("vae_lightning.data.cache.decode_in_parallel", counted)
+    ensure_cache(recipe(images), plan, tmp_path, skip_corrupt=False)
     assert decoded == [3, 4, 5]
     check_whole(recipe(images).folder(tmp_path))
 
@@ -143,14 +143,14 @@ def test_a_damaged_beginning_is_done_again(damage, images, tmp_path):
             file.write(b"\xff\xff")
     else:
         os.truncate(data, 100)
-    prepare(recipe(images), plan, tmp_path, skip_corrupt=False)
+    ensure_cache(recipe(images), plan, tmp_path, skip_corrupt=False)
     check_whole(recipe(images).folder(tmp_path))
 
 
 @pytest.mark.parametrize("file", ["images.u8", "labels.npy", "manifest.json"])
 @pytest.mark.parametrize("damage", ["flip", "truncate", "lose"])
 def test_a_damaged_cache_is_named(file, damage, images, tmp_path):
-    prepare(recipe(images), plan, tmp_path, skip_corrupt=False)
+    ensure_cache(recipe(images), plan, tmp_path, skip_corrupt=False)
     path = recipe(images).folder(tmp_path) / file
     data = bytearray(path.read_bytes())
     if damage == "flip":
@@ -173,18 +173,18 @@ def test_a_full_disk_is_told_before_the_work(images, tmp_path, monkeypatch):
     with pytest.raises(
         UserError, match=r"cannot be written to .*No space left on device.* make room, or type data.cache"
     ):
-        prepare(recipe(images), plan, tmp_path, skip_corrupt=False)
+        ensure_cache(recipe(images), plan, tmp_path, skip_corrupt=False)
     assert not recipe(images).folder(tmp_path).exists()
 
 
 def test_a_folder_that_cannot_be_written_is_told(images, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot be written to .*/file/cache .*; type data.cache=FOLDER"):
-        prepare(recipe(images), plan, tmp_path / "file" / "cache", skip_corrupt=False)
+        ensure_cache(recipe(images), plan, tmp_path / "file" / "cache", skip_corrupt=False)
 
 
 def test_the_manifest_says_what_it_was_made_of(images, tmp_path):
-    prepare(recipe(images), plan, tmp_path, skip_corrupt=False)
+    ensure_cache(recipe(images), plan, tmp_path, skip_corrupt=False)
     manifest = json.loads((recipe(images).folder(tmp_path) / "manifest.json").read_text())
     assert manifest["source"] == str(images)
     assert manifest["count"] == N

@@ -18,7 +18,7 @@ def datamodule(root, **settings) -> CelebADataModule:
     options = {
         "root": str(root), "download": False, "cache": None, "crop": 148, "skip_corrupt": False,
         "attributes": ATTRIBUTES, "image_shape": [3, 16, 16], "num_classes": 4, "batch_size": 8,
-        "eval_batch_size": 16, "seed": 0, "binarize": "none", "validate_on": "val", "device_resident": "auto",
+        "eval_batch_size": 16, "seed": 0, "binarize": "none", "validation_split": "val", "device_resident": "auto",
     }  # fmt: skip
     return CelebADataModule(**{**options, **settings})
 

@@ -21,7 +21,7 @@ from vae_lightning.data.base import binarized
 from vae_lightning.errors import UserError
 
 LOADING = {"num_classes": 10, "batch_size": 8, "eval_batch_size": 16, "seed": 0, "split_seed": 0}
-LOADING |= {"binarize": "none", "validate_on": "val", "device_resident": "auto"}
+LOADING |= {"binarize": "none", "validation_split": "val", "device_resident": "auto"}
 
 
 def digits(**settings) -> DigitsDataModule:
@@ -86,7 +86,7 @@ def test_in_three_channels_the_digits_are_grey():
 
 
 def test_a_paper_that_validates_on_the_test_images_can_be_followed():
-    data = digits(val_size=0, validate_on="test")
+    data = digits(val_size=0, validation_split="test")
     data.setup()
     assert torch.equal(torch.cat([batch.x for batch in data.val_dataloader()]), data.splits["test"].x)
 

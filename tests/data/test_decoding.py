@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_lightning.decoding import crop_box, decode
+from vae_lightning.io.image_decoding import crop_box, decode
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -14,8 +14,8 @@ from vae_lightning.errors import UserError
 def datamodule(root, **settings) -> ImageFolderDataModule:
     options = {
         "root": str(root), "cache": None, "crop": "square", "skip_corrupt": False, "image_shape": [3, 8, 8],
-        "num_classes": None, "val_share": 0.1, "test_share": 0.2, "split_seed": 0, "batch_size": 8,
-        "eval_batch_size": 16, "seed": 0, "binarize": "none", "validate_on": "val", "device_resident": "auto",
+        "num_classes": None, "val_fraction": 0.1, "test_fraction": 0.2, "split_seed": 0, "batch_size": 8,
+        "eval_batch_size": 16, "seed": 0, "binarize": "none", "validation_split": "val", "device_resident": "auto",
     }  # fmt: skip
     data = ImageFolderDataModule(**{**options, **settings})
     data.prepare_data()
@@ -68,7 +68,7 @@ def test_mixed_sizes_modes_and_formats(tmp_path):
         for side in (5, 30):
             Image.new("RGB", (side, side + 7), "white").convert(mode).save(tmp_path / f"{mode}{side}.{suffix}")
     (tmp_path / "notes.txt").write_text("no image")
-    data = datamodule(tmp_path, test_share=0.5)
+    data = datamodule(tmp_path, test_fraction=0.5)
     assert sum(sizes(data).values()) == 12
     assert all((split.x > 240).all() for split in data.splits.values())
 

@@ -16,7 +16,7 @@ LOADING = {
     "eval_batch_size": 16,
     "seed": 0,
     "binarize": "none",
-    "validate_on": "val",
+    "validation_split": "val",
     "device_resident": "auto",
 }
 

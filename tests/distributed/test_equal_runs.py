@@ -10,8 +10,8 @@ import pytest
 import torch
 from conftest import ROOT, SMALL
 
-from vae_lightning.checkpoint_files import load_whole
-from vae_lightning.train import train
+from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.training.train import train
 
 DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 # 1,255 training, 181 validation and 361 test images: none of them an even number, nor the last batch
@@ -36,8 +36,8 @@ def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
 def assert_equal_runs(run: Path, unbroken: Path, expected: dict[str, float]) -> None:
     """The numbers of metrics.json and the weights at the end are the same, but for the rounding of single precision."""
     assert json.loads((run / "metrics.json").read_text()) == pytest.approx(expected, rel=1e-5, abs=1e-4)
-    weights = load_whole(unbroken / "checkpoints" / "last.ckpt")["state_dict"]
-    found = load_whole(run / "checkpoints" / "last.ckpt")["state_dict"]
+    weights = load_verified(unbroken / "checkpoints" / "last.ckpt")["state_dict"]
+    found = load_verified(run / "checkpoints" / "last.ckpt")["state_dict"]
     torch.testing.assert_close(found, weights, rtol=1e-5, atol=1e-5)
 
 
@@ -62,11 +62,11 @@ def test_a_run_that_one_process_was_asked_to_stop_goes_on_to_the_same_weights(co
     """What is drawn and written, is drawn and written once."""
     options = [*COMMON, "model=beta_tcvae"]
     at = "{_target_: signal_one.SignalAt, hook: on_train_batch_start, n: 14, signum: 15, rank: 1}"
-    callbacks = ["callbacks.figures.at_end=[training_curves]", "~callbacks.progress_bar", f"+callbacks.signal={at}"]
+    callbacks = ["callbacks.figures.final=[training_curves]", "~callbacks.progress_bar", f"+callbacks.signal={at}"]
     done = type_command(tmp_path, *options, *callbacks, *DDP, "data.batch_size=64")
     assert done.returncode == 143, done.stderr
     (run,) = (tmp_path / "runs" / "small").iterdir()
-    last = load_whole(run / "checkpoints" / "last.ckpt")
+    last = load_verified(run / "checkpoints" / "last.ckpt")
     assert last["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"] == 14
 
     done = type_command(tmp_path, f"resume={run}", "+callbacks.signal=null")

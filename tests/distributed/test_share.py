@@ -4,17 +4,15 @@ import pytest
 import torch
 from torch import Tensor, multiprocessing
 
-from vae_lightning.distributions import (
-    DiagonalGaussian,
-    GaussianMixture,
-    Inference,
-    Share,
-    add_up,
-    gather,
-    own,
-    weighed,
-    whole,
+from vae_lightning.distributed.batch_sharding import (
+    BatchShard,
+    all_gather_rows,
+    global_batch_size,
+    local_rows,
+    scale_loss,
+    sum_across_processes,
 )
+from vae_lightning.distributions import DiagonalGaussian, ForwardPass, GaussianMixture
 from vae_lightning.regularizers import DIP, MMD, Capacity, Regularizer, TotalCorrelation
 
 TOTAL, D, WORLD_SIZE = 7, 3, 2  # an odd batch: four images and three
@@ -35,8 +33,8 @@ def step(regularizer: Regularizer, x: Tensor) -> tuple[Tensor, Tensor]:
     q = DiagonalGaussian(*(x @ weight).chunk(2, dim=1))
     prior = DiagonalGaussian(torch.zeros(1, D).double(), torch.zeros(1, D).double())
     regularizer.dataset_size = 1000
-    penalty, _ = regularizer(Inference(x, None, q, prior, q.rsample(), None))
-    loss = weighed(penalty)
+    penalty, _ = regularizer(ForwardPass(x, None, q, prior, q.rsample(), None))
+    loss = scale_loss(penalty)
     loss.backward()
     return loss.detach(), weight.grad
 
@@ -48,17 +46,17 @@ def images() -> Tensor:
 def one_of_two(rank: int, store: str, found: dict) -> None:
     """One process: its part of each step; the mean over both is what DDP makes of them."""
     torch.distributed.init_process_group("gloo", f"file://{store}", rank=rank, world_size=WORLD_SIZE)
-    share = Share(rank, WORLD_SIZE)
+    share = BatchShard(rank, WORLD_SIZE)
     share.total = TOTAL
     for name, regularizer in OBJECTIVES.items():
         with share:
-            loss, gradient = step(regularizer, own(images()))
+            loss, gradient = step(regularizer, local_rows(images()))
         for mean in (loss, gradient):
             torch.distributed.all_reduce(mean)
         found[name, rank] = (loss / WORLD_SIZE).tolist(), (gradient / WORLD_SIZE).tolist()
     with share:
-        found["gathered", rank] = torch.equal(gather(own(images())), images())
-        found["added", rank] = add_up(torch.tensor([rank, 1])).tolist()
+        found["gathered", rank] = torch.equal(all_gather_rows(local_rows(images())), images())
+        found["added", rank] = sum_across_processes(torch.tensor([rank, 1])).tolist()
     torch.distributed.destroy_process_group()
 
 
@@ -84,12 +82,12 @@ def test_the_rows_of_all_processes_are_the_batch(copies):
     x = torch.arange(copies * TOTAL)
     parts = []
     for rank in range(3):
-        share = Share(rank, 3)
+        share = BatchShard(rank, 3)
         share.total = TOTAL
         with share:
-            part = own(x)
+            part = local_rows(x)
             assert len(part) == copies * share.size
-            assert whole(len(part)) == len(x)
+            assert global_batch_size(len(part)) == len(x)
             assert torch.equal(part.view(copies, -1) % TOTAL, torch.arange(TOTAL)[rank::3].expand(copies, -1))
             parts.append(part)
     assert sorted(torch.cat(parts).tolist()) == x.tolist()
@@ -103,20 +101,20 @@ def test_all_processes_draw_the_noise_of_one():
         expected = draw(wide)
         for rank in range(WORLD_SIZE):
             torch.manual_seed(0)
-            share = Share(rank, WORLD_SIZE)
+            share = BatchShard(rank, WORLD_SIZE)
             share.total = TOTAL
             with share:
-                drawn = draw(DiagonalGaussian(*map(own, wide)))
+                drawn = draw(DiagonalGaussian(*map(local_rows, wide)))
             assert torch.equal(drawn, expected[share.rows])
 
 
 def test_outside_of_a_share_and_in_one_process_all_is_left_as_it_is():
-    share = Share()
+    share = BatchShard()
     share.total = TOTAL
     x = images()
     for within in (False, True):
         if within:
             share.__enter__()
-        assert all(function(x) is x for function in (own, gather, add_up, weighed))
-        assert whole(5) == 5
+        assert all(function(x) is x for function in (local_rows, all_gather_rows, sum_across_processes, scale_loss))
+        assert global_batch_size(5) == 5
     share.__exit__()

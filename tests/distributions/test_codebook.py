@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from vae_lightning.distributions import Codebook
+from vae_lightning.distributions import VectorQuantizer
 from vae_lightning.errors import UserError
 
 
 @pytest.fixture
 def codebook():
     torch.manual_seed(0)
-    return Codebook(6, 8, code_dim=2, num_codes=5, ema=True, decay=0.9)
+    return VectorQuantizer(6, 8, code_dim=2, codebook_size=5, ema=True, decay=0.9)
 
 
 def test_each_code_is_the_nearest_by_brute_force(codebook):
@@ -53,10 +53,10 @@ def test_a_dead_code_begins_anew_at_a_feature(codebook):
     codebook.embedding[2] = 1000.0
     others = codebook.embedding[[0, 1, 3, 4]].clone()
     flat = torch.randn(28, 2)
-    codebook.revive(flat)
+    codebook.reset_dead_codes(flat)
     assert (flat == codebook.embedding[2]).all(1).any()
     assert torch.equal(codebook.embedding[[0, 1, 3, 4]], others)
-    codebook.revive(torch.randn(28, 2))
+    codebook.reset_dead_codes(torch.randn(28, 2))
     assert (flat == codebook.embedding[2]).all(1).any()  # it is alive now
 
 
@@ -68,7 +68,7 @@ def test_evaluation_changes_nothing(codebook):
 
 
 def test_with_a_codebook_loss_the_codes_are_parameters():
-    codebook = Codebook(6, 8, code_dim=2, num_codes=5, ema=False, decay=0.9)
+    codebook = VectorQuantizer(6, 8, code_dim=2, codebook_size=5, ema=False, decay=0.9)
     codebook(torch.randn(7, 6))
     before = codebook.embedding.detach().clone()
     q = codebook(torch.randn(7, 6))
@@ -79,4 +79,4 @@ def test_with_a_codebook_loss_the_codes_are_parameters():
 
 def test_codes_that_do_not_fill_the_latent_are_refused():
     with pytest.raises(UserError, match=r"model.latent_dim=7: type a multiple of model.code_dim=2"):
-        Codebook(6, 7, code_dim=2, num_codes=5, ema=True, decay=0.9)
+        VectorQuantizer(6, 7, code_dim=2, codebook_size=5, ema=True, decay=0.9)

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 
 from vae_lightning.distributions import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian, Laplace
-from vae_lightning.distributions.likelihoods.scale import LEARN
+from vae_lightning.distributions.likelihoods.scale import SCALE_TYPES
 
 OUTPUT = torch.linspace(-4, 4, 2 * 3 * 4 * 4).view(2, 3, 4, 4)
 X = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -16,8 +16,14 @@ LIKELIHOODS = {
     "bernoulli": Bernoulli(),
     "continuous_bernoulli": ContinuousBernoulli(),
     "discretized_logistic": DiscretizedLogistic(scale=0.1),
-    **{f"gaussian-{learn}": Gaussian(sigma=0.1, learn=learn, image_shape=(3, 4, 4)) for learn in LEARN},
-    **{f"laplace-{learn}": Laplace(scale=0.1, learn=learn, image_shape=(3, 4, 4)) for learn in LEARN},
+    **{
+        f"gaussian-{scale_type}": Gaussian(sigma=0.1, scale_type=scale_type, image_shape=(3, 4, 4))
+        for scale_type in SCALE_TYPES
+    },
+    **{
+        f"laplace-{scale_type}": Laplace(scale=0.1, scale_type=scale_type, image_shape=(3, 4, 4))
+        for scale_type in SCALE_TYPES
+    },
 }
 TWO_VALUES = {"gaussian-pixel", "laplace-pixel", "discretized_logistic"}
 

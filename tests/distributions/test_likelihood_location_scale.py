@@ -24,8 +24,8 @@ class Family(NamedTuple):
     torchs: type[Distribution]
     power: int
 
-    def build(self, scale: float, learn: str = "none") -> Likelihood:
-        return self.ours(**{self.scale: scale}, learn=learn, image_shape=SHAPE)
+    def build(self, scale: float, scale_type: str = "fixed") -> Likelihood:
+        return self.ours(**{self.scale: scale}, scale_type=scale_type, image_shape=SHAPE)
 
     def log_prob(self, scale, output=OUTPUT, x=X):
         return self.torchs(torch.sigmoid(output), scale).log_prob(x).sum((1, 2, 3))
@@ -51,11 +51,11 @@ def test_squared_error_is_a_gaussian_of_variance_a_half_less_its_constant():
     torch.testing.assert_close(-px.log_prob(X) - constant, ERROR.square().sum((1, 2, 3)))
 
 
-@pytest.mark.parametrize("learn", ["model", "channel", "pixel"])
+@pytest.mark.parametrize("scale_type", ["model", "channel", "pixel"])
 @pytest.mark.parametrize("scale", [0.0011, 0.1, 2.0])
-def test_a_learned_scale_starts_where_it_is_told(family, learn, scale):
-    likelihood = family.build(scale, learn)
-    output = torch.cat([OUTPUT, torch.zeros_like(OUTPUT)], dim=1) if learn == "pixel" else OUTPUT
+def test_a_learned_scale_starts_where_it_is_told(family, scale_type, scale):
+    likelihood = family.build(scale, scale_type)
+    output = torch.cat([OUTPUT, torch.zeros_like(OUTPUT)], dim=1) if scale_type == "pixel" else OUTPUT
     torch.testing.assert_close(likelihood(output).log_prob(X), family.log_prob(scale))
 
 
@@ -77,9 +77,9 @@ def test_a_learned_scale_has_a_floor_and_can_leave_it(family):
     assert slope[3] > 0.999
 
 
-@pytest.mark.parametrize(("learn", "shape"), [("model", ()), ("channel", (3, 1, 1))])
-def test_a_learned_scale_finds_the_best_one(family, learn, shape):
-    likelihood = family.build(0.5, learn)
+@pytest.mark.parametrize(("scale_type", "shape"), [("model", ()), ("channel", (3, 1, 1))])
+def test_a_learned_scale_finds_the_best_one(family, scale_type, shape):
+    likelihood = family.build(0.5, scale_type)
     (offset,) = likelihood.parameters()
     assert offset.shape == shape
     optimizer = torch.optim.LBFGS([offset], line_search_fn="strong_wolfe")  # built before the first forward
@@ -92,7 +92,7 @@ def test_a_learned_scale_finds_the_best_one(family, learn, shape):
         return nats
 
     optimizer.step(loss)
-    parts = ERROR.unbind(1) if learn == "channel" else [ERROR]
+    parts = ERROR.unbind(1) if scale_type == "channel" else [ERROR]
     expected = torch.stack([family.best_scale(part) for part in parts]).view(shape)
     torch.testing.assert_close(likelihood(OUTPUT).log_scale.detach().exp(), expected, rtol=1e-3, atol=0)
 
@@ -147,25 +147,27 @@ def test_a_perfect_reconstruction_has_the_scale_of_the_floor(family):
 # ------------------------------------------------------------------ mistakes
 
 
-@pytest.mark.parametrize("learn", ["none", "model", "optimal"])
+@pytest.mark.parametrize("scale_type", ["fixed", "model", "optimal"])
 @pytest.mark.parametrize("scale", [0, -1.0])
-def test_a_scale_that_is_not_positive_is_refused(family, learn, scale):
+def test_a_scale_that_is_not_positive_is_refused(family, scale_type, scale):
     with pytest.raises(UserError, match=f"must be above 0, not {scale}"):
-        family.build(scale, learn)
+        family.build(scale, scale_type)
 
 
-@pytest.mark.parametrize("learn", ["model", "channel", "pixel", "optimal"])
-def test_a_learned_scale_that_starts_at_the_floor_is_refused(family, learn):
+@pytest.mark.parametrize("scale_type", ["model", "channel", "pixel", "optimal"])
+def test_a_learned_scale_that_starts_at_the_floor_is_refused(family, scale_type):
     with pytest.raises(UserError, match=r"must start above its floor, 0.001, not at 0.001"):
-        family.build(MIN_SCALE, learn)
+        family.build(MIN_SCALE, scale_type)
 
 
-@pytest.mark.parametrize("learn", ["sigma", "", None, True])
-def test_an_unknown_way_to_learn_names_those_there_are(family, learn):
-    with pytest.raises(UserError, match=r"likelihood.learn=.*: choose one of none, model, channel, pixel, optimal$"):
-        family.build(0.1, learn)
+@pytest.mark.parametrize("scale_type", ["sigma", "", None, True])
+def test_an_unknown_way_to_learn_names_those_there_are(family, scale_type):
+    with pytest.raises(
+        UserError, match=r"likelihood.scale_type=.*: choose one of none, model, channel, pixel, optimal$"
+    ):
+        family.build(0.1, scale_type)
 
 
 def test_one_scale_for_each_channel_needs_their_number():
-    with pytest.raises(UserError, match="learn=channel needs image_shape"):
-        Gaussian(sigma=0.1, learn="channel")
+    with pytest.raises(UserError, match="scale_type=channel needs image_shape"):
+        Gaussian(sigma=0.1, scale_type="channel")

@@ -3,7 +3,7 @@
 import torch
 from torch.distributions import Normal
 
-from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, PointPosterior
+from vae_lightning.distributions import DeltaPosterior, DiagonalGaussian, GaussianPosterior
 
 MU = torch.tensor([[0.5, -2.0], [3.0, 0.0]])
 LOGVAR = torch.tensor([[-1.0, 0.7], [2.0, -6.0]])
@@ -40,13 +40,13 @@ def test_the_heads_are_two_linear_layers():
 
 
 def test_a_point_is_its_own_sample():
-    q = PointPosterior(5, 2, "Tanh")(10 * torch.randn(4, 5))
+    q = DeltaPosterior(5, 2, "Tanh")(10 * torch.randn(4, 5))
     assert torch.equal(q.rsample(), q.mean)
     assert q.mean.abs().max() <= 1
 
 
 def test_half_precision_features_give_single_precision_posteriors():
-    for module in (GaussianPosterior(4, 2), PointPosterior(4, 2, "Tanh")):
+    for module in (GaussianPosterior(4, 2), DeltaPosterior(4, 2, "Tanh")):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             q = module(torch.randn(3, 4))
         assert all(t.dtype == torch.float32 for t in q)

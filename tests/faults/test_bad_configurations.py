@@ -9,11 +9,11 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from vae_lightning.checkpoint_files import load_whole
-from vae_lightning.configuration import check
+from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.config.error_reporting import format_error
+from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
-from vae_lightning.mistakes import explain
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none"]
 
@@ -23,12 +23,12 @@ def told(folder, *typed: str) -> str:
     try:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = compose("train", [f"run_dir={folder / 'run'}", *SMALL, *typed])
-        check(cfg)
+        validate_config(cfg)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Hydra's, of a part that is not there
             train(cfg)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        return explain(error, list(typed))
+        return format_error(error, list(typed))
     pytest.fail(f"was taken: {typed}")
 
 
@@ -86,7 +86,7 @@ MISTAKES = {  # what is typed, and how the answer begins
     "model=iwae model.num_samples=0": "model.num_samples=0: must be a whole number from 1 up",
     "model=vamp_vae model.prior.num_components=0": "model.prior.num_components=0: must be a whole number from 1 up",
     "model=hvae model.num_groups=0": "model.num_groups=0: must be a whole number from 1 up",
-    "model=vq_vae model.num_codes=1": "model.num_codes=1: must be a whole number from 2 up",
+    "model=vq_vae model.codebook_size=1": "model.codebook_size=1: must be a whole number from 2 up",
     "model=vq_vae model.latent_dim=3 model.code_dim=2": "model.latent_dim=3: type a multiple of model.code_dim=2",
     "model=vq_vae model.decay=1": "model.decay=1: must be a number above 0, below 1",
     "model.optimizer.lr=0": "model.optimizer.lr=0: must be a number above 0",
@@ -112,8 +112,8 @@ MISTAKES = {  # what is typed, and how the answer begins
     "data.val_size=0": "monitor=val/objective: data.val_size=0 leaves no validation set: type monitor=train/objective",
     "data.val_size=100000": "data: cannot set aside 100000 of 1437 images of 10 classes; type a val_size and a",
     "data.test_size=0": "data.test_size=0: must be a whole number from 1 up",
-    "data.validate_on=test": "monitor=val/objective: the best checkpoint would be chosen by the test images,",
-    "data.validate_on=nothing": "data.validate_on=nothing: choose one of val, test",
+    "data.validation_split=test": "monitor=val/objective: the best checkpoint would be chosen by the test images,",
+    "data.validation_split=nothing": "data.validation_split=nothing: choose one of val, test",
     "data.binarize=sometimes": "data.binarize=sometimes: choose one of none, fixed, dynamic",
     "data.num_classes=0": "data.num_classes=0: must be null or a whole number from 1 up",
     "data.num_classes=null model=cvae": "model.conditional=true needs labels, and this data has none: type",
@@ -152,8 +152,8 @@ MISTAKES = {  # what is typed, and how the answer begins
     "callbacks.collapse.patience=0": "callbacks.collapse.patience=0: must be a whole number from 1 up",
     "callbacks.collapse.min_rate=-1": "callbacks.collapse.min_rate=-1: must be a number from 0 up",
     "callbacks.figures.every_n_epochs=0": "callbacks.figures.every_n_epochs=0: must be a whole number from 1 up",
-    "callbacks.figures.at_end=[nope]": "callbacks.figures.at_end=nope: choose from reconstructions, samples,",
-    "callbacks.figures.while_training=[nope]": "callbacks.figures.while_training=nope: choose from reconstructions,",
+    "callbacks.figures.final=[nope]": "callbacks.figures.final=nope: choose from reconstructions, samples,",
+    "callbacks.figures.periodic=[nope]": "callbacks.figures.periodic=nope: choose from reconstructions,",
     "resume=nowhere": "nowhere: there is no such run or checkpoint; type a folder under runs/, or a .ckpt file in one",
     "resume=.": ".: no checkpoints/last.ckpt or best.ckpt in this folder; type a run's folder",
     "model._target_=nope": "model: Error loading 'nope'",
@@ -182,7 +182,7 @@ MISTAKES = {  # what is typed, and how the answer begins
     "trainer.num_sanity_val_steps=some": "trainer.num_sanity_val_steps=some: must be a whole number from -1 up",
     "callbacks.warmup=3": "callbacks.warmup=3: must be null, or have a _target_",
     "+callbacks.collapse.a=1": "callbacks.collapse: CollapseMonitor.__init__() got an unexpected keyword argument",
-    "+callbacks.mine._target_=vae_lightning.data.Order": "callbacks.mine: Order.__init__() missing 1 required",
+    "+callbacks.mine._target_=vae_lightning.data.EpochSampler": "callbacks.mine: Order.__init__() missing 1 required",
     "+callbacks.mine._target_=builtins.dict": "mine: dict is no Callback; type another mine._target_",
     "callbacks.best.filename=mine": "callbacks.best: is looked for as best.ckpt in the run's checkpoints/; leave out",
     "callbacks.last.dirpath=elsewhere": "callbacks.last: is looked for as last.ckpt in the run's checkpoints/; leave",
@@ -207,7 +207,7 @@ def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         train(compose("train", [f"run_dir={folder}", *SMALL, *QUICK, "trainer.max_epochs=1"]))
-    return load_whole(folder / "checkpoints" / "last.ckpt")
+    return load_verified(folder / "checkpoints" / "last.ckpt")
 
 
 def without(checkpoint, *names):

@@ -21,19 +21,20 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import vae_lightning
-from vae_lightning import cli
-from vae_lightning.checkpoint_files import CheckpointFiles, load_whole
-from vae_lightning.configuration import check, nodes
+from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO, load_verified
+from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.cli.main import main
+from vae_lightning.config.error_reporting import format_error
+from vae_lightning.config.traversal import iter_nodes
+from vae_lightning.config.validation import validate_config
 from vae_lightning.data import CelebADataModule, DSpritesDataModule, ImageFolderDataModule, MNISTDataModule
 from vae_lightning.data.dsprites import FILE
 from vae_lightning.errors import UserError
-from vae_lightning.finished import open_run
-from vae_lightning.mistakes import explain
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 ROUNDS = int(os.environ.get("FUZZ", "1"))
 QUICK = ["~callbacks.figures", "logger=none", "trainer.max_epochs=1", "+trainer.limit_train_batches=2"]
-LOADING = {"batch_size": 8, "eval_batch_size": 8, "seed": 0, "binarize": "none", "validate_on": "val"}
+LOADING = {"batch_size": 8, "eval_batch_size": 8, "seed": 0, "binarize": "none", "validation_split": "val"}
 LOADING |= {"device_resident": False}
 
 
@@ -76,7 +77,7 @@ def refusal(action: Callable[..., Any], *args: Any) -> str:
             action(*args)
             return ""
         except (UserError, HydraException, OmegaConfBaseException) as error:
-            line = explain(error, [])
+            line = format_error(error, [])
         except SystemExit as ended:
             line = str(ended.code)
     assert line
@@ -100,7 +101,7 @@ def run(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["checkpoints/best.ckpt", "model.safetensors"])
 def test_no_damage_of_a_model_goes_unnoticed(name, run, capsys):
-    cli.main(["export", str(run)])
+    main(["export", str(run)])
     for _ in damages(run / name, 150):
         assert Path(name).name in refusal(vae_lightning.load, run / name)
 
@@ -123,12 +124,12 @@ def mutate(value: Any, chance: random.Random) -> Any:
 def test_a_checkpoint_that_was_made_up_is_refused_or_resumed(run, small, tmp_path):
     """Its checksum is right."""
     chance = random.Random(0)
-    whole = load_whole(run / "checkpoints" / "last.ckpt")
+    whole = load_verified(run / "checkpoints" / "last.ckpt")
     options = [*QUICK, "trainer.max_epochs=2", f"resume={tmp_path / 'forged.ckpt'}"]
     for _ in range(25 * ROUNDS):
         key = chance.choice(list(whole))
         forged = {**whole, key: mutate(copy.deepcopy(whole[key]), chance)}
-        CheckpointFiles().save_checkpoint(forged, tmp_path / "forged.ckpt")
+        AtomicCheckpointIO().save_checkpoint(forged, tmp_path / "forged.ckpt")
         line = refusal(train, small(*options))
         assert not line or "forged.ckpt" in line or "finite" in line
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
@@ -207,8 +208,8 @@ def test_a_damaged_image_is_named(tmp_path):
         Image.new("L", (9, 9), 20 * i).save(tmp_path / f"{i}.png")
     for n, _ in enumerate(damages(tmp_path / "3.png", 40)):
         data = ImageFolderDataModule(
-            root=str(tmp_path), cache=str(tmp_path / f"cache{n}"), crop=None, skip_corrupt=False, val_share=0.1,
-            test_share=0.1, split_seed=0, image_shape=(1, 8, 8), num_classes=None, **LOADING,
+            root=str(tmp_path), cache=str(tmp_path / f"cache{n}"), crop=None, skip_corrupt=False, val_fraction=0.1,
+            test_fraction=0.1, split_seed=0, image_shape=(1, 8, 8), num_classes=None, **LOADING,
         )  # fmt: skip
         line = refusal(data.setup)
         assert not line or "3.png" in line
@@ -220,9 +221,9 @@ def test_a_damaged_image_is_named(tmp_path):
 @pytest.mark.parametrize("name", [".hydra/config.yaml", "metrics.json", ".hydra/overrides.yaml"])
 def test_a_damaged_file_of_a_run_is_told(name, run, capsys):
     for _ in damages(run / name, 20):
-        line = refusal(open_run, run)
+        line = refusal(load_run, run)
         assert not line or "config.yaml" in line or "metrics.json" in line
-        line = refusal(cli.main, ["report", str(run)])
+        line = refusal(main, ["report", str(run)])
         assert not line or str(run) in line
 
 
@@ -252,7 +253,7 @@ LEFT_OUT = ("debug", "trainer.max_steps", "trainer.devices")  # devices start pr
 
 
 def run_checked(cfg: DictConfig) -> None:
-    check(cfg)
+    validate_config(cfg)
     train(cfg)
 
 
@@ -267,7 +268,7 @@ def test_any_value_is_taken_or_told(tmp_path, monkeypatch):
         network = [] if any("network" in option for option in base) else ["model/network=mlp"]
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = compose("train", [f"run_dir={folder}", *network, *BASE, *base])
-        keys = [key for key, _ in nodes(OmegaConf.to_container(cfg)) if key not in LEFT_OUT]
+        keys = [key for key, _ in iter_nodes(OmegaConf.to_container(cfg)) if key not in LEFT_OUT]
         key, value = chance.choice(keys), chance.choice(VALUES)
         OmegaConf.update(cfg, key, value, merge=False)
         try:

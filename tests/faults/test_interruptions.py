@@ -8,9 +8,9 @@ import lightning as L
 import pytest
 import torch
 
-from vae_lightning.callbacks import Interruption
-from vae_lightning.checkpoint_files import load_whole
-from vae_lightning.train import train
+from vae_lightning.callbacks import GracefulShutdown
+from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none", "callbacks.warmup.steps=7"]  # 2 epochs of 5 batches
 
@@ -54,7 +54,7 @@ POINTS = {  # where the signal comes, and how many batches the checkpoint has
 def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_weights(model, small, tmp_path):
     options = [*QUICK, f"model={model}"]
     expected = train(small(*options, run="unbroken"))
-    weights = load_whole(tmp_path / "unbroken/checkpoints/last.ckpt")["state_dict"]
+    weights = load_verified(tmp_path / "unbroken/checkpoints/last.ckpt")["state_dict"]
     points = POINTS if model == "vae" else [("on_train_batch_start", 8)]
     for hook, n in points:
         run = f"{hook}-{n}"
@@ -62,10 +62,10 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_weights(model, small, 
             train(small(*options, signal_at(hook, n), run=run))
         assert stopped.value.code == 143
         last = tmp_path / run / "checkpoints" / "last.ckpt"
-        progress = load_whole(last)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
+        progress = load_verified(last)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
         assert progress["ready"] == POINTS[hook, n], run
         assert train(small(*options, f"resume={tmp_path / run}", run=run)) == expected, run
-        resumed = load_whole(last)["state_dict"]
+        resumed = load_verified(last)["state_dict"]
         assert all(torch.equal(resumed[name], weights[name]) for name in weights), run
         assert not list(last.parent.glob(".*"))
 
@@ -94,12 +94,12 @@ def test_the_handlers_are_put_back(small):
 def test_several_gpus_ask_one_another_now_and_then(processes, device, asked, monkeypatch):
     """In the last of ten batches nobody is asked: the epoch's end follows."""
     seen = []
-    monkeypatch.setattr(Interruption, "stop_if_asked", lambda self, trainer: seen.append(batch_idx + 1))
+    monkeypatch.setattr(GracefulShutdown, "stop_if_asked", lambda self, trainer: seen.append(batch_idx + 1))
     progress = SimpleNamespace(is_last_batch=False)
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
     trainer = SimpleNamespace(world_size=processes, log_every_n_steps=4, fit_loop=loop)
     module = SimpleNamespace(device=torch.device(device))
     for batch_idx in range(10):
         progress.is_last_batch = batch_idx == 9
-        Interruption().on_train_batch_end(trainer, module, None, None, batch_idx)
+        GracefulShutdown().on_train_batch_end(trainer, module, None, None, batch_idx)
     assert seen == list(asked)

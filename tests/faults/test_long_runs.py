@@ -9,10 +9,10 @@ import lightning as L
 import pytest
 from matplotlib import pyplot
 
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
-FIGURES = ["callbacks.figures.every_n_epochs=1", "callbacks.figures.at_end=[training_curves,latent_space]"]
+FIGURES = ["callbacks.figures.every_n_epochs=1", "callbacks.figures.final=[training_curves,latent_space]"]
 FIGURES += ["~callbacks.collapse"]  # it would warn
 
 

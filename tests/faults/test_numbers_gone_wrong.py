@@ -6,9 +6,9 @@ import lightning as L
 import pytest
 import torch
 
-from vae_lightning.checkpoint_files import load_whole
+from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.errors import UserError
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none"]
 EVERY_BATCH = "callbacks.last.every_n_train_steps=1"
@@ -57,7 +57,7 @@ def test_the_batch_and_the_term_are_named(model, small, tmp_path):
     with pytest.raises(UserError, match=r"^batch 8 \(epoch 2\): distortion .*last.ckpt; start anew with a smaller"):
         train(small(*QUICK, f"model={model}", EVERY_BATCH, spoilt))
     for file in (tmp_path / "run" / "checkpoints").iterdir():
-        assert all(value.isfinite().all() for value in load_whole(file)["state_dict"].values())
+        assert all(value.isfinite().all() for value in load_verified(file)["state_dict"].values())
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
@@ -76,7 +76,7 @@ def test_the_gradient_is_named(model, small):
 
 def test_a_look_that_comes_late_names_the_first_bad_batch(small, monkeypatch):
     """As on a device that each look would make wait."""
-    monkeypatch.setattr("vae_lightning.callbacks.finite.LOOK_AT_ONCE", ())
+    monkeypatch.setattr("vae_lightning.callbacks.terminate_on_nan.SYNCHRONOUS_DEVICES", ())
     with pytest.raises(UserError, match=r"^batch 7 \(epoch 2\): rate "):
         train(small(*QUICK, spoil("SpoilTerm", term="rate", n=7)))
 

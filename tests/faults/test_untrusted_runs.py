@@ -8,11 +8,11 @@ from conftest import ROOT, SMALL
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from vae_lightning import cli
+from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
-from vae_lightning.finished import open_run
-from vae_lightning.runs import CONFIG
-from vae_lightning.train import train
+from vae_lightning.runs.layout import CONFIG
+from vae_lightning.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_configuration_that_would_run_something_is_refused(command, key, value
     monkeypatch.chdir(run.parent)
     change(run, key, value)
     with pytest.raises(SystemExit) as ended:
-        cli.main([command, "run"])
+        main([command, "run"])
     line = str(ended.value.code)
     assert line.startswith("error: ")
     assert "config.yaml: " in line
@@ -63,14 +63,14 @@ def test_a_configuration_that_would_run_something_is_refused(command, key, value
 def test_data_of_ones_own_can_be_trusted(run):
     change(run, "data._target_", "own_data.Digits")
     with pytest.raises(UserError, match=r"own_data.Digits, which is not trusted; .* or --trust and its package"):
-        open_run(run)
+        load_run(run)
 
 
 def test_data_that_is_not_that_of_the_training_is_told(run, caplog):
-    open_run(run)
+    load_run(run)
     assert not caplog.records
     change(run, "data.split_seed", 7)
-    open_run(run)
+    load_run(run)
     assert "data.split_seed=7, the model was trained with 0" in caplog.text
 
 
@@ -78,4 +78,4 @@ def test_debug_may_stand_anywhere(run):
     change(run, "data", None)
     for typed in (["--debug", "evaluate", "run"], ["evaluate", "run", "--debug"]):
         with pytest.raises(UserError):
-            cli.main([word if word != "run" else str(run) for word in typed])
+            main([word if word != "run" else str(run) for word in typed])

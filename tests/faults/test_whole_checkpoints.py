@@ -9,9 +9,9 @@ import sys
 import pytest
 import torch
 
-from vae_lightning.checkpoint_files import CheckpointFiles, load_whole
+from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO, load_verified
 from vae_lightning.errors import UserError
-from vae_lightning.train import train
+from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none"]
 
@@ -19,7 +19,7 @@ QUICK = ["~callbacks.figures", "logger=none"]
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "checkpoints" / "last.ckpt"
-    CheckpointFiles().save_checkpoint({"weights": torch.arange(100.0), "epoch": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"weights": torch.arange(100.0), "epoch": 1}, path)
     return path
 
 
@@ -32,7 +32,7 @@ def damage(path, at=None):
 
 
 def test_a_checkpoint_is_a_file_that_torch_reads_and_comes_back_the_same(file):
-    for content in (torch.load(file, weights_only=True), load_whole(file)):
+    for content in (torch.load(file, weights_only=True), load_verified(file)):
         assert torch.equal(content["weights"], torch.arange(100.0))
     assert list(file.parent.iterdir()) == [file]
 
@@ -42,7 +42,7 @@ def test_every_flipped_bit_is_noticed(file):
     for at in [*range(0, len(content), 7), *range(len(content) - 90, len(content))]:
         damage(file, at)
         with pytest.raises(UserError, match=r"last.ckpt: cannot be read as a checkpoint \("):
-            load_whole(file)
+            load_verified(file)
         file.write_bytes(content)
 
 
@@ -51,22 +51,22 @@ def test_every_truncation_is_noticed(file):
     for size in [*random.Random(0).sample(range(len(content)), 50), *range(len(content) - 90, len(content))]:
         file.write_bytes(content[:size])
         with pytest.raises(UserError, match="cannot be read as a checkpoint"):
-            load_whole(file)
+            load_verified(file)
 
 
 def test_a_file_that_torch_itself_wrote_is_held_against_its_crc(tmp_path):
     path = tmp_path / "old.ckpt"
     torch.save({"weights": torch.arange(1000.0)}, path)
-    assert load_whole(path)["weights"].sum() == 499500
+    assert load_verified(path)["weights"].sum() == 499500
     damage(path)
     with pytest.raises(UserError, match="its checksum is wrong"):
-        load_whole(path)
+        load_verified(path)
 
 
 def test_the_one_before_is_kept(file):
-    CheckpointFiles().save_checkpoint({"epoch": 2}, file)
-    assert load_whole(file)["epoch"] == 2
-    assert load_whole(file.with_name("previous.ckpt"))["epoch"] == 1
+    AtomicCheckpointIO().save_checkpoint({"epoch": 2}, file)
+    assert load_verified(file)["epoch"] == 2
+    assert load_verified(file.with_name("previous.ckpt"))["epoch"] == 1
 
 
 def test_a_full_disk_leaves_the_checkpoints_as_they_were(file):
@@ -77,7 +77,7 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(file):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))
     try:
         with pytest.raises(UserError, match=r"last.ckpt: cannot be written \(File too large\); .* make room"):
-            CheckpointFiles().save_checkpoint({"weights": torch.arange(1000.0)}, file)
+            AtomicCheckpointIO().save_checkpoint({"weights": torch.arange(1000.0)}, file)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
         signal.signal(signal.SIGXFSZ, handler)
@@ -88,7 +88,7 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(file):
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "checkpoints").write_text("a file")
     with pytest.raises(UserError, match=r"cannot be written \((File exists|Not a directory)\)"):
-        CheckpointFiles().save_checkpoint({}, tmp_path / "checkpoints" / "last.ckpt")
+        AtomicCheckpointIO().save_checkpoint({}, tmp_path / "checkpoints" / "last.ckpt")
 
 
 @pytest.mark.slow
@@ -103,8 +103,8 @@ checkpoint_files.CheckpointFiles().save_checkpoint({{"epoch": 2}}, {str(file)!r}
     done = subprocess.run([sys.executable, "-c", program], check=False)
     assert done.returncode == -signal.SIGKILL
     assert sorted(path.name for path in file.parent.iterdir()) == [".last.ckpt.partial", "last.ckpt"]
-    assert load_whole(file)["epoch"] == 1
-    CheckpointFiles().save_checkpoint({"epoch": 3}, file.with_name("best.ckpt"))
+    assert load_verified(file)["epoch"] == 1
+    AtomicCheckpointIO().save_checkpoint({"epoch": 3}, file.with_name("best.ckpt"))
     assert sorted(path.name for path in file.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
@@ -116,15 +116,15 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(small, tmp_path)
     with pytest.warns(UserWarning, match=r"last.ckpt: .* its checksum is wrong.* from .*previous.ckpt, of epoch 1"):
         metrics = train(small(*QUICK, "trainer.max_epochs=3", f"resume={tmp_path / 'run'}"))
     assert metrics == expected
-    assert load_whole(checkpoints / "last.ckpt")["epoch"] == 2
+    assert load_verified(checkpoints / "last.ckpt")["epoch"] == 2
 
 
 def test_a_damaged_checkpoint_does_not_become_the_one_before(file):
-    CheckpointFiles().save_checkpoint({"epoch": 2}, file)
+    AtomicCheckpointIO().save_checkpoint({"epoch": 2}, file)
     damage(file)
-    CheckpointFiles().save_checkpoint({"epoch": 3}, file)
-    assert load_whole(file)["epoch"] == 3
-    assert load_whole(file.with_name("previous.ckpt"))["epoch"] == 1
+    AtomicCheckpointIO().save_checkpoint({"epoch": 3}, file)
+    assert load_verified(file)["epoch"] == 3
+    assert load_verified(file.with_name("previous.ckpt"))["epoch"] == 1
 
 
 def test_without_any_whole_checkpoint_there_is_one_line(small, tmp_path):

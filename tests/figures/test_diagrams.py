@@ -11,10 +11,10 @@ import torch
 from matplotlib.colors import to_rgb
 from readable import assert_readable
 
-from vae_lightning import figures
-from vae_lightning.figures import style
-from vae_lightning.figures.curves import warmup_spans
-from vae_lightning.figures.latent_space import apart, as_it_is, pca, tsne
+from vae_lightning import plotting
+from vae_lightning.plotting import style
+from vae_lightning.plotting.curves import warmup_spans
+from vae_lightning.plotting.latent_space import apart, as_it_is, pca, tsne
 
 NAMES = [str(k) for k in range(10)]
 TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
@@ -37,7 +37,7 @@ def epochs(n: int, warmup: int = 0) -> dict[int, dict[str, float]]:
 
 def test_curves_are_drawn_against_the_images_seen():
     train, val = epochs(3), {2000: {"rate": 7.0, "distortion": 110.0}}
-    figure = figures.training_curves(train, val, TITLE)
+    figure = plotting.training_curves(train, val, TITLE)
     distortion, rate, ratio = figure.axes
     assert rate.lines[0].get_xydata().tolist() == [[1000, 2], [2000, 4], [3000, 6]]
     assert rate.lines[1].get_xydata().tolist() == [[2000, 7]]
@@ -49,7 +49,7 @@ def test_curves_are_drawn_against_the_images_seen():
 
 def test_an_autoencoder_has_one_curve():
     train = {x: {"distortion": metrics["distortion"]} for x, metrics in epochs(4).items()}
-    figure = figures.training_curves(train, {}, TITLE)
+    figure = plotting.training_curves(train, {}, TITLE)
     assert [axes.get_title() for axes in figure.axes] == ["distortion"]
     assert_readable(figure)
 
@@ -57,10 +57,10 @@ def test_an_autoencoder_has_one_curve():
 def test_the_warm_up_is_shaded_until_the_epoch_of_full_weight():
     """Linear over ten epochs, the factor is 1 in the tenth."""
     assert list(warmup_spans(epochs(30, warmup=10))) == [(0, 9000)]
-    figure = figures.training_curves(epochs(30, warmup=10), {}, TITLE)
+    figure = plotting.training_curves(epochs(30, warmup=10), {}, TITLE)
     for axes in figure.axes:
         assert [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches] == [(0, 9000)]
-    assert not figures.training_curves(epochs(3), {}, TITLE).axes[0].patches
+    assert not plotting.training_curves(epochs(3), {}, TITLE).axes[0].patches
 
 
 def test_each_cycle_and_a_warm_up_that_lasts_are_shaded():
@@ -71,7 +71,7 @@ def test_each_cycle_and_a_warm_up_that_lasts_are_shaded():
 @pytest.mark.parametrize("n", [1, 300])
 def test_few_and_many_epochs_are_readable(n):
     train = {55_000 * e: metrics for e, metrics in enumerate(epochs(n).values(), 1)}
-    assert_readable(figures.training_curves(train, train, TITLE))
+    assert_readable(plotting.training_curves(train, train, TITLE))
 
 
 # ---------------------------------------------------------------- rates
@@ -79,7 +79,7 @@ def test_few_and_many_epochs_are_readable(n):
 
 def test_bars_stand_in_the_order_of_their_rates_and_inactive_ones_are_marked():
     rates, active = torch.tensor([0.5, 3.0, 0.0, 1.0]), torch.tensor([True, True, False, True])
-    axes = figures.rate_per_latent(rates, active, TITLE).axes[0]
+    axes = plotting.rate_per_latent(rates, active, TITLE).axes[0]
     on, off = axes.containers
     assert [bar.get_height() for bar in on] == [3.0, 1.0, 0.5]
     assert [bar.get_x() + bar.get_width() / 2 for bar in off] == [3]
@@ -92,12 +92,12 @@ def test_bars_stand_in_the_order_of_their_rates_and_inactive_ones_are_marked():
 @pytest.mark.parametrize("d", [1, 2, 10, 32, 200])
 def test_rates_of_few_and_many_latents_are_readable(d):
     rates = torch.linspace(0, 5, d)
-    assert_readable(figures.rate_per_latent(rates, rates > 1, TITLE))
-    assert_readable(figures.rate_history({55_000 * e: (rates * e).tolist() for e in range(1, 31)}, TITLE))
+    assert_readable(plotting.rate_per_latent(rates, rates > 1, TITLE))
+    assert_readable(plotting.rate_history({55_000 * e: (rates * e).tolist() for e in range(1, 31)}, TITLE))
 
 
 def test_the_heat_map_has_a_row_a_latent_and_a_column_an_epoch():
-    axes = figures.rate_history({200: [3.0, 4.0, 5.0], 100: [0.0, 1.0, 2.0]}, TITLE).axes[0]
+    axes = plotting.rate_history({200: [3.0, 4.0, 5.0], 100: [0.0, 1.0, 2.0]}, TITLE).axes[0]
     mesh = axes.collections[0]
     assert mesh.get_array().tolist() == [[0, 3], [1, 4], [2, 5]]
     assert mesh.get_coordinates()[0, :, 0].tolist() == [0, 100, 200]
@@ -111,7 +111,7 @@ def test_the_heat_map_has_a_row_a_latent_and_a_column_an_epoch():
 
 def test_each_point_has_the_colour_of_its_class():
     points, y = np.random.default_rng(0).normal(size=(200, 2)), torch.arange(200) % 10
-    figure = figures.scatter(points, y, TITLE, ["first", "second"], NAMES)
+    figure = plotting.scatter(points, y, TITLE, ["first", "second"], NAMES)
     drawn = figure.axes[0].collections[0]
     where = {tuple(point): k for point, k in zip(points, y.tolist(), strict=True)}
     for point, color in zip(drawn.get_offsets(), drawn.get_facecolors(), strict=True):
@@ -128,7 +128,7 @@ def style_colors() -> np.ndarray:
 def test_classes_are_named_at_their_medians():
     y = torch.arange(30) % 3
     points = np.stack([np.repeat([[0, 10, 20]], 10, 0).ravel(), np.zeros(30)], axis=1)
-    texts = figures.scatter(points, y, TITLE, ["a", "b"], ["x", "y", "z"]).axes[0].texts
+    texts = plotting.scatter(points, y, TITLE, ["a", "b"], ["x", "y", "z"]).axes[0].texts
     assert {text.get_text(): text.get_position() for text in texts} == {"x": (0, 0), "y": (10, 0), "z": (20, 0)}
 
 
@@ -136,7 +136,7 @@ def test_classes_are_named_at_their_medians():
 @pytest.mark.parametrize("name", ["{}", "Ankle boot {}"])
 def test_classes_that_lie_over_each_other_are_readable(k, name):
     points, y = np.random.default_rng(0).normal(size=(400, 2)), torch.arange(400) % k
-    assert_readable(figures.scatter(points, y, TITLE, ["a", "b"], [name.format(i) for i in range(k)]))
+    assert_readable(plotting.scatter(points, y, TITLE, ["a", "b"], [name.format(i) for i in range(k)]))
 
 
 def test_names_move_upwards_and_only_as_far_as_they_must():
@@ -146,7 +146,7 @@ def test_names_move_upwards_and_only_as_far_as_they_must():
 
 def test_one_dimension_is_drawn_class_above_class():
     points, y = np.linspace(-1, 1, 20)[:, None], torch.arange(20) % 2
-    figure = figures.scatter(points, y, TITLE, ["z"], ["cat", "dog"])
+    figure = plotting.scatter(points, y, TITLE, ["z"], ["cat", "dog"])
     offsets = figure.axes[0].collections[0].get_offsets()
     assert sorted(offsets[:, 0]) == pytest.approx(points[:, 0].tolist())
     assert {round(height) for height in offsets[:, 1]} == {0, 1}
@@ -156,7 +156,7 @@ def test_one_dimension_is_drawn_class_above_class():
 
 @pytest.mark.parametrize("d", [1, 2])
 def test_unlabelled_points_have_one_colour_and_no_legend(d):
-    axes = figures.scatter(np.random.rand(9, d), None, TITLE, ["a", "b"], []).axes[0]
+    axes = plotting.scatter(np.random.rand(9, d), None, TITLE, ["a", "b"], []).axes[0]
     assert len(np.unique(axes.collections[0].get_facecolors(), axis=0)) == 1
     assert axes.get_legend() is None
 
@@ -216,7 +216,7 @@ def test_a_class_swap_has_no_image_beside_draws_and_the_source_beside_styles():
         torch.zeros(1, 1, 1, 1),
         torch.full((1, 3, 1, 1, 1), 0.7),
     )
-    figure = figures.class_swap(drawn, sources, swapped, ["a", "b", "c"], TITLE)
+    figure = plotting.class_swap(drawn, sources, swapped, ["a", "b", "c"], TITLE)
     np.testing.assert_allclose(
         pixels(figure.axes[0])[::2, ::2], [[1, 0.5, 0.5, 0.5], [1, 0.5, 0.5, 0.5], [0, 0.7, 0.7, 0.7]], atol=1e-6
     )
@@ -226,7 +226,7 @@ def test_a_class_swap_has_no_image_beside_draws_and_the_source_beside_styles():
 
 def test_compared_reconstructions_stand_below_the_images():
     x = torch.rand(4, 3, 5, 5)
-    figure = figures.compare_reconstructions(x, {"β = 1": x / 2, "β = 4": x / 4}, TITLE)
+    figure = plotting.compare_reconstructions(x, {"β = 1": x / 2, "β = 4": x / 4}, TITLE)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["input", "β = 1", "β = 4"]
     np.testing.assert_allclose(pixels(figure.axes[0])[12:17, 6:11], x[1].permute(1, 2, 0) / 4, atol=1e-6)
     assert_readable(figure)
@@ -235,7 +235,7 @@ def test_compared_reconstructions_stand_below_the_images():
 @pytest.mark.parametrize("models", [1, 3, 4])
 def test_compared_samples_are_a_square_a_model(models):
     samples = {f"model {m}": torch.full((10, 1, 4, 4), m / 10) for m in range(models)}
-    figure = figures.compare_samples(samples, TITLE)
+    figure = plotting.compare_samples(samples, TITLE)
     assert [axes.get_title() for axes in figure.axes] == list(samples)
     for m, axes in enumerate(figure.axes):
         assert pixels(axes).shape == (14, 14)
@@ -246,7 +246,7 @@ def test_compared_samples_are_a_square_a_model(models):
 def test_compared_traversals_are_features_by_models_with_their_ranges():
     strips = {m: torch.full((2, 7, 3, 8, 8), i / 10) for i, m in enumerate(("vae", "beta_tcvae"))}
     ends = {"vae": torch.tensor([[-2.0, 2.0], [-1.0, 1.0]]), "beta_tcvae": torch.tensor([[-3.0, 3.0], [0.0, 1.5]])}
-    figure = figures.compare_traversals(strips, ends, ["size", "position"], TITLE)
+    figure = plotting.compare_traversals(strips, ends, ["size", "position"], TITLE)
     top_left, top_right, bottom_left, bottom_right = figure.axes
     assert [axes.get_title() for axes in (top_left, top_right)] == ["vae", "beta_tcvae"]
     assert [axes.get_ylabel() for axes in (top_left, bottom_left)] == ["size", "position"]
@@ -269,8 +269,8 @@ def test_a_thousand_figures_do_not_grow_the_memory():
 
     def draw(n: int) -> None:
         for _ in range(n):
-            figures.image_grid(rows, TITLE)
-            figures.rate_per_latent(rates, rates > 0.5, TITLE)
+            plotting.image_grid(rows, TITLE)
+            plotting.rate_per_latent(rates, rates > 0.5, TITLE)
 
     def left() -> int:
         tracemalloc.start()
@@ -288,5 +288,5 @@ def test_a_thousand_figures_do_not_grow_the_memory():
 
 def test_the_style_ends_with_the_figure():
     before = matplotlib.rcParams["font.size"]
-    figures.image_grid(torch.rand(1, 1, 1, 2, 2), TITLE)
+    plotting.image_grid(torch.rand(1, 1, 1, 2, 2), TITLE)
     assert matplotlib.rcParams["font.size"] == before == 10

@@ -5,8 +5,8 @@ import pytest
 import torch
 from readable import assert_readable
 
-from vae_lightning import figures
-from vae_lightning.figures.images import mosaic
+from vae_lightning import plotting
+from vae_lightning.plotting.images import mosaic
 
 
 def drawn(figure) -> np.ndarray:
@@ -20,7 +20,7 @@ def labels(axis) -> list[str]:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_image_lies_where_it_belongs(channels):
     rows = torch.rand(2, 3, channels, 4, 5)
-    figure = figures.image_grid(rows, "a title\nof two lines", ["first", "second"], ["a", "b", "c"])
+    figure = plotting.image_grid(rows, "a title\nof two lines", ["first", "second"], ["a", "b", "c"])
     pixels = drawn(figure).reshape(2 * 5 - 1, 3 * 6 - 1, channels)
     np.testing.assert_allclose(pixels[5:9, 12:17], rows[1, 2].permute(1, 2, 0), atol=1e-6)
     assert (pixels[4] == 1).all()
@@ -50,7 +50,7 @@ def test_every_grid_is_readable(shape, row_labels, column_labels):
     title = (
         "One latent in every class: draws from the prior, and the style of images\na_long_name-mnist, β = 1, epoch 30"
     )
-    figure = figures.image_grid(torch.rand(shape), title, row_labels, column_labels)
+    figure = plotting.image_grid(torch.rand(shape), title, row_labels, column_labels)
     assert_readable(figure)
     width, height = figure.get_size_inches()
     assert width < 8.5
@@ -62,7 +62,7 @@ def test_every_grid_is_readable(shape, row_labels, column_labels):
 
 def test_reconstructions_stand_below_their_inputs():
     x = torch.linspace(0, 1, 20).view(20, 1, 1, 1)
-    pixels = drawn(figures.reconstructions(x, 1 - x, "title"))[::2, ::2]
+    pixels = drawn(plotting.reconstructions(x, 1 - x, "title"))[::2, ::2]
     np.testing.assert_allclose(pixels[0], x[:10].flatten(), atol=1e-6)
     np.testing.assert_allclose(pixels[1], 1 - x[:10].flatten(), atol=1e-6)
     np.testing.assert_allclose(pixels[2], x[10:].flatten(), atol=1e-6)
@@ -70,11 +70,11 @@ def test_reconstructions_stand_below_their_inputs():
 
 def test_samples_of_a_conditional_model_have_a_row_a_class():
     x = torch.arange(6).view(6, 1, 1, 1) / 5
-    figure = figures.samples(x, "title", ["cat", "dog", "owl"])
+    figure = plotting.samples(x, "title", ["cat", "dog", "owl"])
     np.testing.assert_allclose(drawn(figure)[::2, ::2], x.view(3, 2), atol=1e-6)
     assert labels(figure.axes[0].yaxis) == ["cat", "dog", "owl"]
 
 
 def test_fewer_images_than_a_row_are_drawn_too():
-    assert drawn(figures.samples(torch.rand(3, 1, 2, 2), "title")).shape == (2, 8)
-    assert drawn(figures.reconstructions(*torch.rand(2, 3, 1, 2, 2), "title")).shape == (5, 8)
+    assert drawn(plotting.samples(torch.rand(3, 1, 2, 2), "title")).shape == (2, 8)
+    assert drawn(plotting.reconstructions(*torch.rand(2, 3, 1, 2, 2), "title")).shape == (5, 8)

@@ -9,10 +9,10 @@ from PIL import Image
 from readable import assert_readable
 from scipy.stats import norm
 
-from vae_lightning import figures
-from vae_lightning.figures.interpolations import linear, spherical
-from vae_lightning.figures.manifold import linear_values, plane, quantiles
-from vae_lightning.figures.traversals import ranges, row_names, traverse
+from vae_lightning import plotting
+from vae_lightning.plotting.interpolations import linear, spherical
+from vae_lightning.plotting.manifold import linear_values, plane, quantiles
+from vae_lightning.plotting.traversals import ranges, row_names, traverse
 
 
 def drawn(figure) -> np.ndarray:
@@ -43,7 +43,7 @@ def test_the_corners_of_a_plane_are_those_of_a_diagram():
 def test_the_axes_of_a_manifold_say_where_its_images_are(n):
     values = quantiles(n)
     shade = plane(values)[:, 1].view(-1, 1, 1, 1).sigmoid().expand(-1, 1, 3, 3)  # as bright as z_2 is high
-    figure = figures.manifold(shade, values, "title")
+    figure = plotting.manifold(shade, values, "title")
     axes = figure.axes[0]
     assert_readable(figure)
     assert len(axes.get_xticks()) <= 10
@@ -90,7 +90,7 @@ def test_rows_are_named_after_latent_rate_and_range():
 
 def test_an_animation_goes_there_and_back_and_shows_its_frames():
     frames = torch.linspace(0, 1, 4).view(4, 1, 1, 1, 1, 1).expand(4, 1, 2, 1, 8, 8)
-    gif = Image.open(BytesIO(figures.animation(frames, "title", column_labels=["a", "b"])))
+    gif = Image.open(BytesIO(plotting.animation(frames, "title", column_labels=["a", "b"])))
     assert gif.n_frames == 6
     assert gif.info["loop"] == 0
     middle = []
@@ -141,7 +141,7 @@ def test_where_there_is_no_arc_the_way_is_straight():
 def test_interpolations_stand_between_the_real_images():
     ends = torch.tensor([[0.1, 0.9], [0.2, 0.8]]).view(2, 2, 1, 1, 1)
     way = torch.linspace(0.3, 0.7, 10).view(1, 10, 1, 1, 1).expand(2, -1, -1, -1, -1)
-    figure = figures.interpolations(ends, {"linear": way, "spherical": 1 - way}, "title")
+    figure = plotting.interpolations(ends, {"linear": way, "spherical": 1 - way}, "title")
     pixels = drawn(figure)[::2, ::2]
     assert pixels.shape == (4, 12)
     np.testing.assert_allclose(pixels[:, 0], [0.1, 0.1, 0.2, 0.2], atol=1e-6)

@@ -1,6 +1,6 @@
 """Figures of many runs."""
 
-from vae_lightning.figures.sweeps import Point, trade_off
+from vae_lightning.plotting.sweeps import Point, trade_off
 
 
 def notes(*points) -> list[str]:

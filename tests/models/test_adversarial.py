@@ -6,12 +6,12 @@ import lightning as L
 import pytest
 import torch
 
-from vae_lightning.console import quieten_lightning
 from vae_lightning.data import DigitsDataModule
 from vae_lightning.distributions import VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import VAE, VAEGAN, FactorVAE
 from vae_lightning.models.vae_gan import scale_gradient
+from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 MODELS = {
@@ -23,12 +23,12 @@ MODELS = {
 def digits() -> DigitsDataModule:
     return DigitsDataModule(
         image_shape=(1, 8, 8), num_classes=10, val_size=180, test_size=360, split_seed=0, batch_size=256,
-        eval_batch_size=500, seed=0, binarize="none", validate_on="val", device_resident="auto",
+        eval_batch_size=500, seed=0, binarize="none", validation_split="val", device_resident="auto",
     )  # fmt: skip
 
 
 def trainer(**options) -> L.Trainer:
-    quieten_lightning()
+    quiet_lightning()
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "num_sanity_val_steps": 0}
     return L.Trainer(accelerator="cpu", enable_model_summary=False, **quiet, **options)
 
@@ -39,7 +39,7 @@ def test_the_optimisers_share_nothing_and_hold_everything(variant, parts):
     autoencoder, discriminator = (
         {p for group in optimizer.param_groups for p in group["params"]} for optimizer in model.configure_optimizers()
     )
-    assert discriminator == set(model.adversary.parameters())
+    assert discriminator == set(model.discriminator.parameters())
     assert not autoencoder & discriminator
     assert autoencoder | discriminator == set(model.parameters())
 
@@ -48,14 +48,14 @@ def test_the_optimisers_share_nothing_and_hold_everything(variant, parts):
 def test_each_step_moves_its_own_weights_alone(variant, parts, monkeypatch):
     model = MODELS[variant](**parts)
     moved: list[set[str]] = []
-    descend = model.descend
+    descend = model.step_optimizer
 
     def watched(optimizer, loss):
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         descend(optimizer, loss)
         moved.append({name for name, p in model.named_parameters() if not torch.equal(p, before[name])})
 
-    monkeypatch.setattr(model, "descend", watched)
+    monkeypatch.setattr(model, "step_optimizer", watched)
     trainer(max_steps=4).fit(model, datamodule=digits())
     of_discriminator = {name for name, _ in model.named_parameters() if "discriminator" in name}
     everything_else = {name for name, _ in model.named_parameters()} - of_discriminator

@@ -6,7 +6,7 @@ from torch.distributions import Normal, kl_divergence
 
 from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.models import HVAE, VAE
-from vae_lightning.models.hvae import Ladder, precision_weighted
+from vae_lightning.models.hvae import LadderPosterior, precision_weighted
 
 
 def test_the_product_of_two_gaussians_by_hand():
@@ -61,7 +61,7 @@ def test_with_linear_maps_the_rate_is_the_closed_form():
     """
     torch.manual_seed(0)
     a, s2, m1, v1, m2, v2 = 1.5, 0.8, 0.7, 0.3, -0.4, 0.6
-    ladder = Ladder(3, 2, num_groups=2, hidden_dims=[])
+    ladder = LadderPosterior(3, 2, num_groups=2, hidden_dims=[])
     posterior = ladder.down[0][0]
     posterior.mu.weight.fill_(a)
     posterior.mu.bias.zero_()

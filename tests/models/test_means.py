@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_lightning.models.means import RunningMeans
+from vae_lightning.models.running_means import RunningMeans
 
 
 def alone(sums):

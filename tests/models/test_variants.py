@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from vae_lightning.console import quieten_lightning
 from vae_lightning.distributions import ClassConditional, VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import (
@@ -29,6 +28,7 @@ from vae_lightning.models import (
     InfoVAE,
 )
 from vae_lightning.networks import Conv, ResNet
+from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 VARIANTS = {
@@ -44,7 +44,7 @@ VARIANTS = {
     "iwae": partial(IWAE, num_samples=3),
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
-    "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, num_codes=4, ema=False, decay=0.9),
+    "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
 }
 NOT_CONDITIONAL = ("vamp_vae",)
@@ -104,7 +104,7 @@ def test_the_loss_is_distortion_and_weighted_kl(beta, warmup, parts, images):
     torch.testing.assert_close(terms["objective"], distortion + beta * rate)
     torch.testing.assert_close(terms["distortion"], distortion)
     torch.testing.assert_close(terms["rate"], rate)
-    assert model.regularizer.schedule(warmup) == {"beta": warmup * beta}
+    assert model.regularizer.effective_weights(warmup) == {"beta": warmup * beta}
 
 
 def test_beta_1_is_the_vae_to_the_bit(parts, images):
@@ -192,7 +192,7 @@ def test_a_prior_by_class_is_sampled_by_class(parts):
     model = VAE(**{**parts, "conditional": True, "prior": ClassConditional})
     with torch.no_grad():
         model.prior.mu.weight[:, 3] = 100.0
-    z = model.draw(2, torch.tensor([3, 4]))
+    z = model.sample_prior(2, torch.tensor([3, 4]))
     assert (z[0] > 90).all()
     assert (z[1] < 10).all()
 
@@ -228,7 +228,7 @@ def test_in_double_precision_the_loss_is_double(variant, parts, images):
 def test_any_lightning_data_will_do(parts):
     """Where nothing asks for the number of training images."""
     data = torch.utils.data.TensorDataset(torch.rand(20, 1, 8, 8), torch.zeros(20, dtype=torch.int64))
-    quieten_lightning()
+    quiet_lightning()
     trainer = L.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, barebones=False,
                         enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
     with warnings.catch_warnings():

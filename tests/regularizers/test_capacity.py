@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from vae_lightning.distributions import Bernoulli, DiagonalGaussian, Inference
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, ForwardPass
 from vae_lightning.regularizers import Capacity
 
 
-def inference(*rates: float) -> Inference:
+def inference(*rates: float) -> ForwardPass:
     """One image for each rate: a shift of mu by √(2 rate) at σ = 1."""
     mu = torch.tensor(rates)[:, None].mul(2).sqrt()
     q = DiagonalGaussian(mu, torch.zeros_like(mu))
     x = torch.zeros(len(rates), 1, 1, 1)
     prior = DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1))
-    return Inference(x, None, q, prior, mu, Bernoulli()(x))
+    return ForwardPass(x, None, q, prior, mu, Bernoulli()(x))
 
 
 @pytest.mark.parametrize(("capacity", "expected"), [(3.0, 0.0), (5.0, 20.0), (0.0, 30.0)])
@@ -27,7 +27,7 @@ def test_at_c_equal_to_the_rate_nothing_is_paid(capacity, expected):
 def test_the_warm_up_raises_the_capacity_and_not_gamma():
     regularizer = Capacity(gamma=10.0, capacity=4.0)
     penalty, terms = regularizer(inference(3.0))
-    assert regularizer.warmed(penalty, terms, 0.0).item() == pytest.approx(30)
-    assert regularizer.warmed(penalty, terms, 0.75).item() == pytest.approx(0, abs=1e-5)
-    assert regularizer.warmed(penalty, terms, 1.0) == penalty
-    assert regularizer.schedule(0.5) == {"gamma": 10.0, "capacity": 2.0}
+    assert regularizer.apply_warmup(penalty, terms, 0.0).item() == pytest.approx(30)
+    assert regularizer.apply_warmup(penalty, terms, 0.75).item() == pytest.approx(0, abs=1e-5)
+    assert regularizer.apply_warmup(penalty, terms, 1.0) == penalty
+    assert regularizer.effective_weights(0.5) == {"gamma": 10.0, "capacity": 2.0}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_lightning.distributions import Bernoulli, DiagonalGaussian, Inference
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.regularizers import DIP, covariance
 
@@ -13,7 +13,7 @@ VARIANCE = torch.tensor([[1.0, 3.0], [2.0, 5.0]])
 Q = DiagonalGaussian(MU, VARIANCE.log())
 X = torch.zeros(2, 1, 1, 1)
 PRIOR = DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2))
-S = Inference(X, None, Q, PRIOR, MU, Bernoulli()(X))
+S = ForwardPass(X, None, Q, PRIOR, MU, Bernoulli()(X))
 
 
 def test_the_covariance_is_divided_by_the_number_of_images():

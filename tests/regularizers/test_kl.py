@@ -3,7 +3,7 @@
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from vae_lightning.distributions import Bernoulli, DiagonalGaussian, GaussianMixture, Inference, StandardGaussian
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, ForwardPass, GaussianMixture, StandardGaussian
 from vae_lightning.regularizers import KL, GroupedKL, NoPenalty, gaussian_kl, kl
 
 MU = torch.tensor([[0.0, 0.5, -3.0], [2.0, -0.1, 0.0]], dtype=torch.float64)
@@ -11,10 +11,10 @@ SIGMA = torch.tensor([[1.0, 0.2, 2.0], [0.01, 5.0, 1.5]], dtype=torch.float64)
 PRIOR = DiagonalGaussian(torch.zeros(1, 3, dtype=torch.float64), torch.zeros(1, 3, dtype=torch.float64))
 
 
-def inference(prior=PRIOR) -> Inference:
+def inference(prior=PRIOR) -> ForwardPass:
     q = DiagonalGaussian(MU, 2 * SIGMA.log())
     x = torch.zeros(2, 1, 1, 1)
-    return Inference(x, None, q, prior, q.rsample(), Bernoulli()(x))
+    return ForwardPass(x, None, q, prior, q.rsample(), Bernoulli()(x))
 
 
 def test_it_is_torchs():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vae_lightning.distributions import Bernoulli, DiagonalGaussian, Inference, Point
+from vae_lightning.distributions import Bernoulli, DeltaDistribution, DiagonalGaussian, ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.regularizers import MMD, mmd
 
@@ -60,9 +60,9 @@ def test_a_sample_of_one_is_finite_and_so_is_its_gradient():
     assert z.grad.isfinite().all()
 
 
-def inference(q) -> Inference:
+def inference(q) -> ForwardPass:
     x = torch.zeros(50, 1, 1, 1)
-    return Inference(x, None, q, DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2)), q.mu, Bernoulli()(x))
+    return ForwardPass(x, None, q, DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2)), q.mu, Bernoulli()(x))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_weights_are_those_of_info_vae(alpha, lambda_mmd, kl, weight):
 
 
 def test_a_point_has_no_rate():
-    penalty, terms = MMD(alpha=1.0, lambda_mmd=2.0, kernel="imq")(inference(Point(torch.randn(50, 2))))
+    penalty, terms = MMD(alpha=1.0, lambda_mmd=2.0, kernel="imq")(inference(DeltaDistribution(torch.randn(50, 2))))
     assert set(terms) == {"mmd"}
     torch.testing.assert_close(penalty, 2 * terms["mmd"])
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from vae_lightning.distributions import Bernoulli, DiagonalGaussian, Inference
+from vae_lightning.distributions import Bernoulli, DiagonalGaussian, ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.regularizers import TotalCorrelation, decompose
 from vae_lightning.regularizers.total_correlation import log_weights
@@ -108,9 +108,9 @@ def test_a_batch_of_one_is_finite_and_has_no_total_correlation():
     assert parts.total_correlation.abs() < 1e-6
 
 
-def inference(q: DiagonalGaussian) -> Inference:
+def inference(q: DiagonalGaussian) -> ForwardPass:
     x = torch.zeros(len(q.mu), 1, 1, 1)
-    return Inference(x, None, q, DiagonalGaussian(torch.zeros(1, 3), torch.zeros(1, 3)), q.rsample(), Bernoulli()(x))
+    return ForwardPass(x, None, q, DiagonalGaussian(torch.zeros(1, 3), torch.zeros(1, 3)), q.rsample(), Bernoulli()(x))
 
 
 def test_each_term_has_its_weight():

@@ -5,8 +5,8 @@ import signal
 import pytest
 from test_resume import CrashError
 
-from vae_lightning.checkpoint_files import load_whole
-from vae_lightning.train import train
+from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.training.train import train
 
 TERM, USR2 = signal.SIGTERM, signal.SIGUSR2
 QUICK = ["~callbacks.figures", "logger=none"]  # 2 epochs of 5 batches
@@ -18,7 +18,7 @@ def signals_at(hook: str, n: int, *signums: int) -> str:
 
 
 def batches_in(folder) -> int:
-    loops = load_whole(folder / "checkpoints" / "last.ckpt")["loops"]
+    loops = load_verified(folder / "checkpoints" / "last.ckpt")["loops"]
     return loops["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
 
 

@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from test_sweeps import STUDY, type_sweep
 
-from vae_lightning import multirun
 from vae_lightning.errors import UserError
 from vae_lightning.report import report
-from vae_lightning.search import distribution, open_study
+from vae_lightning.sweeps import hydra_callback
+from vae_lightning.sweeps.optuna_study import open_study, to_distribution
 
 __all__ = ["type_sweep"]  # a fixture
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "model=beta_vae", "model.beta=interval(0.5,16)"]
@@ -105,7 +105,7 @@ def test_a_mistake_at_an_end_refuses_the_search_and_leaves_nothing(typed, told, 
 
 @pytest.mark.parametrize("choice", ["hydra/sweeper=optuna", "hydra/launcher=submitit_slurm", "hydra/launcher=ray"])
 def test_a_package_that_is_missing_is_named(choice, type_sweep, monkeypatch):
-    monkeypatch.setattr(multirun, "find_spec", lambda name: None)
+    monkeypatch.setattr(hydra_callback, "find_spec", lambda name: None)
     extra = choice.partition("=")[2].partition("_")[0]
     with pytest.raises(SystemExit) as refused:
         type_sweep(choice)
@@ -130,7 +130,7 @@ def test_what_is_typed_is_what_optuna_draws_from():
         "a=tag(log,int(interval(2,32)))": IntDistribution(2, 32, log=True),
     }
     parser = OverridesParser.create()
-    assert {typed: distribution(parser.parse_override(typed)) for typed in expected} == expected
+    assert {typed: to_distribution(parser.parse_override(typed)) for typed in expected} == expected
 
 
 def test_the_configuration_of_a_run_does_not_depend_on_its_search(type_sweep):

@@ -1,29 +1,30 @@
 """Lightning callbacks."""
 
-from vae_lightning.callbacks.checkpoints import Checkpoint
+from vae_lightning.callbacks.beta_warmup import BetaWarmup, warmup_factor
+from vae_lightning.callbacks.checkpoint import Checkpoint
 from vae_lightning.callbacks.collapse import CollapseMonitor
+from vae_lightning.callbacks.embedding_projector import EmbeddingProjector
 from vae_lightning.callbacks.figures import Figures
-from vae_lightning.callbacks.finite import Finite
+from vae_lightning.callbacks.graceful_shutdown import GracefulShutdown
 from vae_lightning.callbacks.histograms import PosteriorHistograms
-from vae_lightning.callbacks.interruption import Interrupted, Interruption
 from vae_lightning.callbacks.progress import ProgressBar
-from vae_lightning.callbacks.projector import Projector
 from vae_lightning.callbacks.pruning import Pruning
 from vae_lightning.callbacks.run_state import RunState
-from vae_lightning.callbacks.warmup import Warmup, warmup_factor
+from vae_lightning.callbacks.terminate_on_nan import TerminateOnNaN
+from vae_lightning.errors import Interrupted
 
 __all__ = [
+    "BetaWarmup",
     "Checkpoint",
     "CollapseMonitor",
+    "EmbeddingProjector",
     "Figures",
-    "Finite",
+    "GracefulShutdown",
     "Interrupted",
-    "Interruption",
     "PosteriorHistograms",
     "ProgressBar",
-    "Projector",
     "Pruning",
     "RunState",
-    "Warmup",
+    "TerminateOnNaN",
     "warmup_factor",
 ]

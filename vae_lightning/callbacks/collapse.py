@@ -3,7 +3,7 @@
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
-from vae_lightning.callbacks.subject import Posterior, latest_posterior, undisturbed
+from vae_lightning.figures.context import PosteriorStats, isolated_eval, latest_posterior
 from vae_lightning.models import ELBOModule
 
 REMEDY = (
@@ -33,7 +33,7 @@ class CollapseMonitor(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count, log, and warn when it is time."""
         assert isinstance(pl_module, ELBOModule)
-        with undisturbed(pl_module):
+        with isolated_eval(pl_module):
             posterior = latest_posterior(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
         if posterior is None:
             return
@@ -46,7 +46,7 @@ class CollapseMonitor(L.Callback):
             rate = "" if posterior.rates is None else f", the rate is {posterior.rates.sum():.2f} nats per image"
             rank_zero_warn(f"{active}{rate}: {REMEDY}")
 
-    def is_low(self, posterior: Posterior) -> bool:
+    def is_low(self, posterior: PosteriorStats) -> bool:
         """Whether the latents say next to nothing."""
         if posterior.rates is None:
             return not posterior.active.any()

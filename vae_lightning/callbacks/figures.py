@@ -8,13 +8,13 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from matplotlib.figure import Figure
 from PIL import Image
 from torch.utils.tensorboard.summary import Summary  # type: ignore[attr-defined]
 
-from vae_lightning.callbacks.drawings import check_names, draw
-from vae_lightning.callbacks.history import History, metrics_of
-from vae_lightning.callbacks.subject import Subject, latest_posterior, title_of, undisturbed
+from vae_lightning.figures.context import FigureContext, format_title, isolated_eval, latest_posterior
+from vae_lightning.figures.history import History, stage_metrics
+from vae_lightning.figures.registry import check_names, draw_figures
+from vae_lightning.figures.saving import save_figure
 from vae_lightning.models import ELBOModule
 
 
@@ -28,24 +28,24 @@ class Figures(L.Callback):
     Args:
         folder: where the files go.
         title: the first words of each title; they name the model and the data.
-        every_n_epochs: draw `while_training` after each so many epochs.
-        while_training: names of `DRAWINGS`.
-        at_end: names of those that are drawn, besides the others, when the training is over.
+        every_n_epochs: draw `periodic` after each so many epochs.
+        periodic: names of `DRAWINGS`.
+        final: names of those that are drawn, besides the others, when the training is over.
 
     Raises:
         UserError: when a name is unknown, or needs a package that is not installed.
     """
 
     def __init__(
-        self, *, folder: str, title: str, every_n_epochs: int, while_training: Sequence[str], at_end: Sequence[str]
+        self, *, folder: str, title: str, every_n_epochs: int, periodic: Sequence[str], final: Sequence[str]
     ) -> None:
-        check_names("callbacks.figures.while_training", while_training)
-        check_names("callbacks.figures.at_end", at_end)
+        check_names("callbacks.figures.periodic", periodic)
+        check_names("callbacks.figures.final", final)
         self.folder = Path(folder)
         self.title = title
         self.every_n_epochs = every_n_epochs
-        self.while_training = while_training
-        self.at_end = at_end
+        self.periodic = periodic
+        self.final = final
         self.history = History()
 
     # ---------------------------------------------------------------- drawing
@@ -53,48 +53,48 @@ class Figures(L.Callback):
     @rank_zero_only
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note the rates; draw when it is time, and all that is not to be drawn again in a moment."""
-        model = as_ours(pl_module)
-        with undisturbed(model):
+        model = as_elbo_module(pl_module)
+        with isolated_eval(model):
             posterior = latest_posterior(model, trainer.datamodule)  # type: ignore[attr-defined]
         if posterior is not None and posterior.rates is not None:
             self.history.rates[model.images_seen] = posterior.rates.tolist()
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs == 0 and epoch != trainer.max_epochs:
-            self.draw(trainer, model, epoch, self.while_training)
+            self.draw(trainer, model, epoch, self.periodic)
 
     @rank_zero_only
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw everything; also where a run is resumed that was over, but died before or in its drawing."""
-        model = as_ours(pl_module)
+        model = as_elbo_module(pl_module)
         self.note_training(trainer, model)
         epoch = trainer.fit_loop.epoch_progress.current.ready  # `current_epoch` is one less after such an end
-        self.draw(trainer, model, epoch, dict.fromkeys([*self.while_training, *self.at_end]))
+        self.draw(trainer, model, epoch, dict.fromkeys([*self.periodic, *self.final]))
 
     def draw(self, trainer: L.Trainer, model: ELBOModule, epoch: int, names: Collection[str]) -> None:
         """Draw these figures, to the folder and to TensorBoard."""
-        title = title_of(self.title, model, model.warmup, epoch)
-        subject = Subject(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
-        for name, drawn in draw(subject, names):
-            file = save(drawn, self.folder, name)
+        title = format_title(self.title, model, model.warmup, epoch)
+        subject = FigureContext(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
+        for name, drawn in draw_figures(subject, names):
+            file = save_figure(drawn, self.folder, name)
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    show(logger, name, file.read_bytes(), model.images_seen)
+                    log_image(logger, name, file.read_bytes(), model.images_seen)
 
     # ---------------------------------------------------------------- what the curves are drawn from
 
     def note_training(self, trainer: L.Trainer, model: ELBOModule) -> None:
         """Note the training's metrics of the epoch that is over, if one is; a run resumed at its end has none."""
-        metrics = metrics_of(trainer, "train")
+        metrics = stage_metrics(trainer, "train")
         if metrics and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self.history.train[model.images_seen] = {**metrics, "warmup": model.warmup}
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note the validation's metrics."""
-        self.history.val[as_ours(pl_module).images_seen] = metrics_of(trainer, "val")
+        self.history.val[as_elbo_module(pl_module).images_seen] = stage_metrics(trainer, "val")
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep the history; the checkpoint at an epoch's end is the first to know the training's metrics of it."""
-        self.note_training(trainer, as_ours(pl_module))
+        self.note_training(trainer, as_elbo_module(pl_module))
         checkpoint["history"] = self.history.state_dict()
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -102,25 +102,13 @@ class Figures(L.Callback):
         self.history = History(**checkpoint.get("history", {}))
 
 
-def as_ours(module: L.LightningModule) -> ELBOModule:
+def as_elbo_module(module: L.LightningModule) -> ELBOModule:
     """The module, which is one of ours."""
     assert isinstance(module, ELBOModule)
     return module
 
 
-def save(drawn: Figure | bytes, folder: Path, name: str) -> Path:
-    """Write a figure as PNG, an animation as GIF; return the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(drawn, bytes):
-        file = folder / f"{name}.gif"
-        file.write_bytes(drawn)
-    else:
-        file = folder / f"{name}.png"
-        drawn.savefig(file)
-    return file
-
-
-def show(logger: TensorBoardLogger, name: str, encoded: bytes, step: int) -> None:
+def log_image(logger: TensorBoardLogger, name: str, encoded: bytes, step: int) -> None:
     """Show an image file in TensorBoard as it is: nothing is drawn twice, and a GIF moves."""
     width, height = Image.open(BytesIO(encoded)).size
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)

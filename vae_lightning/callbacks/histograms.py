@@ -4,7 +4,7 @@ import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from vae_lightning.callbacks.subject import latest_posterior, undisturbed
+from vae_lightning.figures.context import isolated_eval, latest_posterior
 from vae_lightning.models import ELBOModule
 
 
@@ -25,7 +25,7 @@ class PosteriorHistograms(L.Callback):
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
             return
-        with undisturbed(pl_module):
+        with isolated_eval(pl_module):
             posterior = latest_posterior(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
         for name in ("mu", "logvar"):
             values = getattr(posterior, name, None)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint as CheckpointBase
 
-from vae_lightning.errors import Pruned, UserError
+from vae_lightning.errors import TrialPruned, UserError
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -30,10 +30,10 @@ class Pruning(CheckpointBase):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Find the trial."""
-        from vae_lightning.search import open_study, trial_of
+        from vae_lightning.sweeps.optuna_study import find_trial, open_study
 
         if trainer.world_size == 1:
-            self.trial = trial_of(open_study(self.folder, pruner=self.pruner), self.overrides)
+            self.trial = find_trial(open_study(self.folder, pruner=self.pruner), self.overrides)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Report, once an epoch, also where a run that was cut off does one again."""
@@ -46,4 +46,4 @@ class Pruning(CheckpointBase):
         if epoch not in self.trial.study.trials[self.trial.number].intermediate_values:
             self.trial.report(value, epoch)
         if self.pruner and self.trial.should_prune():
-            raise Pruned(f"after {epoch + 1} epochs, with {self.objective} {value:.2f}")
+            raise TrialPruned(f"after {epoch + 1} epochs, with {self.objective} {value:.2f}")

@@ -1,14 +1,13 @@
 """What makes a run a function of its configuration and seed, also across an interruption."""
 
-import random
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 
-from vae_lightning.record import save_configuration
+from vae_lightning.rng import rng_state, set_rng_state
+from vae_lightning.runs.recording import save_configuration
 
 
 class RunState(L.Callback):
@@ -34,7 +33,7 @@ class RunState(L.Callback):
     def __init__(self, config: dict[str, Any], run_dir: Path) -> None:
         self.config = config
         self.run_dir = run_dir
-        self.generators = random_state()  # those to start with: Lightning's DDP seeds anew where one process goes on
+        self.generators = rng_state()  # those to start with: Lightning's DDP seeds anew where one process goes on
         self.metrics: dict[str, float] = {}
         self.set_aside: dict[str, Any] | None = None
         self.started = False  # the training: all that a checkpoint restores has been restored
@@ -43,7 +42,7 @@ class RunState(L.Callback):
         """Add the configuration, the metrics and the generators."""
         checkpoint["config"] = self.config
         checkpoint["metrics"] = {n: value.item() for n, value in trainer.callback_metrics.items() if "/" in n}
-        checkpoint["random_state"] = [random_state()]
+        checkpoint["random_state"] = [rng_state()]
         checkpoint["stopped"] = trainer.should_stop and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -54,43 +53,19 @@ class RunState(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Go on with the generators."""
-        set_random_state(self.generators)
+        set_rng_state(self.generators)
         save_configuration(self.config, self.run_dir)
         self.started = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Set the training's generators aside."""
-        self.set_aside = random_state()
+        self.set_aside = rng_state()
         torch.manual_seed(self.config["seed"])
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take them up again."""
         if self.set_aside:
-            set_random_state(self.set_aside)
+            set_rng_state(self.set_aside)
 
     on_test_start = on_validation_start
     on_test_end = on_validation_end
-
-
-def random_state() -> dict[str, Any]:
-    """The state of Python's, NumPy's and torch's generators, as plain containers and tensors."""
-    name, keys, *rest = np.random.get_state(legacy=True)
-    return {
-        "python": random.getstate(),
-        "numpy": (name, torch.from_numpy(np.asarray(keys, dtype=np.int64)), *rest),
-        "torch": torch.get_rng_state(),
-        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_available() else [],  # of the device of this process
-        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
-    }
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Restore what `random_state` returned."""
-    random.setstate(state["python"])
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, keys.numpy(), *rest))
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"][0])
-    if state["mps"] is not None and torch.backends.mps.is_available():
-        torch.mps.set_rng_state(state["mps"])

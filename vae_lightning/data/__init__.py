@@ -1,26 +1,26 @@
 """Data sets as LightningDataModules: uint8 images in memory, whole batches by index."""
 
 from vae_lightning.data.base import ImageDataModule, stratified_split
-from vae_lightning.data.batches import Batch, Batches, Order
 from vae_lightning.data.celeba import CelebADataModule
 from vae_lightning.data.digits import DigitsDataModule
 from vae_lightning.data.dsprites import DSpritesDataModule
 from vae_lightning.data.image_folder import ImageFolderDataModule
+from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
 from vae_lightning.data.sprites import SpritesDataModule
 from vae_lightning.data.torchvision_sets import CIFAR10DataModule, FashionMNISTDataModule, MNISTDataModule
 
 __all__ = [
     "Batch",
-    "Batches",
     "CIFAR10DataModule",
     "CelebADataModule",
     "DSpritesDataModule",
     "DigitsDataModule",
+    "EpochSampler",
     "FashionMNISTDataModule",
     "ImageDataModule",
     "ImageFolderDataModule",
+    "InMemoryLoader",
     "MNISTDataModule",
-    "Order",
     "SpritesDataModule",
     "stratified_split",
 ]

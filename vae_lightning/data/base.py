@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lightning.data.batches import Batch, Batches, Order
-from vae_lightning.distributions import Share, own, whole
-from vae_lightning.errors import UserError, one_of
-from vae_lightning.networks import Shape
+from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
+from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, local_rows
+from vae_lightning.errors import UserError, check_choice
+from vae_lightning.types import Shape
 
 
 class ImageDataModule(L.LightningDataModule, ABC):
@@ -28,10 +28,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
             for all (as in Salakhutdinov & Murray 2008) or anew in each batch (as in Burda et al. 2016).
         device_resident: keep the images on the accelerator: true, false, or `auto`, where it is a GPU of whose free
             memory they take less than half.
-        validate_on: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a paper.
+        validation_split: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a paper.
 
     Raises:
-        UserError: when `binarize` or `validate_on` is none of these.
+        UserError: when `binarize` or `validation_split` is none of these.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         eval_batch_size: int,
         seed: int,
         binarize: str,
-        validate_on: str,
+        validation_split: str,
         device_resident: bool | str,
     ) -> None:
         super().__init__()
@@ -53,11 +53,11 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.seed = seed
-        self.binarize = one_of("data.binarize", binarize, ("none", "fixed", "dynamic"))
-        self.validate_on = one_of("data.validate_on", validate_on, ("val", "test"))
-        self.device_resident = one_of("data.device_resident", device_resident, (True, False, "auto"))
+        self.binarize = check_choice("data.binarize", binarize, ("none", "fixed", "dynamic"))
+        self.validation_split = check_choice("data.validation_split", validation_split, ("val", "test"))
+        self.device_resident = check_choice("data.device_resident", device_resident, (True, False, "auto"))
         self.splits: dict[str, Batch] = {}
-        self.share = Share()
+        self.shard = BatchShard()
         self.label_names: list[str] = []  # of the classes, or of the attributes or factors; none where they are numbers
 
     @abstractmethod
@@ -74,7 +74,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
             UserError: when the images or the labels are not what the configuration says.
         """
         if self.trainer:
-            self.share = Share(self.trainer.global_rank, self.trainer.world_size)
+            self.shard = BatchShard(self.trainer.global_rank, self.trainer.world_size)
         if self.splits:
             return
         self.splits = self.load()
@@ -104,32 +104,36 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """Binarise a batch anew, on the device, where that is asked for."""
         if self.binarize != "dynamic":
             return batch
-        with self.share:
+        with self.shard:
             return Batch(binarized(batch.x), batch.y)
 
     def random_batch(self, n: int, device: torch.device) -> Batch:
         """n training images drawn with replacement, on the device: a batch beside the one of the step."""
         x, y = self.splits["train"]
-        index = own(torch.randint(len(x), (whole(n),)))
+        index = local_rows(torch.randint(len(x), (global_batch_size(n),)))
         batch = Batch(x[index], None if y is None else y[index])
         return self.on_after_batch_transfer(batch.to(device), 0)
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> InMemoryLoader:
         """Shuffled batches of the training images."""
-        return self.batches("train", self.batch_size * self.share.world_size, seed=self.seed)
+        return self.batches("train", self.batch_size * self.shard.world_size, seed=self.seed)
 
-    def val_dataloader(self) -> Batches | list[Batches]:
+    def val_dataloader(self) -> InMemoryLoader | list[InMemoryLoader]:
         """Batches of the validation images, in order; no loader where there are none."""
-        return self.batches(self.validate_on, self.eval_batch_size) if len(self.splits[self.validate_on].x) else []
+        return (
+            self.batches(self.validation_split, self.eval_batch_size)
+            if len(self.splits[self.validation_split].x)
+            else []
+        )
 
-    def test_dataloader(self) -> Batches:
+    def test_dataloader(self) -> InMemoryLoader:
         """Batches of the test images, in order."""
         return self.batches("test", self.eval_batch_size)
 
-    def batches(self, split: str, batch_size: int, seed: int | None = None) -> Batches:
+    def batches(self, split: str, batch_size: int, seed: int | None = None) -> InMemoryLoader:
         """The batches of one split that fall to this process."""
         images = self.resident(self.splits[split])
-        return Batches(images, batch_size, Order(len(images.x), seed=seed), self.share)
+        return InMemoryLoader(images, batch_size, EpochSampler(len(images.x), seed=seed), self.shard)
 
     def resident(self, images: Batch) -> Batch:
         """The images on the accelerator, where they are to be kept there; otherwise as they are."""
@@ -142,8 +146,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
 def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Each pixel white with probability grey / 255, else black: uint8 of the same shape, 0 or 255."""
-    shape = (whole(len(x)), *x.shape[1:])
-    threshold = own(torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device))
+    shape = (global_batch_size(len(x)), *x.shape[1:])
+    threshold = local_rows(torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device))
     return (threshold < x).to(torch.uint8) * 255
 
 

@@ -27,16 +27,16 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from vae_lightning.data.batches import Batch
-from vae_lightning.decoding import Chunk, Crop, Source, Written, end_with_parent, write_chunk
+from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.image_decoding import Crop, DecodedChunk, DecodeJob, Source, decode_chunk, exit_with_parent
 
 CHUNK = 256  # images: a second of decoding, all that a kill can cost a core
 VERIFIED = 2**28  # bytes: caches up to this size are checked against their checksums each time they are opened
 log = logging.getLogger(__name__)
 
 
-class Plan(NamedTuple):
+class CacheContents(NamedTuple):
     """What goes into a cache, in its order: all of `train`, then `val`, then `test`.
 
     Attributes:
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     label_names: list[str]
 
 
-class Recipe(NamedTuple):
+class CacheSpec(NamedTuple):
     """How the images of a source become a cache.
 
     Attributes:
@@ -89,7 +89,7 @@ def fingerprint(files: Iterable[Path] | Iterable[os.DirEntry[str]]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def prepare(recipe: Recipe, plan: Callable[[], Plan], root: Path, skip_corrupt: bool) -> None:
+def ensure_cache(recipe: CacheSpec, plan: Callable[[], CacheContents], root: Path, skip_corrupt: bool) -> None:
     """Build the cache where it is not there yet; wait where another process is building it.
 
     Args:
@@ -104,13 +104,13 @@ def prepare(recipe: Recipe, plan: Callable[[], Plan], root: Path, skip_corrupt: 
     folder = recipe.folder(root)
     if folder.is_dir():
         return
-    with writing(root):
+    with cache_lock(root):
         if not folder.is_dir():
             build(recipe, plan(), folder, skip_corrupt)
 
 
 @contextmanager
-def writing(root: Path) -> Iterator[None]:
+def cache_lock(root: Path) -> Iterator[None]:
     """Let one process at a time write caches; the system takes the lock back when the process ends, however it does.
 
     Raises:
@@ -128,7 +128,7 @@ def writing(root: Path) -> Iterator[None]:
         ) from error
 
 
-def build(recipe: Recipe, plan: Plan, folder: Path, skip_corrupt: bool) -> None:
+def build(recipe: CacheSpec, plan: CacheContents, folder: Path, skip_corrupt: bool) -> None:
     """Decode everything that is not decoded yet, then give the cache its name."""
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(exist_ok=True)
@@ -144,15 +144,15 @@ def build(recipe: Recipe, plan: Plan, folder: Path, skip_corrupt: bool) -> None:
         if not skip_corrupt or len(failed) == len(plan.names):
             raise UserError(f"{message}; mend it, or type data.skip_corrupt=true to leave out such images")
         log.warning("%s; they are left out, and listed in %s", message, folder / "manifest.json")
-        plan = without(plan, failed, images, prod(recipe.image_shape))
+        plan = drop_images(plan, failed, images, prod(recipe.image_shape))
     if plan.labels is not None:
         np.save(partial / "labels.npy", plan.labels)
     (partial / "chunks.jsonl").unlink()
     named = {"sizes": plan.sizes, "label_names": plan.label_names, "left_out": left_out}
-    finish(partial, folder, {**recipe.describe(), "count": len(plan.names), **named})
+    seal(partial, folder, {**recipe.describe(), "count": len(plan.names), **named})
 
 
-def finish(partial: Path, folder: Path, manifest: dict[str, Any]) -> None:
+def seal(partial: Path, folder: Path, manifest: dict[str, Any]) -> None:
     """Give a cache that is whole its manifest and its name.
 
     Args:
@@ -163,22 +163,22 @@ def finish(partial: Path, folder: Path, manifest: dict[str, Any]) -> None:
     labels = partial / "labels.npy"
     manifest["crc32"] = crc32(partial / "images.u8")
     manifest["labels"] = crc32(labels) if labels.is_file() else None
-    (partial / "manifest.json").write_bytes(bytes_of(manifest))
+    (partial / "manifest.json").write_bytes(serialize_manifest(manifest))
     for path in [*partial.iterdir(), partial]:
         sync(path)
     partial.rename(folder)
     sync(folder.parent)
 
 
-def decode_all(recipe: Recipe, names: list[str], images: Path) -> dict[int, str]:
+def decode_all(recipe: CacheSpec, names: list[str], images: Path) -> dict[int, str]:
     """Decode what an earlier run has not, by all cores, into `images`; return which images failed, and why."""
     size = prod(recipe.image_shape)
     record = images.with_name("chunks.jsonl")  # a line for each chunk that is on the disk
     with images.open("a+b") as file:
         reserve(file.fileno(), size * len(names))
-    done = finished_chunks(record, images, size, len(names))
+    done = completed_chunks(record, images, size, len(names))
     chunks = [
-        Chunk(k, names[i : i + CHUNK], recipe.source, recipe.image_shape, recipe.crop, images, i * size)
+        DecodeJob(k, names[i : i + CHUNK], recipe.source, recipe.image_shape, recipe.crop, images, i * size)
         for k, i in enumerate(range(0, len(names), CHUNK))
         if k not in done
     ]
@@ -186,7 +186,7 @@ def decode_all(recipe: Recipe, names: list[str], images: Path) -> dict[int, str]
     with Progress(*columns, transient=True) as progress, record.open("a") as lines:
         task = progress.add_task(f"decoding {recipe.name}, once", total=len(names))
         progress.advance(task, len(names) - sum(len(chunk.names) for chunk in chunks))
-        for written in in_parallel(chunks):
+        for written in decode_in_parallel(chunks):
             done[written.number] = written
             lines.write(json.dumps(written._asdict()) + "\n")
             lines.flush()
@@ -195,17 +195,17 @@ def decode_all(recipe: Recipe, names: list[str], images: Path) -> dict[int, str]
     return {k * CHUNK + int(i): reason for k in sorted(done) for i, reason in done[k].failed.items()}
 
 
-def in_parallel(chunks: list[Chunk]) -> Iterator[Written]:
+def decode_in_parallel(chunks: list[DecodeJob]) -> Iterator[DecodedChunk]:
     """Write chunks in as many processes as there are cores; a few are not worth the start of a process."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = min(cores, len(chunks) // 2)
     if workers < 2:
-        yield from map(write_chunk, chunks)
+        yield from map(decode_chunk, chunks)
         return
     # spawned, since a fork of a process that runs torch's threads may hang
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=exit_with_parent)
     try:
-        for future in as_completed([pool.submit(write_chunk, chunk) for chunk in chunks]):
+        for future in as_completed([pool.submit(decode_chunk, chunk) for chunk in chunks]):
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
@@ -218,22 +218,22 @@ def reserve(descriptor: int, size: int) -> None:
     os.ftruncate(descriptor, size)
 
 
-def finished_chunks(record: Path, images: Path, size: int, n: int) -> dict[int, Written]:
+def completed_chunks(record: Path, images: Path, size: int, n: int) -> dict[int, DecodedChunk]:
     """The chunks that an earlier run has finished; the last line may be cut off, a chunk's bytes may be others."""
-    done: dict[int, Written] = {}
+    done: dict[int, DecodedChunk] = {}
     if not record.is_file():
         return done
     with images.open("rb") as file:
         for line in record.read_text().splitlines():
             with suppress(ValueError, KeyError, TypeError):
-                written = Written(**json.loads(line))
+                written = DecodedChunk(**json.loads(line))
                 file.seek(written.number * CHUNK * size)
                 if zlib.crc32(file.read(min(CHUNK, n - written.number * CHUNK) * size)) == written.crc:
                     done[written.number] = written
     return done
 
 
-def without(plan: Plan, failed: Collection[int], images: Path, size: int) -> Plan:
+def drop_images(plan: CacheContents, failed: Collection[int], images: Path, size: int) -> CacheContents:
     """The plan without some images, whose room in the file goes to those after them."""
     kept = [i for i in range(len(plan.names)) if i not in failed]
     with images.open("r+b") as file:
@@ -246,7 +246,7 @@ def without(plan: Plan, failed: Collection[int], images: Path, size: int) -> Pla
         file.truncate(len(kept) * size)
     ends = np.cumsum(list(plan.sizes.values()))
     sizes = np.diff(np.searchsorted(kept, ends), prepend=0)
-    return Plan(
+    return CacheContents(
         [plan.names[i] for i in kept],
         dict(zip(plan.sizes, sizes.tolist(), strict=True)),
         None if plan.labels is None else plan.labels[kept],
@@ -254,7 +254,7 @@ def without(plan: Plan, failed: Collection[int], images: Path, size: int) -> Pla
     )
 
 
-class Cached(NamedTuple):
+class OpenCache(NamedTuple):
     """A cache that was opened.
 
     Attributes:
@@ -266,7 +266,7 @@ class Cached(NamedTuple):
     label_names: list[str]
 
 
-def open_cache(folder: Path) -> Cached:
+def open_cache(folder: Path) -> OpenCache:
     """Map a cache into memory.
 
     Raises:
@@ -277,7 +277,7 @@ def open_cache(folder: Path) -> Cached:
         content = (folder / "manifest.json").read_bytes()
         manifest = json.loads(content)
         del manifest["manifest"]
-        if content != bytes_of(manifest):
+        if content != serialize_manifest(manifest):
             raise ValueError("manifest.json is not what was written")
         shape = (manifest["count"], *manifest["image_shape"])
         size = images.stat().st_size
@@ -292,16 +292,16 @@ def open_cache(folder: Path) -> Cached:
         raise UserError(
             f"data: the cache {folder} is damaged ({one_line(error)}); delete it, it is made anew"
         ) from error
-    x = mapped(images).view(shape)
+    x = map_file(images).view(shape)
     bounds = np.cumsum([0, *manifest["sizes"].values()]).tolist()
     splits = {
         name: Batch(x[start:end], None if labels is None else labels[start:end])
         for name, start, end in zip(manifest["sizes"], bounds, bounds[1:], strict=False)
     }
-    return Cached(splits, manifest["label_names"])
+    return OpenCache(splits, manifest["label_names"])
 
 
-def mapped(path: Path) -> Tensor:
+def map_file(path: Path) -> Tensor:
     """The bytes of a file as a tensor that is read from the disk as it is asked for, and must not be written to.
 
     A file of up to half of the memory is read in at once, in order. Of a larger one nothing is read ahead: shuffled
@@ -309,13 +309,13 @@ def mapped(path: Path) -> Tensor:
     """
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    data.madvise(mmap.MADV_WILLNEED if 2 * len(data) <= memory() else mmap.MADV_RANDOM)
+    data.madvise(mmap.MADV_WILLNEED if 2 * len(data) <= available_memory() else mmap.MADV_RANDOM)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given buffer is not writable")
         return torch.frombuffer(data, dtype=torch.uint8)
 
 
-def memory() -> int:
+def available_memory() -> int:
     """The bytes of memory that this process may use: the machine's, or those of its container."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for limit in ("memory.max", "memory/memory.limit_in_bytes"):
@@ -324,7 +324,7 @@ def memory() -> int:
     return min(sizes)
 
 
-def bytes_of(manifest: dict[str, Any]) -> bytes:
+def serialize_manifest(manifest: dict[str, Any]) -> bytes:
     """A manifest's file, which ends with its own CRC-32: no byte of it can be another without being noticed."""
     checksum = zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
     return json.dumps({**manifest, "manifest": checksum}, indent=1).encode()

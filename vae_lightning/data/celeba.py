@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_lightning.data.batches import Batch
-from vae_lightning.data.cache import Plan, Recipe, fingerprint, log
+from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
 from vae_lightning.data.files import ImageFiles
-from vae_lightning.decoding import Folder, Source, Zip
+from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.image_decoding import FolderSource, Source, ZipSource
 
 SPLITS = ("train", "val", "test")  # 0, 1, 2 in the official partition
 SIGNS = {"1", "-1", "0"}  # of an attribute that is there, or is not
@@ -25,7 +25,7 @@ WANTED = (
 )
 
 
-class Found(NamedTuple):
+class CelebALayout(NamedTuple):
     """Where the parts of a CelebA are.
 
     Attributes:
@@ -86,16 +86,16 @@ class CelebADataModule(ImageFiles):
         self.download = download
         self.attributes = list(attributes)
 
-    def found(self) -> Found:
+    def layout(self) -> CelebALayout:
         """What is there.
 
         Raises:
             UserError: when there are no images.
         """
-        found = look(self.root)
+        found = locate_celeba(self.root)
         if not found and self.download:
             reason = download(self.root)
-            found = look(self.root)
+            found = locate_celeba(self.root)
             if not found:
                 raise UserError(
                     f"data=celeba: no images under {self.root.resolve()}, and the download failed ({reason}):"
@@ -107,24 +107,26 @@ class CelebADataModule(ImageFiles):
             )
         return found
 
-    def recipe(self) -> Recipe:
+    def cache_spec(self) -> CacheSpec:
         """The files as they are now."""
-        found = self.found()
-        annotations = [a.path for a in (found.partition, found.attributes) if a and isinstance(a.source, Folder)]
+        found = self.layout()
+        annotations = [a.path for a in (found.partition, found.attributes) if a and isinstance(a.source, FolderSource)]
         source = found.source
-        files = [fingerprint([source.path] if isinstance(source, Zip) else os.scandir(source.path / found.prefix))]
+        files = [
+            fingerprint([source.path] if isinstance(source, ZipSource) else os.scandir(source.path / found.prefix))
+        ]
         files.append(fingerprint(annotations))
-        return Recipe("celeba", source, " ".join(files), self.image_shape, self.crop, "official")
+        return CacheSpec("celeba", source, " ".join(files), self.image_shape, self.crop, "official")
 
-    def plan(self) -> Plan:
+    def cache_contents(self) -> CacheContents:
         """The images in the order of the splits, with their attributes."""
-        found = self.found()
+        found = self.layout()
         names = image_names(found)
         parts = self.parts(found, names)
         ordered = [name for part in range(3) for name in names if parts[name] == part]
         counts = [sum(parts[name] == part for name in names) for part in range(3)]
         names = [found.prefix + name for name in ordered]
-        return Plan(names, dict(zip(SPLITS, counts, strict=True)), *self.labels(found, ordered))
+        return CacheContents(names, dict(zip(SPLITS, counts, strict=True)), *self.labels(found, ordered))
 
     def load(self) -> dict[str, Batch]:
         """Open the cache, which holds all attributes, and choose.
@@ -143,7 +145,7 @@ class CelebADataModule(ImageFiles):
         self.label_names = self.attributes
         return {name: Batch(x, None if y is None else y[:, columns]) for name, (x, y) in splits.items()}
 
-    def parts(self, found: Found, names: list[str]) -> dict[str, int]:
+    def parts(self, found: CelebALayout, names: list[str]) -> dict[str, int]:
         """The split of each image: 0, 1 or 2."""
         if found.partition is None:
             log.warning(
@@ -165,7 +167,7 @@ class CelebADataModule(ImageFiles):
         check_names(found.partition, parts, names, found.source.path)
         return parts
 
-    def labels(self, found: Found, names: list[str]) -> tuple[np.ndarray | None, list[str]]:
+    def labels(self, found: CelebALayout, names: list[str]) -> tuple[np.ndarray | None, list[str]]:
         """All attributes, int64 (N, A) of 0 and 1, and their names; None and none where there is no annotation."""
         if found.attributes is None:
             log.warning("data=celeba: no list_attr_celeba.txt or .csv under %s: the images are unlabelled", self.root)
@@ -190,14 +192,14 @@ class CelebADataModule(ImageFiles):
         return np.array([values[name] for name in names], dtype=np.int64), header
 
 
-def look(root: Path) -> Found | None:
+def locate_celeba(root: Path) -> CelebALayout | None:
     """Find the images and the annotations under a folder, or None where there are no images."""
     folders = [root / name for name in ("", "celeba", "CelebA", "img_align_celeba") if (root / name).is_dir()]
     for folder in folders:
         for nested in ("img_align_celeba/img_align_celeba/", "img_align_celeba/", ""):
             if next((folder / nested).glob("*.jpg"), None):
                 partition, attributes = (annotation(kind, folders) for kind in ("eval_partition", "attr_celeba"))
-                return Found(Folder(folder), nested, partition, attributes)
+                return CelebALayout(FolderSource(folder), nested, partition, attributes)
     for folder in folders:
         for path in sorted(folder.glob("*.zip")):
             inside = members(path)
@@ -208,7 +210,7 @@ def look(root: Path) -> Found | None:
                     annotation(kind, folders) or annotation_inside(kind, path, inside)
                     for kind in ("eval_partition", "attr_celeba")
                 )
-                return Found(Zip(path), prefix, partition, attributes)
+                return CelebALayout(ZipSource(path), prefix, partition, attributes)
     return None
 
 
@@ -216,7 +218,7 @@ def annotation(kind: str, folders: list[Path]) -> Annotation | None:
     """The annotation file of a kind in the first of the folders that has one."""
     for folder in folders:
         for path in sorted(folder.glob(f"list_{kind}.*")):
-            return Annotation(Folder(folder), path.name)
+            return Annotation(FolderSource(folder), path.name)
     return None
 
 
@@ -224,7 +226,7 @@ def annotation_inside(kind: str, path: Path, inside: list[str]) -> Annotation | 
     """The annotation file of a kind in a zip."""
     for name in inside:
         if PurePosixPath(name).stem == f"list_{kind}":
-            return Annotation(Zip(path), name)
+            return Annotation(ZipSource(path), name)
     return None
 
 
@@ -244,9 +246,9 @@ def members(path: Path) -> list[str]:
         ) from error
 
 
-def image_names(found: Found) -> list[str]:
+def image_names(found: CelebALayout) -> list[str]:
     """The file names of all images, in order."""
-    if isinstance(found.source, Zip):
+    if isinstance(found.source, ZipSource):
         names = [PurePosixPath(name).name for name in members(found.source.path) if name.endswith(".jpg")]
     else:
         names = [path.name for path in (found.source.path / found.prefix).glob("*.jpg")]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vae_lightning.data.base import ImageDataModule, stratified_split
-from vae_lightning.data.batches import Batch
+from vae_lightning.data.in_memory import Batch
 
 
 class DigitsDataModule(ImageDataModule):

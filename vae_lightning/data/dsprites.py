@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from vae_lightning.data.base import ImageDataModule
-from vae_lightning.data.batches import Batch
-from vae_lightning.data.cache import fingerprint, finish, open_cache, writing
+from vae_lightning.data.cache import cache_lock, fingerprint, open_cache, seal
+from vae_lightning.data.in_memory import Batch
 from vae_lightning.data.sprites import FACTORS, in_a_row
 from vae_lightning.errors import UserError, one_line
 
@@ -61,7 +61,7 @@ class DSpritesDataModule(ImageDataModule):
                 raise UserError(f"data=dsprites: no {path.resolve()}: put it there, or type data.root=FOLDER")
             fetch(path)
         if not self.folder().is_dir():
-            with writing(self.cache):
+            with cache_lock(self.cache):
                 if not self.folder().is_dir():
                     unpack(path, self.folder())
 
@@ -128,7 +128,7 @@ def unpack(path: Path, folder: Path) -> None:
     labels = np.empty_like(factors)
     labels[place] = factors
     np.save(partial / "labels.npy", labels)
-    finish(
+    seal(
         partial,
         folder,
         {

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from vae_lightning.data.base import ImageDataModule
-from vae_lightning.data.batches import Batch
-from vae_lightning.data.cache import Plan, Recipe, open_cache, prepare
-from vae_lightning.decoding import Crop
+from vae_lightning.data.cache import CacheContents, CacheSpec, ensure_cache, open_cache
+from vae_lightning.data.in_memory import Batch
+from vae_lightning.io.image_decoding import Crop
 
 
 class ImageFiles(ImageDataModule):
@@ -32,7 +32,7 @@ class ImageFiles(ImageDataModule):
         self.skip_corrupt = skip_corrupt
 
     @abstractmethod
-    def recipe(self) -> Recipe:
+    def cache_spec(self) -> CacheSpec:
         """What to decode, and how; asked at each start, so it reads no image.
 
         Raises:
@@ -40,7 +40,7 @@ class ImageFiles(ImageDataModule):
         """
 
     @abstractmethod
-    def plan(self) -> Plan:
+    def cache_contents(self) -> CacheContents:
         """The order, the splits and the labels of all images; asked when the cache is built.
 
         Raises:
@@ -48,16 +48,16 @@ class ImageFiles(ImageDataModule):
         """
 
     @cached_property
-    def asked(self) -> Recipe:
+    def spec(self) -> CacheSpec:
         """The recipe; asking for it lists all files, so once."""
-        return self.recipe()
+        return self.cache_spec()
 
     def prepare_data(self) -> None:
         """Decode what is not in the cache yet."""
-        prepare(self.asked, self.plan, self.cache, self.skip_corrupt)
+        ensure_cache(self.spec, self.cache_contents, self.cache, self.skip_corrupt)
 
     def load(self) -> dict[str, Batch]:
         """Open the cache."""
         self.prepare_data()
-        splits, self.label_names = open_cache(self.asked.folder(self.cache))
+        splits, self.label_names = open_cache(self.spec.folder(self.cache))
         return splits

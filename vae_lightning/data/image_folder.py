@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from vae_lightning.data.cache import Plan, Recipe, fingerprint
+from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint
 from vae_lightning.data.files import ImageFiles
-from vae_lightning.decoding import Folder
 from vae_lightning.errors import UserError
+from vae_lightning.io.image_decoding import FolderSource
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 SPLITS = ("train", "val", "test")
@@ -22,16 +22,16 @@ class ImageFolderDataModule(ImageFiles):
       labels.
 
     Args:
-        val_share: the share of the training images set aside for validation, where there is no folder `val`.
-        test_share: the share of all images set aside for the test, where there are no folders `train` and `test`.
+        val_fraction: the share of the training images set aside for validation, where there is no folder `val`.
+        test_fraction: the share of all images set aside for the test, where there are no folders `train` and `test`.
         split_seed: draws the splits.
         **files: those of `ImageFiles`.
     """
 
-    def __init__(self, *, val_share: float, test_share: float, split_seed: int, **files: Any) -> None:
+    def __init__(self, *, val_fraction: float, test_fraction: float, split_seed: int, **files: Any) -> None:
         super().__init__(**files)
-        self.val_share = val_share
-        self.test_share = test_share
+        self.val_fraction = val_fraction
+        self.test_fraction = test_fraction
         self.split_seed = split_seed
 
     def files(self) -> list[Path]:
@@ -47,12 +47,14 @@ class ImageFolderDataModule(ImageFiles):
             raise UserError(f"data.root={self.root}: no images in this folder ({', '.join(sorted(SUFFIXES))})")
         return files
 
-    def recipe(self) -> Recipe:
+    def cache_spec(self) -> CacheSpec:
         """The files as they are now."""
-        split = f"val {self.val_share}, test {self.test_share}, seed {self.split_seed}"
-        return Recipe("image_folder", Folder(self.root), fingerprint(self.files()), self.image_shape, self.crop, split)
+        split = f"val {self.val_fraction}, test {self.test_fraction}, seed {self.split_seed}"
+        return CacheSpec(
+            "image_folder", FolderSource(self.root), fingerprint(self.files()), self.image_shape, self.crop, split
+        )
 
-    def plan(self) -> Plan:
+    def cache_contents(self) -> CacheContents:
         """Split and label them by their folders."""
         names = [path.relative_to(self.root).as_posix() for path in self.files()]
         splits = self.split(names)
@@ -61,8 +63,8 @@ class ImageFolderDataModule(ImageFiles):
         classes = [self.class_of(name) for name in ordered]
         label_names = sorted(set(classes))
         if "" in label_names or len(label_names) == 1:
-            return Plan(ordered, sizes, None, [])
-        return Plan(ordered, sizes, np.searchsorted(label_names, classes), label_names)
+            return CacheContents(ordered, sizes, None, [])
+        return CacheContents(ordered, sizes, np.searchsorted(label_names, classes), label_names)
 
     def split(self, names: list[str]) -> dict[str, list[str]]:
         """The images of each split."""
@@ -72,17 +74,17 @@ class ImageFolderDataModule(ImageFiles):
             rest = found["train"]
         else:
             names = generator.permutation(names).tolist()
-            n = round(self.test_share * len(names))
+            n = round(self.test_fraction * len(names))
             found = {"test": names[:n], "val": []}
             rest = names[n:]
         if not found["val"]:
             rest = generator.permutation(rest).tolist()
-            n = round(self.val_share * len(rest))
+            n = round(self.val_fraction * len(rest))
             found["val"], rest = rest[:n], rest[n:]
         splits = {"train": rest, "val": found["val"], "test": found["test"]}
         if not splits["train"] or not splits["test"]:
             raise UserError(
-                f"data.root={self.root}: {len(names)} images are too few to split; type a smaller data.test_share,"
+                f"data.root={self.root}: {len(names)} images are too few to split; type a smaller data.test_fraction,"
                 " or put them into folders train and test"
             )
         return splits

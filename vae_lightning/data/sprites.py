@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from vae_lightning.data.base import ImageDataModule
-from vae_lightning.data.batches import Batch
+from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError
 
 FACTORS = ("shape", "scale", "orientation", "x", "y")

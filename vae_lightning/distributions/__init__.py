@@ -1,7 +1,14 @@
 """Posteriors, priors and likelihoods. Nothing here knows of Lightning or Hydra."""
 
-from vae_lightning.distributions.codebook import Codebook, Codes
-from vae_lightning.distributions.inference import Inference
+from vae_lightning.distributed.batch_sharding import (
+    BatchShard,
+    all_gather_rows,
+    global_batch_size,
+    local_rows,
+    scale_loss,
+    sum_across_processes,
+)
+from vae_lightning.distributions.forward_pass import ForwardPass
 from vae_lightning.distributions.likelihoods import (
     Bernoulli,
     BernoulliImages,
@@ -11,51 +18,51 @@ from vae_lightning.distributions.likelihoods import (
     DiscretizedLogisticImages,
     Gaussian,
     GaussianImages,
-    Images,
+    ImageDistribution,
     Laplace,
     LaplaceImages,
     Likelihood,
 )
 from vae_lightning.distributions.posterior import (
+    DeltaDistribution,
+    DeltaPosterior,
     DiagonalGaussian,
     GaussianPosterior,
-    Point,
-    PointPosterior,
     StandardGaussian,
 )
 from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
-from vae_lightning.distributions.share import Share, add_up, gather, own, weighed, whole
+from vae_lightning.distributions.vector_quantizer import Codes, VectorQuantizer
 
 __all__ = [
+    "BatchShard",
     "Bernoulli",
     "BernoulliImages",
     "ClassConditional",
-    "Codebook",
     "Codes",
     "ContinuousBernoulli",
     "ContinuousBernoulliImages",
+    "DeltaDistribution",
+    "DeltaPosterior",
     "DiagonalGaussian",
     "DiscretizedLogistic",
     "DiscretizedLogisticImages",
+    "ForwardPass",
     "Gaussian",
     "GaussianImages",
     "GaussianMixture",
     "GaussianPosterior",
-    "Images",
-    "Inference",
+    "ImageDistribution",
     "Laplace",
     "LaplaceImages",
     "Likelihood",
-    "Point",
-    "PointPosterior",
     "Prior",
-    "Share",
     "StandardGaussian",
     "StandardNormal",
     "VampPrior",
-    "add_up",
-    "gather",
-    "own",
-    "weighed",
-    "whole",
+    "VectorQuantizer",
+    "all_gather_rows",
+    "global_batch_size",
+    "local_rows",
+    "scale_loss",
+    "sum_across_processes",
 ]

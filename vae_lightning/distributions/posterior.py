@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributions.share import own, whole
+from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 
 LOG_2PI = math.log(2 * math.pi)
 LOGVAR_BOUNDS = (-30.0, 20.0)  # σ from 3e-7 to 2e4, and exp(±logvar) far from where single precision ends
@@ -31,12 +31,14 @@ class DiagonalGaussian(NamedTuple):
 
     def rsample(self) -> Tensor:
         """z = mu + σ·ε with ε ~ N(0, I), (B, D). vae-cvae-mnist, Eq. 24."""
-        noise = torch.randn(whole(len(self.mu)), self.mu.shape[1], dtype=self.mu.dtype, device=self.mu.device)
-        return self.mu + torch.exp(0.5 * self.logvar) * own(noise)
+        noise = torch.randn(
+            global_batch_size(len(self.mu)), self.mu.shape[1], dtype=self.mu.dtype, device=self.mu.device
+        )
+        return self.mu + torch.exp(0.5 * self.logvar) * local_rows(noise)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), where B is 1 or n; the noise is the CPU's: a seed gives the same on every device."""
-        noise = own(torch.randn(whole(n), self.mu.shape[1], generator=generator)).to(self.mu)
+        noise = local_rows(torch.randn(global_batch_size(n), self.mu.shape[1], generator=generator)).to(self.mu)
         return self.mu + torch.exp(0.5 * self.logvar) * noise
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -49,7 +51,7 @@ class StandardGaussian(DiagonalGaussian):
     """N(0, I): mu and logvar are zeros, (1, D), which a formula may leave out."""
 
 
-class Point(NamedTuple):
+class DeltaDistribution(NamedTuple):
     """All mass on one code: the deterministic "posterior" of an autoencoder.
 
     Attributes:
@@ -82,11 +84,11 @@ class GaussianPosterior(nn.Module):
 
     def forward(self, features: Tensor) -> DiagonalGaussian:
         """Map features (B, F) to q(z|x)."""
-        logvar = F.hardtanh(at_least_single(self.logvar(features)), *LOGVAR_BOUNDS)  # clamp, with a quicker gradient
-        return DiagonalGaussian(at_least_single(self.mu(features)), logvar)
+        logvar = F.hardtanh(promote_to_float32(self.logvar(features)), *LOGVAR_BOUNDS)  # clamp, with a quicker gradient
+        return DiagonalGaussian(promote_to_float32(self.mu(features)), logvar)
 
 
-class PointPosterior(nn.Module):
+class DeltaPosterior(nn.Module):
     """Features (B, F) -> Point, by one linear layer and an activation (kingma-welling-replication, appendix A.2).
 
     Args:
@@ -99,11 +101,11 @@ class PointPosterior(nn.Module):
         super().__init__()
         self.code = nn.Sequential(nn.Linear(num_features, latent_dim), getattr(nn, activation)())
 
-    def forward(self, features: Tensor) -> Point:
+    def forward(self, features: Tensor) -> DeltaDistribution:
         """Map features (B, F) to a code."""
-        return Point(at_least_single(self.code(features)))
+        return DeltaDistribution(promote_to_float32(self.code(features)))
 
 
-def at_least_single(x: Tensor) -> Tensor:
+def promote_to_float32(x: Tensor) -> Tensor:
     """Half precision to single: sums of densities over latents and batches need the digits; double stays double."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

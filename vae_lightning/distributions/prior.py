@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions.posterior import (
     DiagonalGaussian,
     GaussianPosterior,
     StandardGaussian,
-    at_least_single,
+    promote_to_float32,
 )
-from vae_lightning.distributions.share import own, whole
 from vae_lightning.errors import UserError
 
 Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] to q(z|x)
@@ -66,7 +66,7 @@ class ClassConditional(Prior):
     def forward(self, encode: Encode, condition: Tensor | None) -> DiagonalGaussian:
         """One Gaussian an image, by its label: mu and logvar are (B, D)."""
         assert condition is not None
-        return DiagonalGaussian(at_least_single(self.mu(condition)), at_least_single(self.logvar(condition)))
+        return DiagonalGaussian(promote_to_float32(self.mu(condition)), promote_to_float32(self.logvar(condition)))
 
 
 class GaussianMixture(NamedTuple):
@@ -87,7 +87,7 @@ class GaussianMixture(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), each from a component of its own."""
-        k = own(torch.randint(len(self.mu), (whole(n),), generator=generator)).to(self.mu.device)
+        k = local_rows(torch.randint(len(self.mu), (global_batch_size(n),), generator=generator)).to(self.mu.device)
         return DiagonalGaussian(self.mu[k], self.logvar[k]).sample(n, generator)
 
 

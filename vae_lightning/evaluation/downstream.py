@@ -1,22 +1,24 @@
-"""What simple readers make of the latents."""
+"""Accuracy of simple classifiers trained on the latents of a run."""
 
 from vae_lightning import metrics
-from vae_lightning.evaluation.findings import Finding, Findings, refused
-from vae_lightning.evaluation.subject import Subject, encode
+from vae_lightning.evaluation.context import EvaluationContext, encode
+from vae_lightning.evaluation.results import Result, Results, unavailable
 
 
-def downstream(subject: Subject) -> Findings:
-    """The labels' accuracy by a linear probe and by nearest neighbours, both taught on training images."""
-    s = subject.settings
-    if subject.y is None:
-        return refused(("linear_probe", "knn", "majority"), "these images have no labels")
-    taught = subject.draw_images("train", s.probe_images)
-    codes = encode(subject.model, subject.batches(taught), s.seed).mean
-    labels = (codes, taught.y, subject.encoded.mean, subject.y)
-    note = f"accuracy; {len(codes):,} posterior means teach, {len(subject.x):,} test"
-    neighbours = min(5, len(codes))
+def downstream(context: EvaluationContext) -> Results:
+    """Compute the label accuracy of a linear probe and of nearest neighbors, both fitted on training images."""
+    settings = context.settings
+    if context.y is None:
+        return unavailable(("linear_probe", "knn", "majority"), "these images have no labels")
+    train = context.draw_images("train", settings.probe_images)
+    train_codes = encode(context.model, context.batches(train), settings.seed).mean
+    data = (train_codes, train.y, context.encoded.mean, context.y)
+    note = f"accuracy; posterior means of {len(train_codes):,} training and {len(context.x):,} test images"
+    neighbors = min(5, len(train_codes))
     return {
-        "linear_probe": Finding(metrics.linear_probe(*labels), note=note),
-        "knn": Finding(metrics.knn_accuracy(*labels, neighbours=neighbours), note=f"accuracy; {neighbours} neighbours"),
-        "majority": Finding(metrics.majority(taught.y, subject.y), note="accuracy of naming the most frequent value"),
+        "linear_probe": Result(metrics.linear_probe(*data), note=note),
+        "knn": Result(metrics.knn_accuracy(*data, neighbors=neighbors), note=f"accuracy; {neighbors} neighbors"),
+        "majority": Result(
+            metrics.majority(train.y, context.y), note="accuracy of always predicting the most frequent value"
+        ),
     }

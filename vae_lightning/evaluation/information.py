@@ -1,73 +1,77 @@
-"""What the latents know of the image, of each other, and how far they are from the prior."""
+"""Information in the latents of a run, and the distance of the aggregate posterior from the prior."""
 
 from vae_lightning.distributions import StandardNormal
 from vae_lightning.distributions.posterior import LOG_2PI
-from vae_lightning.evaluation.findings import Finding, Findings, measured, refused
-from vae_lightning.evaluation.subject import Subject
+from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import active_units, mean_and_error, mmd_test
-from vae_lightning.metrics.information import information as exact_information
+from vae_lightning.metrics.information import information as information_terms
 
-CHUNK = {"cpu": 128, "cuda": 4096}  # draws a pass: what a cache holds, and what a GPU needs to be busy
+DRAWS_PER_PASS = {"cpu": 128, "cuda": 4096}  # fits the CPU's cache; keeps a GPU busy
 
-NO_PRODUCT = "this prior is no product over latents that is the same for all images"
-
-
-def information(subject: Subject) -> Findings:
-    """The KL taken apart, active units, KL per latent, and the aggregate posterior against the prior."""
-    return decomposition(subject) | latents(subject) | against_prior(subject)
+NOT_FACTORIZED = "this prior does not factorize over latents, or is not the same for all images"
 
 
-def decomposition(subject: Subject) -> Findings:
-    """I(x; z), total correlation and dimension-wise KL against the exact aggregate posterior."""
+def information(context: EvaluationContext) -> Results:
+    """Compute the terms of the KL, the active units, the KL per latent, and the two-sample test against the prior."""
+    return kl_terms(context) | latent_usage(context) | prior_test(context)
+
+
+def kl_terms(context: EvaluationContext) -> Results:
+    """Compute I(x; z), total correlation and dimension-wise KL from the exact aggregate posterior."""
     names = ("mutual_information", "total_correlation", "dimension_wise_kl")
-    mean, z, logvar, _ = subject.encoded
+    mean, z, logvar, _ = context.encoded
     if logvar is None:
-        return refused(names, f"q(z|x) of {subject.name} has no density")
-    if subject.is_hierarchy:
-        return refused(names, f"q(z|x) of {subject.name} is no product over latents, its marginals have no closed form")
-    terms = exact_information(
-        *(t.to(subject.device) for t in (mean, logvar, z)),
-        chunk=CHUNK.get(subject.device.type, 1024),
-        track=subject.track("q(z) of all pairs"),
+        return unavailable(names, f"q(z|x) of {context.name} has no density")
+    if context.is_hierarchy:
+        return unavailable(
+            names, f"q(z|x) of {context.name} does not factorize over latents, so its marginals have no closed form"
+        )
+    terms = information_terms(
+        *(t.to(context.device) for t in (mean, logvar, z)),
+        chunk=DRAWS_PER_PASS.get(context.device.type, 1024),
+        track=context.track("q(z) of all pairs"),
     )
     n = f"{len(z):,}"
-    findings = {
-        names[0]: measured(
+    results = {
+        names[0]: mean_result(
             mean_and_error(terms.mutual_information), f"nats; I(x; z), q(z) of {n} images, at most log {n}"
         ),
-        names[1]: measured(mean_and_error(terms.total_correlation), f"nats; q(z) of {n} images"),
+        names[1]: mean_result(mean_and_error(terms.total_correlation), f"nats; q(z) of {n} images"),
     }
-    if not isinstance(subject.model.prior, StandardNormal):
-        return findings | refused(names[2:], NO_PRODUCT)
+    if not isinstance(context.model.prior, StandardNormal):
+        return results | unavailable(names[2:], NOT_FACTORIZED)
     log_pz = -0.5 * (z.double().square() + LOG_2PI)  # (N, D)
-    return findings | {
-        names[2]: measured(mean_and_error((terms.log_marginals.cpu() - log_pz).sum(1)), f"nats; q(z) of {n} images")
-    }
+    dimension_wise_kl = (terms.log_marginals.cpu() - log_pz).sum(1)
+    return results | {names[2]: mean_result(mean_and_error(dimension_wise_kl), f"nats; q(z) of {n} images")}
 
 
-def latents(subject: Subject) -> Findings:
-    """How many latents are in use, and how much."""
-    mean, _, logvar, kl = subject.encoded
-    findings = {
-        "active_units": Finding(
+def latent_usage(context: EvaluationContext) -> Results:
+    """Count the active units and compute the KL of each latent."""
+    mean, _, logvar, kl = context.encoded
+    results = {
+        "active_units": Result(
             float(active_units(mean)), note=f"of {mean.shape[1]}: variance of the posterior mean above 0.01"
         )
     }
     if kl is None:
-        no_density = f"q(z|x) of {subject.name} has no density"
-        return findings | refused(("kl_per_latent",), no_density if logvar is None else NO_PRODUCT)
-    return findings | {"kl_per_latent": Finding(kl.double().mean(0).tolist(), note="nats")}
+        no_density = f"q(z|x) of {context.name} has no density"
+        return results | unavailable(("kl_per_latent",), no_density if logvar is None else NOT_FACTORIZED)
+    return results | {"kl_per_latent": Result(kl.double().mean(0).tolist(), note="nats")}
 
 
-def against_prior(subject: Subject) -> Findings:
-    """Draws of the aggregate posterior against draws from the prior, by MMD and a permutation test."""
-    s = subject.settings
-    n = min(s.test_images, len(subject.x))
+def prior_test(context: EvaluationContext) -> Results:
+    """Compare draws from the aggregate posterior with draws from the prior by a permutation test on MMD²."""
+    settings = context.settings
+    n = min(settings.test_images, len(context.x))
     if n < 2:
-        return refused(("mmd", "mmd_p_value"), "one image is no sample")
-    found = mmd_test(subject.encoded.z[:n], subject.from_prior(n), permutations=s.permutations, seed=s.seed)
-    note = f"{n:,} draws of q(z) against as many of the prior"
+        return unavailable(("mmd", "mmd_p_value"), "the test needs at least two images")
+    test = mmd_test(
+        context.encoded.z[:n], context.sample_prior(n), permutations=settings.permutations, seed=settings.seed
+    )
     return {
-        "mmd": Finding(found.mmd, note=f"MMD², unbiased; {note}"),
-        "mmd_p_value": Finding(found.p_value, note=f"that q(z) is the prior; {s.permutations} permutations"),
+        "mmd": Result(test.mmd, note=f"MMD², unbiased; {n:,} draws each from q(z) and the prior"),
+        "mmd_p_value": Result(
+            test.p_value, note=f"null hypothesis: q(z) is the prior; {settings.permutations} permutations"
+        ),
     }

@@ -1,67 +1,70 @@
-"""How likely the images are."""
+"""Likelihood of the images of a run."""
 
 import torch
 from torch import Tensor
 
 from vae_lightning.data import Batch
 from vae_lightning.distributions import Bernoulli
-from vae_lightning.evaluation.findings import Finding, Findings, measured, refused
-from vae_lightning.evaluation.subject import Subject
+from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import bits_per_dim, log_likelihood, mean_and_error
 
 
-def likelihood(subject: Subject) -> Findings:
-    """log p(x) by importance sampling, and the bound with its parts; the parts alone where q(z|x) has no density."""
-    s = subject.settings
-    n = min(s.likelihood_images, len(subject.x))
-    if not subject.is_gaussian:
-        return parts(subject, n)
-    found = log_likelihood(
-        subject.weigh,
+def likelihood(context: EvaluationContext) -> Results:
+    """Estimate log p(x) by importance sampling, and the ELBO with its terms.
+
+    If q(z|x) has no density, only the terms are computed.
+    """
+    settings = context.settings
+    n = min(settings.likelihood_images, len(context.x))
+    if not context.is_gaussian:
+        return single_pass_terms(context, n)
+    estimate = log_likelihood(
+        context.importance_log_terms,
         n,
-        subject.encoded.mean.shape[1],
-        samples=s.samples,
-        chunk=s.chunk,
-        seed=s.seed,
-        track=subject.track(f"log p(x), K = {s.samples:,}"),
+        context.encoded.mean.shape[1],
+        samples=settings.samples,
+        chunk=settings.chunk,
+        seed=settings.seed,
+        track=context.track(f"log p(x), K = {settings.samples:,}"),
     )
-    note = f"nats; K = {s.samples:,}, {n:,} images"
-    if isinstance(subject.model.likelihood, Bernoulli) and not subject.is_binary:
-        note += "; of grey images no likelihood but the papers' cross-entropy"
-    findings = {
-        "log_px": measured(mean_and_error(found.log_px), note),
-        "nelbo": measured(mean_and_error(found.distortion + found.rate), "nats; the bound on -log p(x)"),
-        "distortion": measured(mean_and_error(found.distortion), "nats"),
-        "rate": measured(mean_and_error(found.rate), "nats"),
+    note = f"nats; K = {settings.samples:,}, {n:,} images"
+    if isinstance(context.model.likelihood, Bernoulli) and not context.is_binary:
+        note += "; for gray images not a likelihood, but the cross-entropy that papers report"
+    results = {
+        "log_px": mean_result(mean_and_error(estimate.log_px), note),
+        "nelbo": mean_result(mean_and_error(estimate.distortion + estimate.rate), "nats; upper bound on -log p(x)"),
+        "distortion": mean_result(mean_and_error(estimate.distortion), "nats"),
+        "rate": mean_result(mean_and_error(estimate.rate), "nats"),
     }
-    return findings | bits(subject, found.log_px)
+    return results | bits_result(context, estimate.log_px)
 
 
 @torch.no_grad()
-def parts(subject: Subject, n: int) -> Findings:
-    """Distortion, and rate and bound where the model has them, by one pass: there is nothing to draw."""
-    model = subject.model
+def single_pass_terms(context: EvaluationContext, n: int) -> Results:
+    """Compute the distortion, and the rate and the bound if the model has them, in one deterministic pass."""
+    model = context.model
     distortions, rate = [], None
-    for x, y in subject.batches(Batch(subject.x[:n], None if subject.y is None else subject.y[:n])):
-        inference = model(x, y)
-        distortions.append(-inference.px.log_prob(inference.x))
-        rate = model.regularizer(inference)[1].get("rate")
+    for x, y in context.batches(Batch(context.x[:n], None if context.y is None else context.y[:n])):
+        out = model(x, y)
+        distortions.append(-out.px.log_prob(out.x))
+        rate = model.regularizer(out)[1].get("rate")
     distortion = torch.cat(distortions)
-    reason = f"q(z|x) of {subject.name} has no density to weigh draws with"
-    findings = refused(("log_px", "bits_per_dim"), reason)
-    findings["distortion"] = measured(mean_and_error(distortion), f"nats; {n:,} images")
+    reason = f"q(z|x) of {context.name} has no density for importance weights"
+    results = unavailable(("log_px", "bits_per_dim"), reason)
+    results["distortion"] = mean_result(mean_and_error(distortion), f"nats; {n:,} images")
     if rate is None:
-        return findings | refused(("nelbo", "rate"), f"{subject.name} has no rate")
-    findings["rate"] = Finding(rate.item(), note="nats")
-    findings["nelbo"] = measured(mean_and_error(distortion + rate), "nats; the bound on -log p(x)")
-    return findings
+        return results | unavailable(("nelbo", "rate"), f"{context.name} has no rate")
+    results["rate"] = Result(rate.item(), note="nats")
+    results["nelbo"] = mean_result(mean_and_error(distortion + rate), "nats; upper bound on -log p(x)")
+    return results
 
 
-def bits(subject: Subject, log_px: Tensor) -> Findings:
-    """-log p(x) in bits per value of the image, where it is a probability of 8-bit images."""
-    if not subject.model.likelihood.eight_bit:
-        family = type(subject.model.likelihood).__name__
-        return refused(("bits_per_dim",), f"{family} is no probability of 8-bit images")
+def bits_result(context: EvaluationContext, log_px: Tensor) -> Results:
+    """Convert -log p(x) to bits per dimension, if the likelihood is a probability of 8-bit images."""
+    if not context.model.likelihood.eight_bit:
+        likelihood_name = type(context.model.likelihood).__name__
+        return unavailable(("bits_per_dim",), f"{likelihood_name} is not a probability of 8-bit images")
     mean, error = mean_and_error(-log_px)
-    shape = subject.model.image_shape
-    return {"bits_per_dim": Finding(bits_per_dim(mean, shape), bits_per_dim(error, shape), note="of -log p(x)")}
+    shape = context.model.image_shape
+    return {"bits_per_dim": Result(bits_per_dim(mean, shape), bits_per_dim(error, shape), note="of -log p(x)")}

@@ -1,35 +1,36 @@
-"""How much an evaluation asks for."""
+"""The groups of metrics of an evaluation, and its sample counts. Imports no torch, so `--help` is fast."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from vae_lightning.errors import UserError, one_of
+from vae_lightning.errors import UserError, check_choice
 
+GROUPS = ("likelihood", "information", "disentanglement", "samples", "downstream")
 SPLITS = ("train", "val", "test")
 FEATURES = ("classifier", "inception")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The sample counts of an evaluation; the defaults are those of the papers.
+    """The sample counts of an evaluation. The defaults are those of the papers.
 
     Attributes:
-        split: whose images are evaluated, `train`, `val` or `test`.
-        images: at most so many of them, drawn at random.
-        likelihood_images: at most so many of these for log p(x), which takes the most time.
-        samples: K, the draws an image for log p(x).
-        chunk: the draws of a pass: memory depends on it, values do not.
-        test_images: the draws on either side of the two-sample test, whose kernel matrix is their square.
+        split: the images to evaluate, `train`, `val` or `test`.
+        images: the maximum number of images, drawn at random.
+        likelihood_images: the maximum number of these for log p(x), which takes the most time.
+        samples: K, the draws per image for log p(x).
+        chunk: the draws per pass, which affects memory but not the results.
+        test_images: the draws on either side of the two-sample test, whose kernel matrix grows with their square.
         permutations: of the two-sample test.
         repeats: R, of each disentanglement metric.
-        factor_images: the images of each repeat, at most half of all.
-        points: the training points or votes of the metrics of β-VAE and FactorVAE; half as many test.
-        trees: of each forest of DCI.
-        sample_images: at most so many reconstructions, samples and real images to hold them against.
-        probe_images: at most so many training images teach the downstream readers.
-        features: the network of FID and KID, `classifier` or `inception`.
+        factor_images: the images per repeat, at most half of all images.
+        points: the training points or votes of the β-VAE and FactorVAE metrics; half as many are tested.
+        trees: per forest of DCI.
+        sample_images: the maximum number of reconstructions, of samples, and of real images to compare them with.
+        probe_images: the maximum number of training images for the downstream classifiers.
+        features: the network for FID and KID, `classifier` or `inception`.
         classifier_steps: the training steps of the classifier.
-        seed: of every draw.
+        seed: of all random choices.
     """
 
     split: str = "test"
@@ -50,14 +51,13 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        one_of("--split", self.split, SPLITS)
-        one_of("--features", self.features, FEATURES)
+        check_choice("--split", self.split, SPLITS)
+        check_choice("--features", self.features, FEATURES)
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int) and field.name != "seed" and value < 1:
-                raise UserError(f"--{field.name.replace('_', '-')}={value}: type a number from 1 up")
-        if self.seed < 0:
-            raise UserError(f"--seed={self.seed}: type a number from 0 up")
+            minimum = 0 if field.name == "seed" else 1
+            if isinstance(value, int) and value < minimum:
+                raise UserError(f"--{field.name.replace('_', '-')}={value}: must be an integer >= {minimum}.")
 
 
 QUICK = Settings(
@@ -75,13 +75,17 @@ QUICK = Settings(
 )
 
 
-def settings(quick: bool, **changes: Any) -> Settings:
-    """The settings that `quick` says, but for the changes that are not None.
+def resolve_settings(quick: bool, **changes: Any) -> Settings:
+    """Return the default or the quick settings with some fields changed.
 
-    A number of images that is asked for is also that of the likelihood and of the samples.
+    If `images` is given, it also sets the number of images for the likelihood and for the samples.
+
+    Args:
+        quick: start from `QUICK`.
+        **changes: fields of `Settings`; None keeps the default.
 
     Raises:
-        UserError: when a value cannot be.
+        UserError: if a value is invalid.
     """
     chosen = {name: value for name, value in changes.items() if value is not None}
     if "images" in chosen:

@@ -1,59 +1,59 @@
-"""What is found, as a person reads it and as a file keeps it."""
+"""Formatting results as a table for the console and as numbers for `metrics.json`."""
 
 from itertools import groupby
 from typing import Any
 
 from rich.table import Table
 
-from vae_lightning.evaluation.findings import Finding, Findings
+from vae_lightning.evaluation.results import Result, Results
 
 
-def table(findings: dict[str, Findings], title: str) -> Table:
-    """A section a group of questions."""
-    result = Table("", "value", "±", "how", title=title, title_justify="left")
-    for found in findings.values():
-        result.add_section()
-        for name, finding in joined(found).items():
-            result.add_row(name, *shown(finding))
-    return result
+def build_table(results: dict[str, Results], title: str) -> Table:
+    """Build a table with one section per group of metrics."""
+    table = Table("", "value", "±", "details", title=title, title_justify="left")
+    for group_results in results.values():
+        table.add_section()
+        for name, result in merge_unavailable(group_results).items():
+            table.add_row(name, *format_result(result))
+    return table
 
 
-def joined(found: Findings) -> Findings:
-    """The findings, with those in a row that there are not, for one reason, as one: `first ... last`."""
-    result: Findings = {}
-    for (absent, note), group in groupby(found.items(), key=lambda item: (item[1].value is None, item[1].note)):
+def merge_unavailable(results: Results) -> Results:
+    """Merge consecutive results that are unavailable for the same reason into one row, `first ... last`."""
+    merged: Results = {}
+    for (missing, note), group in groupby(results.items(), key=lambda item: (item[1].value is None, item[1].note)):
         items = list(group)
-        if absent and len(items) > 1:
-            items = [(f"{items[0][0]} ... {items[-1][0]}", Finding(None, note=note))]
-        result |= dict(items)
-    return result
+        if missing and len(items) > 1:
+            items = [(f"{items[0][0]} ... {items[-1][0]}", Result(None, note=note))]
+        merged |= dict(items)
+    return merged
 
 
-def shown(finding: Finding) -> tuple[str, str, str]:
-    """Value, uncertainty and note of one finding."""
-    value, error, std, note = finding
+def format_result(result: Result) -> tuple[str, str, str]:
+    """Format the value, the uncertainty and the note of one result."""
+    value, error, std, note = result
     if value is None:
         return "-", "", note
     if isinstance(value, list):
-        return f"{digits(min(value))} to {digits(max(value))}", "", note
+        return f"{format_number(min(value))} to {format_number(max(value))}", "", note
     uncertainty = std if error is None else error
-    return digits(value), "" if uncertainty is None else f"{uncertainty:.2g}", note
+    return format_number(value), "" if uncertainty is None else f"{uncertainty:.2g}", note
 
 
-def digits(value: float) -> str:
-    """Whole numbers as they are, two decimals where there are tens before them, else four significant digits."""
+def format_number(value: float) -> str:
+    """Format integers without decimals, numbers from 10 with two decimals, others with four significant digits."""
     if value.is_integer():
         return f"{value:.0f}"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
 
 
-def flat(group: str, findings: Findings) -> dict[str, Any]:
-    """`group/name` to its number, `_se` and `_std` beside it; None where there is none."""
+def flatten(group: str, results: Results) -> dict[str, Any]:
+    """Map `group/name` to each value, or None, and `group/name_se` and `group/name_std` to its uncertainty."""
     numbers: dict[str, Any] = {}
-    for name, finding in findings.items():
-        numbers[f"{group}/{name}"] = finding.value
-        if finding.error is not None:
-            numbers[f"{group}/{name}_se"] = finding.error
-        if finding.std is not None:
-            numbers[f"{group}/{name}_std"] = finding.std
+    for name, result in results.items():
+        numbers[f"{group}/{name}"] = result.value
+        if result.error is not None:
+            numbers[f"{group}/{name}_se"] = result.error
+        if result.std is not None:
+            numbers[f"{group}/{name}_std"] = result.std
     return numbers

@@ -1,4 +1,4 @@
-"""Metrics as pure functions of arrays and tensors, for any representation. Nothing here knows of Lightning or Hydra."""
+"""Metrics as pure functions of arrays and tensors, for any representation, independent of Lightning and Hydra."""
 
 from vae_lightning.metrics.disentanglement import (
     DCI,
@@ -13,9 +13,9 @@ from vae_lightning.metrics.disentanglement import (
     udr,
 )
 from vae_lightning.metrics.downstream import knn_accuracy, linear_probe, majority
+from vae_lightning.metrics.image_mean import ImageMean, MeanAndError, mean_and_error
 from vae_lightning.metrics.information import Information, active_units, information
-from vae_lightning.metrics.likelihood import Likelihood, bits_per_dim, log_likelihood
-from vae_lightning.metrics.means import ImageMean, MeanAndError, mean_and_error
+from vae_lightning.metrics.likelihood import LikelihoodEstimate, bits_per_dim, log_likelihood
 from vae_lightning.metrics.repeats import Repeats, over_repeats
 from vae_lightning.metrics.samples import Distances, ImageQuality, feature_distances, image_quality
 from vae_lightning.metrics.two_sample import TwoSample, mmd_test
@@ -26,7 +26,7 @@ __all__ = [
     "ImageMean",
     "ImageQuality",
     "Information",
-    "Likelihood",
+    "LikelihoodEstimate",
     "MeanAndError",
     "Repeats",
     "TwoSample",

@@ -1,4 +1,4 @@
-"""What a metric is given: codes and factors, as NumPy arrays or tensors, checked once."""
+"""Conversion and validation of the inputs of metrics: codes and factors, as NumPy arrays or tensors."""
 
 from typing import Any
 
@@ -13,63 +13,68 @@ Ints = NDArray[np.int64]
 
 
 def as_array(values: Any) -> NDArray[Any]:
-    """A NumPy array of a tensor on any device, an array or nested lists."""
+    """Convert a tensor on any device, an array or nested lists to a NumPy array."""
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
 def as_codes(codes: Any) -> Floats:
-    """Representations as float64 (N, D).
+    """Convert representations to float64 of shape (N, D).
 
     Raises:
-        UserError: when they have another number of dimensions, or are not all finite.
+        UserError: if they do not have two dimensions, or are not all finite.
     """
     z = as_array(codes).astype(np.float64)
     if z.ndim != 2:
-        raise UserError(f"codes must be (N, D), one row an image, not {z.shape}")
+        raise UserError(f"codes: must have shape (N, D), one row per image, got {z.shape}.")
     if not np.isfinite(z).all():
-        raise UserError("codes must be finite numbers; some are NaN or infinite")
+        raise UserError("codes: must be finite, but some are NaN or infinite.")
     return z
 
 
 def as_factors(factors: Any) -> Ints:
-    """Factors, classes or attributes as int64 (N, A), the values of each column numbered 0, 1, ... in their order.
+    """Convert factors, classes or attributes to int64 of shape (N, A).
+
+    The values of each column are numbered 0, 1, ... in ascending order.
 
     Raises:
-        UserError: when they are no whole numbers of shape (N,) or (N, A).
+        UserError: if they are not integers of shape (N,) or (N, A).
     """
     y = as_array(factors)
     if y.ndim not in (1, 2):
-        raise UserError(f"factors must be (N,) or (N, A), one row an image, not {y.shape}")
+        raise UserError(f"factors: must have shape (N,) or (N, A), one row per image, got {y.shape}.")
     if not (y == np.floor(y)).all():
-        raise UserError("factors must be whole numbers, the index of each value; these are fractions")
+        raise UserError("factors: must be integers, the index of each value, but some are fractions.")
     return np.stack([np.unique(column, return_inverse=True)[1] for column in y.reshape(len(y), -1).T], axis=1)
 
 
-def paired(codes: Any, factors: Any, *, at_least: int = 1, times: int = 1) -> tuple[Floats, Ints]:
-    """Codes (N, D) and those factors (N, A) that vary: a factor that is the same in all images says nothing of a code.
+def as_codes_and_factors(codes: Any, factors: Any, *, min_factors: int = 1, min_count: int = 1) -> tuple[Floats, Ints]:
+    """Convert codes to (N, D) and factors to (N, A), keeping only the factors that vary.
+
+    A factor that is the same in all images carries no information about a code.
 
     Args:
         codes: (N, D).
         factors: (N,) or (N, A).
-        at_least: the number of factors that the metric needs.
-        times: how often two values of a factor must occur; 2 where a value is held fixed, or learned and tested.
+        min_factors: the number of varying factors that the metric needs.
+        min_count: how often at least two values of a factor must occur. Use 2 if a value is held fixed, or needed both
+            for training and for testing.
 
     Raises:
-        UserError: when the numbers of rows differ, or too few factors vary.
+        UserError: if the numbers of rows differ, or too few factors vary.
     """
     z, y = as_codes(codes), as_factors(factors)
     if len(z) != len(y):
-        raise UserError(f"{len(z)} codes but {len(y)} rows of factors: give one row of each an image")
-    y = y[:, [(np.bincount(column) >= times).sum() >= 2 for column in y.T]]
-    if y.shape[1] < at_least:
-        raise UserError(f"this metric needs at least {at_least} factors that vary, and here are {y.shape[1]}")
+        raise UserError(f"{len(z)} codes but {len(y)} rows of factors. Pass one row of each per image.")
+    y = y[:, [(np.bincount(column) >= min_count).sum() >= 2 for column in y.T]]
+    if y.shape[1] < min_factors:
+        raise UserError(f"factors: this metric needs at least {min_factors} that vary, got {y.shape[1]}.")
     return z, y
 
 
-def halves(values: Ints, seed: int) -> tuple[Ints, Ints]:
-    """Two random halves of the rows, int64 indices, with the values (N,) in proportion.
+def split_halves(values: Ints, seed: int) -> tuple[Ints, Ints]:
+    """Split the rows of values (N,) into two random stratified halves and return their int64 indices.
 
-    A value that occurs twice or more is in both: what one half teaches, the other can test.
+    A value that occurs at least twice is in both halves, so it can be both trained and tested on.
     """
     shuffled = np.random.default_rng(seed).permutation(len(values))
     by_value = shuffled[np.argsort(values[shuffled], kind="stable")]

@@ -1,4 +1,4 @@
-"""A small classifier of the data's own images: features for FID and KID that need no download."""
+"""A small classifier trained on the run's own images, whose features give FID and KID without any download."""
 
 import torch
 import torch.nn.functional as F
@@ -6,18 +6,19 @@ from torch import Tensor, nn
 
 from vae_lightning.metrics.repeats import Track
 
-BATCH = 128
+BATCH_SIZE = 128
 
 
 class Classifier(nn.Module):
-    """Two strided convolutions, a hidden layer of 64 normalised features, and a linear layer for each factor.
+    """Two strided convolutions, a hidden layer of 64 normalized features, and a linear layer per factor.
 
-    Called with images (B, C, H, W) in [0, 1], it gives their features (B, 64): what FID and KID ask for. Such distances
-    compare models on one data set and one seed; they are not those of Inception.
+    Calling it on images (B, C, H, W) in [0, 1] returns their features (B, 64), as FID and KID need them. The resulting
+    distances compare models trained on the same data, for one seed of the classifier. They are not comparable with
+    those of Inception.
 
     Args:
         channels: C.
-        values: the number of values of each factor, (A,); [K] for K classes.
+        values: the number of values of each factor, (A,); `[K]` for K classes.
     """
 
     num_features = 64
@@ -34,35 +35,34 @@ class Classifier(nn.Module):
             nn.Flatten(),
             nn.Linear(32 * 49, self.num_features),
             nn.ReLU(),
-            nn.BatchNorm1d(
-                self.num_features, affine=False
-            ),  # features of variance 1: KID's kernel is not free of scale
+            nn.BatchNorm1d(self.num_features, affine=False),  # variance 1, since KID's kernel depends on the scale
         )
         self.logits = nn.Linear(self.num_features, sum(values))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] to features (B, 64)."""
+        """Return the features (B, 64) of images (B, C, H, W) in [0, 1]."""
         return self.features(x)
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The cross-entropy of factors y (B, A), the mean over both."""
-        logits = self.logits(self(x)).split(self.values, dim=1)
-        return torch.stack([F.cross_entropy(one, y[:, k]) for k, one in enumerate(logits)]).mean()
+        """Return the cross-entropy of factors y (B, A), averaged over images and factors."""
+        factor_logits = self.logits(self(x)).split(self.values, dim=1)
+        return torch.stack([F.cross_entropy(logits, y[:, k]) for k, logits in enumerate(factor_logits)]).mean()
 
     def predict(self, x: Tensor) -> Tensor:
-        """Images to the likeliest value of each factor, (B, A)."""
-        return torch.stack([one.argmax(1) for one in self.logits(self(x)).split(self.values, dim=1)], dim=1)
+        """Return the most likely value of each factor, (B, A)."""
+        factor_logits = self.logits(self(x)).split(self.values, dim=1)
+        return torch.stack([logits.argmax(1) for logits in factor_logits], dim=1)
 
 
 def train_classifier(x: Tensor, y: Tensor, *, steps: int, seed: int = 0, track: Track = iter) -> Classifier:
-    """A classifier of images x, uint8 (N, C, H, W), by labels y (N,) or (N, A); the same for the same seed.
+    """Train a classifier on labeled images. The result is deterministic given the seed.
 
     Args:
-        x: images, on the device to train on.
-        y: labels from 0, int64.
-        steps: of Adam at 0.001, with 128 images each.
+        x: images, uint8 (N, C, H, W), on the device to train on.
+        y: labels starting at 0, int64 (N,) or (N, A).
+        steps: steps of Adam with learning rate 0.001, on 128 images each.
         seed: of the weights and the batches.
-        track: puts a progress bar around the steps.
+        track: wraps the steps in a progress bar.
     """
     labels = y.reshape(len(y), -1).to(x.device)
     generator = torch.Generator().manual_seed(seed)
@@ -71,7 +71,7 @@ def train_classifier(x: Tensor, y: Tensor, *, steps: int, seed: int = 0, track: 
         classifier = Classifier(x.shape[1], (labels.amax(0) + 1).tolist()).to(x.device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-3)
     for _ in track(range(steps)):
-        batch = torch.randint(len(x), (BATCH,), generator=generator).to(x.device)
+        batch = torch.randint(len(x), (BATCH_SIZE,), generator=generator).to(x.device)
         optimizer.zero_grad()
         classifier.loss(x[batch].float() / 255, labels[batch]).backward()
         optimizer.step()

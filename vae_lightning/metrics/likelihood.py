@@ -1,4 +1,4 @@
-"""The likelihood of images by importance sampling."""
+"""The likelihood of images, estimated by importance sampling."""
 
 import math
 from collections.abc import Callable
@@ -10,18 +10,18 @@ from torch import Tensor
 
 from vae_lightning.metrics.repeats import Track
 
-# Indices of images, int64 (b,), and standard normal noise (b, k, D), to log p(x|z) and log p(z) - log q(z|x) of the k
-# draws z = mu + σ·noise of each, both (b, k).
-Weigh = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+# Maps indices of images, int64 (b,), and standard normal noise (b, k, D) to log p(x|z) and log p(z) - log q(z|x) of
+# the k draws z = mu + σ·noise of each image, both of shape (b, k).
+LogTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-class Likelihood(NamedTuple):
-    """Of each of N images, float64 (N,), in nats.
+class LikelihoodEstimate(NamedTuple):
+    """The likelihood of each of N images and the terms of its bound, float64 (N,), in nats.
 
     Attributes:
-        log_px: the estimate of log p(x), in the mean not above it.
-        distortion: -log p(x|z), the mean over the draws.
-        rate: log q(z|x) - log p(z), the mean over the draws; with the distortion it sums to the negative ELBO.
+        log_px: the estimate of log p(x). Its expectation is at most log p(x).
+        distortion: -log p(x|z), averaged over the draws.
+        rate: log q(z|x) - log p(z), averaged over the draws. Distortion plus rate is the negative ELBO.
     """
 
     log_px: Tensor
@@ -30,50 +30,56 @@ class Likelihood(NamedTuple):
 
 
 def log_likelihood(
-    weigh: Weigh, n: int, latent_dim: int, *, samples: int, chunk: int, seed: int = 0, track: Track = iter
-) -> Likelihood:
-    """log 1/K Σ_k p(x, z_k) / q(z_k|x) of each image. Burda et al. 2016, Eq. 8; with K = 5,000 section 5's log p(x).
+    log_terms: LogTerms, n: int, latent_dim: int, *, samples: int, chunk: int, seed: int = 0, track: Track = iter
+) -> LikelihoodEstimate:
+    """Estimate log p(x) ≈ log 1/K Σ_k p(x, z_k) / q(z_k|x) of each image.
 
-    It is accumulated in float64, K draws of one image or of several in passes of at most `chunk` draws, so that memory
-    depends on `chunk` alone. Each image has noise of its own, which depends on the seed and its index: the chunks
-    change nothing but rounding.
+    Burda et al. 2016, Eq. 8. With K = 5,000 this is the log p(x) of their section 5.
+
+    The sum is accumulated in float64, over passes of at most `chunk` draws of one or more images, so memory depends
+    only on `chunk`. The noise of an image depends only on the seed and its index, so `chunk` does not change the result
+    except for rounding.
 
     Args:
-        weigh: what a model says of some draws; see `Weigh`. Its tensors may live on any device.
+        log_terms: the log-densities of the model at given draws; see `LogTerms`. Its tensors may be on any device.
         n: N, the number of images.
         latent_dim: D.
         samples: K ≥ 1.
-        chunk: the draws of a pass.
+        chunk: the number of draws per pass.
         seed: of the noise.
-        track: puts a progress bar around the passes.
+        track: wraps the passes in a progress bar.
     """
-    images = max(1, chunk // samples)  # of a pass
-    parts = []
-    for p in track(range(-(-n // images))):
-        indices = torch.arange(p * images, min((p + 1) * images, n))
-        parts.append(estimate(weigh, indices, latent_dim, samples, chunk, seed))
-    return Likelihood(*(torch.cat(part).cpu() for part in zip(*parts, strict=True)))
+    images_per_pass = max(1, chunk // samples)
+    estimates = []
+    for p in track(range(-(-n // images_per_pass))):
+        indices = torch.arange(p * images_per_pass, min((p + 1) * images_per_pass, n))
+        estimates.append(estimate_images(log_terms, indices, latent_dim, samples, chunk, seed))
+    return LikelihoodEstimate(*(torch.cat(values).cpu() for values in zip(*estimates, strict=True)))
 
 
 @torch.no_grad()
-def estimate(weigh: Weigh, indices: Tensor, latent_dim: int, samples: int, chunk: int, seed: int) -> Likelihood:
-    """The likelihood of some images together, whose draws are taken at most `chunk` at a time."""
-    streams = [np.random.default_rng((seed, i)) for i in indices.tolist()]  # NumPy's do not depend on how much is asked
-    at_once = max(1, chunk // len(indices))
-    log_sum = distortion = rate = torch.zeros(())  # known after the first pass, with the device
-    for done in range(0, samples, at_once):
-        k = min(at_once, samples - done)
-        noise = np.stack([stream.standard_normal((k, latent_dim), dtype=np.float32) for stream in streams])
-        log_px, log_ratio = (term.double() for term in weigh(indices, torch.from_numpy(noise)))
-        of_pass = torch.logsumexp(log_px + log_ratio, dim=1), -log_px.sum(1), -log_ratio.sum(1)
+def estimate_images(
+    log_terms: LogTerms, indices: Tensor, latent_dim: int, samples: int, chunk: int, seed: int
+) -> LikelihoodEstimate:
+    """Estimate the likelihood of some images jointly, with at most `chunk` draws per pass."""
+    # One NumPy generator per image: unlike torch's, its numbers do not depend on how many are drawn at once.
+    generators = [np.random.default_rng((seed, i)) for i in indices.tolist()]
+    draws_per_image = max(1, chunk // len(indices))
+    log_sum = distortion = rate = torch.zeros(())  # replaced in the first pass, which determines the device
+    for done in range(0, samples, draws_per_image):
+        k = min(draws_per_image, samples - done)
+        noise = np.stack([generator.standard_normal((k, latent_dim), dtype=np.float32) for generator in generators])
+        log_px_given_z, log_ratio = (term.double() for term in log_terms(indices, torch.from_numpy(noise)))
+        pass_log_sum = torch.logsumexp(log_px_given_z + log_ratio, dim=1)
+        pass_distortion, pass_rate = -log_px_given_z.sum(1), -log_ratio.sum(1)
         if done == 0:
-            log_sum, distortion, rate = of_pass
+            log_sum, distortion, rate = pass_log_sum, pass_distortion, pass_rate
         else:
-            log_sum = torch.logaddexp(log_sum, of_pass[0])
-            distortion, rate = distortion + of_pass[1], rate + of_pass[2]
-    return Likelihood(log_sum - math.log(samples), distortion / samples, rate / samples)
+            log_sum = torch.logaddexp(log_sum, pass_log_sum)
+            distortion, rate = distortion + pass_distortion, rate + pass_rate
+    return LikelihoodEstimate(log_sum - math.log(samples), distortion / samples, rate / samples)
 
 
 def bits_per_dim(nats: float, image_shape: tuple[int, ...]) -> float:
-    """Nats per image as bits per value of the image; only of a probability of 8-bit images does it mean anything."""
+    """Convert nats per image to bits per dimension. This is meaningful only for a probability of 8-bit images."""
     return nats / (math.prod(image_shape) * math.log(2))

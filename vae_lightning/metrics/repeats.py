@@ -1,4 +1,4 @@
-"""A metric's mean and spread, over repeats on other images with other seeds."""
+"""Mean and spread of a metric over repeats with different images and seeds."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -7,16 +7,16 @@ import numpy as np
 
 from vae_lightning.metrics.arrays import Floats, as_array
 
-Track = Callable[[range], Iterable[int]]  # a range to the same, with a progress bar around it
+Track = Callable[[range], Iterable[int]]  # returns the range, wrapped in a progress bar
 
 
 class Repeats(NamedTuple):
-    """Over R repeats of a metric of F numbers.
+    """Statistics over R repeats of a metric that returns F numbers.
 
     Attributes:
         mean: (F,).
-        std: (F,), with R - 1 in the denominator; 0 for one repeat.
-        n: the number of images of each repeat.
+        std: (F,), with R - 1 in the denominator; 0 for a single repeat.
+        n: the number of images per repeat.
     """
 
     mean: Floats
@@ -34,24 +34,25 @@ def over_repeats(
     seed: int,
     track: Track = iter,
 ) -> Repeats:
-    """Call `metric(codes, factors, seed)` on random images, again and again.
+    """Call `metric(codes, factors, seed)` several times, each time on other random images.
 
-    Each repeat draws its images without replacement, at most half of those that are there: repeats on nearly the same
-    images would hide how much the metric depends on them, and images drawn twice would be learned and tested alike.
+    Each repeat draws its images without replacement, and at most half of all images. Repeats on nearly the same images
+    would hide how much the metric depends on them, and an image that is drawn twice could be in both the training and
+    the test set.
 
     Args:
         metric: returns a number, or a tuple of numbers.
         codes: (N, D).
         factors: (N,) or (N, A).
-        samples: the images of a repeat, where there are twice as many.
+        samples: the number of images per repeat, limited to N / 2.
         repeats: R.
-        seed: decides the images, and the seeds that the metric is given.
-        track: puts a progress bar around the repeats.
+        seed: determines the images, and the seeds passed to the metric.
+        track: wraps the repeats in a progress bar.
     """
     z, y = as_array(codes), as_array(factors)
     n = max(1, min(samples, len(z) // 2))
     results = []
     for r in track(range(repeats)):
-        some = np.random.default_rng((seed, r)).choice(len(z), n, replace=False)
-        results.append(np.atleast_1d(np.asarray(metric(z[some], y[some], seed + r), dtype=np.float64)))
+        index = np.random.default_rng((seed, r)).choice(len(z), n, replace=False)
+        results.append(np.atleast_1d(np.asarray(metric(z[index], y[index], seed + r), dtype=np.float64)))
     return Repeats(np.mean(results, axis=0), np.std(results, axis=0, ddof=1 if repeats > 1 else 0), n)

@@ -1,4 +1,4 @@
-"""How reconstructions and samples look: torchmetrics, told what our images are."""
+"""Quality of reconstructions and samples, computed with torchmetrics."""
 
 import warnings
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from vae_lightning.errors import UserError, one_line
 
-MISSING = "--features inception: the network is not here;"
-STANDARD_KERNEL = 11  # pixels, that of a Gaussian with σ = 1.5 (Wang et al. 2004)
+INCEPTION_UNAVAILABLE = "--features inception: the network is not available"
+STANDARD_KERNEL = 11  # pixels, the window of a Gaussian with σ = 1.5 (Wang et al. 2004)
 
 
 class ImageQuality(NamedTuple):
-    """Of each of B reconstructions, (B,).
+    """Quality of each of B reconstructions, (B,).
 
     Attributes:
         mse: the mean squared error over channels and pixels.
-        psnr: 10 · log10(1 / mse), in dB; infinite for a perfect one.
+        psnr: 10 · log10(1 / mse), in dB; infinite for a perfect reconstruction.
         ssim: the structural similarity, at most 1. Wang et al. 2004.
     """
 
@@ -29,15 +29,15 @@ class ImageQuality(NamedTuple):
 
 
 def ssim_kernel(side: int) -> int:
-    """The width of SSIM's window: 11 pixels as in the paper, or the largest odd number that an image's side holds."""
+    """Return the width of SSIM's window: 11 pixels as in the paper, or the largest odd number that fits the image."""
     return min(STANDARD_KERNEL, side - (side + 1) % 2)
 
 
 def image_quality(x: Tensor, x_hat: Tensor) -> ImageQuality:
-    """How near reconstructions x_hat come to images x, both (B, C, H, W) in [0, 1].
+    """Compare reconstructions x_hat with images x, both (B, C, H, W) in [0, 1].
 
-    Images of fewer than 11 pixels a side have a smaller window of SSIM, see `ssim_kernel`; do not compare it with that
-    of larger ones.
+    For images with fewer than 11 pixels per side, the window of SSIM is smaller; see `ssim_kernel`. Such values are not
+    comparable with those of larger images.
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
@@ -51,12 +51,13 @@ def image_quality(x: Tensor, x_hat: Tensor) -> ImageQuality:
 
 
 class Distances(NamedTuple):
-    """Between real and made images, in the features of a network.
+    """Distances between real and generated images in the feature space of a network.
 
     Attributes:
-        fid: Fréchet's, of two Gaussians. Heusel et al. 2017. It falls with the number of images; compare equal ones.
-        kid: MMD² with a cubic kernel, the mean over subsets; unbiased, also below 0. Bińkowski et al. 2018.
-        kid_std: over the subsets.
+        fid: Fréchet distance between two Gaussians. Heusel et al. 2017. It decreases with the number of images, so
+            compare only values for equal numbers.
+        kid: MMD² with a cubic kernel, averaged over subsets. Bińkowski et al. 2018. It is unbiased and can be negative.
+        kid_std: the standard deviation of KID over the subsets.
     """
 
     fid: float
@@ -66,26 +67,26 @@ class Distances(NamedTuple):
 
 @torch.no_grad()
 def feature_distances(
-    real: Iterable[Tensor], made: Iterable[Tensor], features: nn.Module, *, n: int, seed: int = 0
+    real: Iterable[Tensor], generated: Iterable[Tensor], features: nn.Module, *, n: int, seed: int = 0
 ) -> Distances:
-    """FID and KID of batches of images, float (B, C, H, W) in [0, 1].
+    """Compute FID and KID of batches of images, float (B, C, H, W) in [0, 1].
 
     Args:
         real: batches of data.
-        made: batches of samples.
-        features: images to features (B, F), with an attribute `num_features`: F.
-        n: the number of images on either side, which KID's subsets, up to 1,000 images, must not exceed.
+        generated: batches of samples.
+        features: maps images to features (B, F), with F in its attribute `num_features`.
+        n: the number of images on either side. KID uses subsets of n / 2 images, at most 1,000.
         seed: of KID's subsets.
     """
-    # from `torchmetrics.image` they can be had with torch-fidelity alone, of which a network of one's own has no need
+    # `torchmetrics.image` exports these only if torch-fidelity is installed, which custom features do not need.
     from torchmetrics.image.fid import FrechetInceptionDistance
     from torchmetrics.image.kid import KernelInceptionDistance
 
     fid = FrechetInceptionDistance(feature=features)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*will save all extracted features")  # n x F: a few megabytes
+        warnings.filterwarnings("ignore", message=".*will save all extracted features")  # n x F, only a few megabytes
         kid = KernelInceptionDistance(feature=features, subsets=100, subset_size=min(1000, max(2, n // 2)))
-    for batches, is_real in ((real, True), (made, False)):
+    for batches, is_real in ((real, True), (generated, False)):
         for batch in batches:
             for metric in (fid, kid):
                 metric.to(batch.device)
@@ -97,10 +98,10 @@ def feature_distances(
 
 
 class Inception(nn.Module):
-    """The Inception-v3 of torch-fidelity, for grey and colour images in [0, 1] of any size: 2048 features.
+    """The Inception-v3 network of torch-fidelity: 2048 features of gray or color images in [0, 1] of any size.
 
     Raises:
-        UserError: when torch-fidelity is not installed, or its weights are neither here nor to be downloaded.
+        UserError: if torch-fidelity is not installed, or its weights are neither cached nor can be downloaded.
     """
 
     num_features = 2048
@@ -108,16 +109,19 @@ class Inception(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         if find_spec("torch_fidelity") is None:
-            raise UserError(f"{MISSING} type pip install torch-fidelity, or --features classifier")
+            raise UserError(
+                f"{INCEPTION_UNAVAILABLE}. Install it with pip install torch-fidelity, or use --features classifier."
+            )
         from torchmetrics.image.fid import NoTrainInceptionV3
 
         try:
             self.network = NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"])
         except OSError as error:
             raise UserError(
-                f"{MISSING} its weights cannot be had ({one_line(error)}); type --features classifier"
+                f"{INCEPTION_UNAVAILABLE}, its weights cannot be downloaded ({one_line(error)})."
+                " Use --features classifier."
             ) from error
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (B, 1 or 3, H, W) to (B, 2048)."""
+        """Return the features (B, 2048) of images (B, 1 or 3, H, W)."""
         return self.network((x * 255).byte().expand(-1, 3, -1, -1))

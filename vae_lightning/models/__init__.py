@@ -3,10 +3,10 @@
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.models.ae import AE
 from vae_lightning.models.annealed_vae import AnnealedVAE
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.models.beta_tcvae import BetaTCVAE
 from vae_lightning.models.beta_vae import BetaVAE
 from vae_lightning.models.dip_vae import DIPVAE
-from vae_lightning.models.elbo import ELBOModule
 from vae_lightning.models.factor_vae import FactorVAE
 from vae_lightning.models.hvae import HVAE
 from vae_lightning.models.info_vae import WAE, InfoVAE

@@ -8,8 +8,9 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from vae_lightning.distributions import Inference, weighed
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.distributed.batch_sharding import scale_loss
+from vae_lightning.distributions import ForwardPass
+from vae_lightning.models.base import ELBOModule
 
 
 class Adversarial(ELBOModule):
@@ -21,46 +22,46 @@ class Adversarial(ELBOModule):
     Args:
         discriminator_optimizer: parameters -> optimiser.
         **parts: those of `ELBOModule`.
+
+    Attributes:
+        discriminator: a subclass sets it.
     """
+
+    discriminator: nn.Module
 
     def __init__(self, *, discriminator_optimizer: Callable[..., torch.optim.Optimizer], **parts: Any) -> None:
         super().__init__(**parts)
         self.automatic_optimization = False
         self.discriminator_optimizer = discriminator_optimizer
 
-    @property
     @abstractmethod
-    def adversary(self) -> nn.Module:
-        """The discriminator."""
-
-    @abstractmethod
-    def discriminator_loss(self, s: Inference) -> Tensor:
+    def discriminator_loss(self, out: ForwardPass) -> Tensor:
         """What the discriminator minimises, a scalar; s is the pass of the autoencoder's step."""
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One step of each."""
         autoencoder, discriminator = cast(list[LightningOptimizer], self.optimizers())
-        with self.share:
+        with self.shard:
             self.toggle_optimizer(autoencoder)
-            s = self(*batch)
-            terms = self.objective(s)
-            self.descend(autoencoder, terms["loss"])
+            out = self(*batch)
+            terms = self.objective(out)
+            self.step_optimizer(autoencoder, terms["loss"])
             self.untoggle_optimizer(autoencoder)
 
             self.toggle_optimizer(discriminator)
-            terms["discriminator_loss"] = self.discriminator_loss(s)
-            self.descend(discriminator, terms["discriminator_loss"])
+            terms["discriminator_loss"] = self.discriminator_loss(out)
+            self.step_optimizer(discriminator, terms["discriminator_loss"])
             self.untoggle_optimizer(discriminator)
-            self.note(batch, terms)
+            self.accumulate_metrics(batch, terms)
 
-    def descend(self, optimizer: Any, loss: Tensor) -> None:
+    def step_optimizer(self, optimizer: Any, loss: Tensor) -> None:
         """One step down the loss."""
         optimizer.zero_grad()
-        self.manual_backward(weighed(loss))
+        self.manual_backward(scale_loss(loss))
         optimizer.step()
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """The autoencoder's optimiser, then the discriminator's."""
-        of_discriminator = {id(p) for p in self.adversary.parameters()}
+        of_discriminator = {id(p) for p in self.discriminator.parameters()}
         of_autoencoder = [p for p in self.parameters() if id(p) not in of_discriminator]
-        return [self.optimizer(of_autoencoder), self.discriminator_optimizer(self.adversary.parameters())]
+        return [self.optimizer(of_autoencoder), self.discriminator_optimizer(self.discriminator.parameters())]

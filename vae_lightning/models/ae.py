@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from vae_lightning.distributions import PointPosterior
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.distributions import DeltaPosterior
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.networks import Network
 from vae_lightning.regularizers import NoPenalty
 
@@ -22,5 +22,5 @@ class AE(ELBOModule):
     """
 
     def __init__(self, *, network: Network, **parts: Any) -> None:
-        posterior = partial(PointPosterior, activation=network.code_activation)
+        posterior = partial(DeltaPosterior, activation=network.code_activation)
         super().__init__(regularizer=NoPenalty(), network=network, posterior=posterior, **parts)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import KL
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import DIP
 
 
@@ -10,11 +10,11 @@ class DIPVAE(ELBOModule):
     """distortion + KL + λ_od · Σ_{i≠j} C_ij² + λ_d · Σ_i (C_ii - 1)². Kumar et al. 2018, Eqs. 6 (I) and 7 (II).
 
     Args:
-        kind: `i`, C is the covariance of the posterior means; `ii`, that of z.
+        variant: `i`, C is the covariance of the posterior means; `ii`, that of z.
         lambda_od: λ_od ≥ 0.
         lambda_d: λ_d ≥ 0.
         **parts: those of `ELBOModule`.
     """
 
-    def __init__(self, *, kind: str, lambda_od: float, lambda_d: float, **parts: Any) -> None:
-        super().__init__(regularizer=DIP(kind=kind, lambda_od=lambda_od, lambda_d=lambda_d), **parts)
+    def __init__(self, *, variant: str, lambda_od: float, lambda_d: float, **parts: Any) -> None:
+        super().__init__(regularizer=DIP(variant=variant, lambda_od=lambda_od, lambda_d=lambda_d), **parts)

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference, gather, own
+from vae_lightning.distributed.batch_sharding import all_gather_rows, local_rows
+from vae_lightning.distributions import ForwardPass
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.regularizers import DensityRatio, Discriminator, permute_dims
 
@@ -31,13 +32,13 @@ class FactorVAE(Adversarial):
         super().__init__(regularizer=regularizer, latent_dim=latent_dim, **parts)
 
     @property
-    def adversary(self) -> Discriminator:
+    def discriminator(self) -> Discriminator:  # type: ignore[override]
         """It belongs to the regularizer, which asks it for the total correlation."""
         return self.regularizer.discriminator
 
-    def discriminator_loss(self, s: Inference) -> Tensor:
+    def discriminator_loss(self, out: ForwardPass) -> Tensor:
         """The cross-entropy; nothing of it reaches the encoder."""
-        second = self.trainer.datamodule.random_batch(len(s.x), self.device)  # type: ignore[attr-defined]
+        second = self.trainer.datamodule.random_batch(len(out.x), self.device)  # type: ignore[attr-defined]
         with torch.no_grad():
             z = self.encode(*second).rsample()
-        return self.adversary.loss(s.z.detach(), own(permute_dims(gather(z))))
+        return self.discriminator.loss(out.z.detach(), local_rows(permute_dims(all_gather_rows(z))))

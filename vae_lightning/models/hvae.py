@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Inference
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.distributions import DiagonalGaussian, ForwardPass, GaussianPosterior
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.regularizers import GroupedKL
 
 Draw = Callable[[DiagonalGaussian], Tensor]
 
 
-class Ladder(nn.Module):
+class LadderPosterior(nn.Module):
     """A hierarchy p(z_1) Π_l p(z_l | z_<l) and its posterior, inferred from the top down. Sønderby et al. 2016.
 
     The image speaks upwards: features -> evidence for the lowest group -> ... -> evidence for the first. The latents
@@ -103,26 +103,26 @@ class HVAE(ELBOModule):
         **parts: the others of `ELBOModule`.
     """
 
-    posterior: Ladder
+    posterior: LadderPosterior
 
     def __init__(self, *, latent_dim: int, num_groups: int, hidden_dims: Sequence[int], **parts: Any) -> None:
         super().__init__(
             regularizer=GroupedKL(beta=1.0, num_groups=num_groups),
             latent_dim=num_groups * latent_dim,
-            posterior=partial(Ladder, num_groups=num_groups, hidden_dims=hidden_dims),
+            posterior=partial(LadderPosterior, num_groups=num_groups, hidden_dims=hidden_dims),
             **parts,
         )
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Inference:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """As in `ELBOModule`; q and p of a group are given the groups drawn above it."""
         x = self.as_images(x)
         qz, pz, z = self.posterior.infer(super().encode(x, y), DiagonalGaussian.rsample)
-        return Inference(x, y, qz, pz, z, self.decode(z, y))
+        return ForwardPass(x, y, qz, pz, z, self.decode(z, y))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
         """q(z_l|z_<l, x) of all groups, with the mean for each group above."""
         return self.posterior.infer(super().encode(x, y), lambda q: q.mu)[0]
 
-    def draw(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents from the prior, from the top down."""
         return self.posterior.sample(n, generator)

@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from vae_lightning.distributions import PointPosterior
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.distributions import DeltaPosterior
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import MMD
 
 
@@ -36,4 +36,4 @@ class WAE(ELBOModule):
     def __init__(self, *, lambda_mmd: float, kernel: str, **parts: Any) -> None:
         regularizer = MMD(alpha=1.0, lambda_mmd=lambda_mmd, kernel=kernel)
         # a bounded code could not be distributed as N(0, I)
-        super().__init__(regularizer=regularizer, posterior=partial(PointPosterior, activation="Identity"), **parts)
+        super().__init__(regularizer=regularizer, posterior=partial(DeltaPosterior, activation="Identity"), **parts)

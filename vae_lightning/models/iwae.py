@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, Inference
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.distributions import DiagonalGaussian, ForwardPass
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import KL
 
 
@@ -37,7 +37,7 @@ class IWAE(ELBOModule):
         super().__init__(regularizer=KL(beta=1.0), **parts)
         self.num_samples = num_samples
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Inference:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """As in `ELBOModule`, with K draws of each image: K·B of everything, the batch K times over."""
         x = self.as_images(x)
         k = self.num_samples
@@ -45,14 +45,14 @@ class IWAE(ELBOModule):
         qz = DiagonalGaussian(q.mu.repeat(k, 1), q.logvar.repeat(k, 1))
         x, y = x.repeat(k, 1, 1, 1), None if y is None else y.repeat(k, *[1] * (y.dim() - 1))
         z = qz.rsample()
-        return Inference(x, y, qz, self.prior(self.encode, self.condition(y)), z, self.decode(z, y))
+        return ForwardPass(x, y, qz, self.prior(self.encode, self.condition(y)), z, self.decode(z, y))
 
-    def objective(self, s: Inference) -> dict[str, Tensor]:
+    def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """The bound in place of the sum of distortion and rate."""
-        log_px = s.px.log_prob(s.x)
-        log_ratio = s.pz.log_prob(s.z) - s.qz.log_prob(s.z)
+        log_px = out.px.log_prob(out.x)
+        log_ratio = out.pz.log_prob(out.z) - out.qz.log_prob(out.z)
         log_px, log_ratio = (t.unflatten(0, (self.num_samples, -1)) for t in (log_px, log_ratio))  # (K, B)
-        _, terms = self.regularizer(s)
+        _, terms = self.regularizer(out)
         return {
             "loss": -importance_weighted_bound(log_px + self.warmup * log_ratio).mean(),
             "objective": -importance_weighted_bound(log_px + log_ratio).mean(),

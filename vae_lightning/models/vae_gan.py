@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributions import Inference
-from vae_lightning.distributions.posterior import at_least_single
+from vae_lightning.distributions import ForwardPass
+from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.models.adversarial import Adversarial
-from vae_lightning.networks import Encoder, Network, Shape
+from vae_lightning.networks import Encoder, Network
 from vae_lightning.regularizers import KL
+from vae_lightning.types import Shape
 
 
 class ImageDiscriminator(nn.Module):
@@ -28,8 +29,8 @@ class ImageDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (features, logits)."""
-        features = at_least_single(self.encoder(x))
-        return features, at_least_single(self.logit(features)).squeeze(1)
+        features = promote_to_float32(self.encoder(x))
+        return features, promote_to_float32(self.logit(features)).squeeze(1)
 
 
 class VAEGAN(Adversarial):
@@ -60,25 +61,20 @@ class VAEGAN(Adversarial):
         self.gamma = gamma
         self.discriminator = ImageDiscriminator(network.encoder(self.image_shape, 0))
 
-    @property
-    def adversary(self) -> ImageDiscriminator:
-        """The discriminator."""
-        return self.discriminator
-
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Inference:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """As in `ELBOModule`; γ weighs L for the decoder alone: what it hands back to the encoder is divided by γ."""
         x = self.as_images(x)
         qz = self.encode(x, y)
         z = qz.rsample()
         px = self.decode(scale_gradient(z, 1 / self.gamma), y)
-        return Inference(x, y, qz, self.prior(self.encode, self.condition(y)), z, px)
+        return ForwardPass(x, y, qz, self.prior(self.encode, self.condition(y)), z, px)
 
-    def objective(self, s: Inference) -> dict[str, Tensor]:
+    def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """The losses of encoder and decoder in one sum, of which each gets its own gradient."""
-        distortion = -s.px.log_prob(s.x).mean()
-        penalty, terms = self.regularizer(s)
-        features = 0.5 * (self.discriminator(s.x)[0] - self.discriminator(s.px.mean)[0]).square().sum(1).mean()
-        generator = F.softplus(-self.discriminator(self.fakes(s))[1]).sum() / len(s.x)
+        distortion = -out.px.log_prob(out.x).mean()
+        penalty, terms = self.regularizer(out)
+        features = 0.5 * (self.discriminator(out.x)[0] - self.discriminator(out.px.mean)[0]).square().sum(1).mean()
+        generator = F.softplus(-self.discriminator(self.fakes(out))[1]).sum() / len(out.x)
         return {
             "loss": self.warmup * penalty + self.gamma * features + generator,
             "objective": distortion + penalty,
@@ -88,17 +84,17 @@ class VAEGAN(Adversarial):
             **terms,
         }
 
-    def discriminator_loss(self, s: Inference) -> Tensor:
+    def discriminator_loss(self, out: ForwardPass) -> Tensor:
         """What tells the real images from both kinds of others."""
         with torch.no_grad():
-            fakes = self.fakes(s)
-        real = F.softplus(-self.discriminator(s.x)[1])
-        return real.mean() + F.softplus(self.discriminator(fakes)[1]).sum() / len(s.x)
+            fakes = self.fakes(out)
+        real = F.softplus(-self.discriminator(out.x)[1])
+        return real.mean() + F.softplus(self.discriminator(fakes)[1]).sum() / len(out.x)
 
-    def fakes(self, s: Inference) -> Tensor:
+    def fakes(self, out: ForwardPass) -> Tensor:
         """The images again and as many from the prior, (2B, C, H, W); nothing of them reaches the encoder."""
-        z = torch.cat([s.z, self.draw(len(s.x), s.y)]).detach()
-        return self.decode(z, None if s.y is None else torch.cat([s.y, s.y])).mean
+        z = torch.cat([out.z, self.sample_prior(len(out.x), out.y)]).detach()
+        return self.decode(z, None if out.y is None else torch.cat([out.y, out.y])).mean
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:

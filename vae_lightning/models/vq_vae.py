@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Codebook
-from vae_lightning.models.elbo import ELBOModule
+from vae_lightning.distributions import VectorQuantizer
+from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import Quantization
 
 
@@ -21,7 +21,7 @@ class VQVAE(ELBOModule):
         beta: β > 0, the commitment.
         latent_dim: P·d, the number of values that the decoder is given.
         code_dim: d.
-        num_codes: K.
+        codebook_size: K.
         ema: whether the codebook follows by moving averages or by its loss.
         decay: that of the moving averages, in (0, 1).
         **parts: the others of `ELBOModule`.
@@ -30,17 +30,19 @@ class VQVAE(ELBOModule):
         UserError: when code_dim does not divide latent_dim.
     """
 
-    posterior: Codebook
+    posterior: VectorQuantizer
 
-    def __init__(self, *, beta: float, code_dim: int, num_codes: int, ema: bool, decay: float, **parts: Any) -> None:
+    def __init__(
+        self, *, beta: float, code_dim: int, codebook_size: int, ema: bool, decay: float, **parts: Any
+    ) -> None:
         super().__init__(
-            regularizer=Quantization(beta=beta, num_codes=num_codes, ema=ema),
-            posterior=partial(Codebook, code_dim=code_dim, num_codes=num_codes, ema=ema, decay=decay),
+            regularizer=Quantization(beta=beta, codebook_size=codebook_size, ema=ema),
+            posterior=partial(VectorQuantizer, code_dim=code_dim, codebook_size=codebook_size, ema=ema, decay=decay),
             **parts,
         )
-        self.num_codes = num_codes
+        self.codebook_size = codebook_size
 
-    def draw(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, every code equally likely, (n, P·d)."""
-        indices = torch.randint(self.num_codes, (n, self.posterior.positions), generator=generator)
+        indices = torch.randint(self.codebook_size, (n, self.posterior.positions), generator=generator)
         return self.posterior.lookup(indices.to(self.device))

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-Shape = tuple[int, int, int]  # channels, height, width
+from vae_lightning.types import Shape
 
 
 class Encoder(nn.Module, ABC):

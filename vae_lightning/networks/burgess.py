@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from vae_lightning.errors import UserError
-from vae_lightning.networks.base import Encoder, Network, Shape
+from vae_lightning.networks.base import Encoder, Network
 from vae_lightning.networks.conv import Conv
+from vae_lightning.types import Shape
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from vae_lightning.errors import UserError
-from vae_lightning.networks.base import Encoder, Network, Shape
+from vae_lightning.networks.base import Encoder, Network
 from vae_lightning.networks.mlp import linear_layers
+from vae_lightning.types import Shape
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.networks.base import Encoder, Network, Shape
+from vae_lightning.networks.base import Encoder, Network
+from vae_lightning.types import Shape
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from math import gcd, prod
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.networks.base import Encoder, Network, Shape
+from vae_lightning.networks.base import Encoder, Network
 from vae_lightning.networks.conv import ConvEncoder
+from vae_lightning.types import Shape
 
 
 @dataclass(frozen=True, kw_only=True)

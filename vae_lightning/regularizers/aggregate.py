@@ -11,8 +11,8 @@ from torch.autograd.function import once_differentiable
 from vae_lightning.distributions.posterior import LOG_2PI
 
 NUMBERS_AT_A_TIME = {"cpu": 2**20, "cuda": 2**24, "mps": 2**24}  # on a CPU what its caches hold
-BIT = math.log(2)  # in nats; powers of 2 take a third of the time of those of e
-NOTHING = -90.0  # bits: lost beside 1, and still far from 2^-126, below which a CPU becomes ten times slower
+NATS_PER_BIT = math.log(2)  # in nats; powers of 2 take a third of the time of those of e
+NEGLIGIBLE_BITS = -90.0  # bits: lost beside 1, and still far from 2^-126, below which a CPU becomes ten times slower
 
 
 def mean_log_aggregate(z: Tensor, mu: Tensor, logvar: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,8 +37,8 @@ class MeanLogAggregate(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor, mu: Tensor, logvar: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
         """Log-sum-exp over the posteriors, of all latents together and of each."""
         z, mu, logvar = (x.T.contiguous() for x in (z, mu, logvar))  # the longest dimension last: sums run along memory
-        scale = torch.exp(-0.5 * logvar).div_(math.sqrt(2 * BIT))
-        joint, each = (Sums(z, scale, derive=any(ctx.needs_input_grad)) for _ in range(2))
+        scale = torch.exp(-0.5 * logvar).div_(math.sqrt(2 * NATS_PER_BIT))
+        joint, each = (LogSumExpAccumulator(z, scale, derive=any(ctx.needs_input_grad)) for _ in range(2))
         with torch.autocast(z.device.type, enabled=False):
             for rows, distance, log_q, log_weight in chunks(z, mu, logvar, scale, log_weights):
                 log_joint = log_q.sum(0, keepdim=True).add_(log_weight)  # the weight once, not once a latent
@@ -55,7 +55,7 @@ class MeanLogAggregate(torch.autograd.Function):
         return *((by_joint * j + by_each * e).T for j, e in zip(joint, each, strict=True)), None
 
 
-class Sums:
+class LogSumExpAccumulator:
     """Σ_i log Σ_j exp(log q_ij), and its derivatives, which grow row by row.
 
     That by log q_ij is the share of j in the sum over j; from there on it is that of a Gaussian.
@@ -81,12 +81,12 @@ class Sums:
             spare: memory for (D, b, W); it may be that of log_q.
         """
         most = log_q.amax(-1, keepdim=True)
-        share = log_q.sub_(most).clamp_(min=NOTHING).exp2_()
+        share = log_q.sub_(most).clamp_(min=NEGLIGIBLE_BITS).exp2_()
         total = share.sum(-1, keepdim=True)
         self.total += (total.log2() + most).sum()
         if self.derive:
             norm = total.reciprocal_().mT  # (K, 1, b): sums over the rows are products with it
-            self.by_logvar -= (norm @ share)[:, 0].mul_(0.5 / BIT)
+            self.by_logvar -= (norm @ share)[:, 0].mul_(0.5 / NATS_PER_BIT)
             norm = norm.expand(len(distance), -1, -1)
             by_mu = torch.mul(share, distance, out=spare).mul_(self.scale[:, None])
             self.by_z[:, rows] = by_mu.sum(-1).mul_(norm[:, 0])
@@ -95,11 +95,11 @@ class Sums:
 
     def mean(self) -> Tensor:
         """Over the rows, in nats."""
-        return self.total * (BIT / self.by_z.shape[1])
+        return self.total * (NATS_PER_BIT / self.by_z.shape[1])
 
     def gradient(self) -> tuple[Tensor, Tensor, Tensor]:
         """Of the mean by z, mu and logvar, (D, B) and twice (D, W): -2, 2 and 1 are those of -distance²."""
-        one = BIT / self.by_z.shape[1]
+        one = NATS_PER_BIT / self.by_z.shape[1]
         return self.by_z.mul_(-2 * one), self.by_mu.mul_(2 * one), self.by_logvar.mul_(one)
 
 
@@ -111,13 +111,13 @@ def chunks(
     Logarithms are in bits, and scale is such that log q is a constant less the distance squared. The tensors are those
     of the rows before, written anew: they stay in the caches.
     """
-    constant = (logvar + LOG_2PI)[:, None].mul_(-0.5 / BIT)  # (D, 1, W)
+    constant = (logvar + LOG_2PI)[:, None].mul_(-0.5 / NATS_PER_BIT)  # (D, 1, W)
     b = max(1, NUMBERS_AT_A_TIME[z.device.type] // mu.numel())
     distances = z.new_empty(len(z), min(b, z.shape[1]), mu.shape[1])
     logs = torch.empty_like(distances)
     for start in range(0, z.shape[1], b):
         rows = slice(start, start + b)
-        log_weight = log_weights[rows] / BIT
+        log_weight = log_weights[rows] / NATS_PER_BIT
         n = len(log_weight)
         distance = torch.sub(z[:, rows, None], mu[:, None], out=distances[:, :n]).mul_(scale[:, None])
         yield rows, distance, torch.addcmul(constant, distance, distance, value=-1, out=logs[:, :n]), log_weight

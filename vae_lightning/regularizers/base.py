@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from vae_lightning.distributions import Inference
+from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 
 
@@ -23,15 +23,15 @@ class Regularizer(nn.Module):
     dataset_size: int | None = None
     standard_normal_only: bool = False
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (penalty, terms) of one batch."""
-        raise TypeError(f"{type(self).__name__} must define forward(s) -> (penalty, terms)")
+        raise TypeError(f"{type(self).__name__} must define forward(out) -> (penalty, terms)")
 
-    def warmed(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
+    def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
         """The penalty while the warm-up's factor, in [0, 1], is not yet 1."""
         return warmup * penalty
 
-    def schedule(self, warmup: float) -> dict[str, float]:
+    def effective_weights(self, warmup: float) -> dict[str, float]:
         """What the warm-up makes of the hyper-parameters, by their names, to log."""
         return {"beta": warmup * self.beta}
 
@@ -50,10 +50,10 @@ class Regularizer(nn.Module):
 class NoPenalty(Regularizer):
     """Nothing but the distortion: an autoencoder. There is no rate, so no nelbo either."""
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {})."""
-        return s.z.new_zeros(()), {}
+        return out.z.new_zeros(()), {}
 
-    def schedule(self, warmup: float) -> dict[str, float]:
+    def effective_weights(self, warmup: float) -> dict[str, float]:
         """There is nothing to weigh."""
         return {}

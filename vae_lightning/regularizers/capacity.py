@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from vae_lightning.distributions import Inference, gather
+from vae_lightning.distributed.batch_sharding import all_gather_rows
+from vae_lightning.distributions import ForwardPass
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -23,15 +24,15 @@ class Capacity(Regularizer):
         self.gamma = gamma
         self.capacity = capacity
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (γ · |rate - C|, {rate})."""
-        terms = {"rate": gather(kl(s)).mean()}
-        return self.warmed(terms["rate"], terms, 1.0), terms
+        terms = {"rate": all_gather_rows(kl(out)).mean()}
+        return self.apply_warmup(terms["rate"], terms, 1.0), terms
 
-    def warmed(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
+    def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
         """γ · |rate - C(t)|: the warm-up raises the capacity, not γ."""
         return self.gamma * (terms["rate"] - warmup * self.capacity).abs()
 
-    def schedule(self, warmup: float) -> dict[str, float]:
+    def effective_weights(self, warmup: float) -> dict[str, float]:
         """γ, and C(t)."""
         return {"gamma": self.gamma, "capacity": warmup * self.capacity}

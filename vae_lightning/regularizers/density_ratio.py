@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributions import Inference
-from vae_lightning.distributions.posterior import at_least_single
+from vae_lightning.distributions import ForwardPass
+from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -37,7 +37,7 @@ class Discriminator(nn.Sequential):
 
     def forward(self, z: Tensor) -> Tensor:
         """Latents (B, D) to logits (B,)."""
-        return at_least_single(super().forward(z))
+        return promote_to_float32(super().forward(z))
 
     def loss(self, z: Tensor, z_permuted: Tensor) -> Tensor:
         """The cross-entropy of telling draws from q(z) from those of Π_d q(z_d), a scalar; log 2 for a blind one.
@@ -64,11 +64,11 @@ class DensityRatio(Regularizer):
         self.gamma = gamma
         self.discriminator = discriminator
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (rate + γ · TC, {rate, total_correlation})."""
-        terms = {"rate": kl(s).mean(), "total_correlation": self.discriminator(s.z).mean()}
+        terms = {"rate": kl(out).mean(), "total_correlation": self.discriminator(out.z).mean()}
         return terms["rate"] + self.gamma * terms["total_correlation"], terms
 
-    def schedule(self, warmup: float) -> dict[str, float]:
+    def effective_weights(self, warmup: float) -> dict[str, float]:
         """The weights of KL and TC."""
         return {"beta": warmup, "gamma": warmup * self.gamma}

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference, gather
-from vae_lightning.errors import one_of
+from vae_lightning.distributed.batch_sharding import all_gather_rows
+from vae_lightning.distributions import ForwardPass
+from vae_lightning.errors import check_choice
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -18,33 +19,33 @@ def covariance(x: Tensor) -> Tensor:
 class DIP(Regularizer):
     """KL + λ_od · Σ_{i≠j} C_ij² + λ_d · Σ_i (C_ii - 1)². Kumar et al. 2018, Eqs. 6 (I) and 7 (II).
 
-    C is the covariance of the posterior means (kind `i`), or that of z itself (kind `ii`), which by the law of total
+    C is the covariance of the posterior means (variant `i`), or that of z itself (variant `ii`), which by the law of total
     covariance is Cov_x[mu(x)] + E_x[diag(σ²(x))].
 
     Args:
-        kind: `i` or `ii`.
+        variant: `i` or `ii`.
         lambda_od: λ_od ≥ 0, on the squares off the diagonal.
         lambda_d: λ_d ≥ 0, on the squares of the diagonal less 1.
 
     Raises:
-        UserError: when the kind is neither.
+        UserError: when the variant is neither.
     """
 
     standard_normal_only = True
 
-    def __init__(self, *, kind: str, lambda_od: float, lambda_d: float) -> None:
+    def __init__(self, *, variant: str, lambda_od: float, lambda_d: float) -> None:
         super().__init__()
-        self.kind = one_of("model.kind", kind, ("i", "ii"))
+        self.variant = check_choice("model.variant", variant, ("i", "ii"))
         self.lambda_od, self.lambda_d = lambda_od, lambda_d
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (rate + weighted squares, {rate, dip_off_diagonal, dip_diagonal}), the squares unweighted."""
-        cov = covariance(gather(s.qz.mu))
-        if self.kind == "ii":
-            cov = cov + torch.diag(gather(s.qz.logvar.exp()).mean(0))
+        cov = covariance(all_gather_rows(out.qz.mu))
+        if self.variant == "ii":
+            cov = cov + torch.diag(all_gather_rows(out.qz.logvar.exp()).mean(0))
         diagonal = cov.diagonal()
         terms = {
-            "rate": kl(s).mean(),
+            "rate": kl(out).mean(),
             "dip_off_diagonal": (cov - torch.diag(diagonal)).square().sum(),
             "dip_diagonal": (diagonal - 1).square().sum(),
         }

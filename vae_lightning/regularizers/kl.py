@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, Inference, StandardGaussian
+from vae_lightning.distributions import DiagonalGaussian, ForwardPass, StandardGaussian
 from vae_lightning.regularizers.base import Regularizer
 
 
@@ -29,15 +29,15 @@ def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
     return gaussian_kl((q.mu - p.mu) * torch.exp(-0.5 * p.logvar), q.logvar - p.logvar)
 
 
-def kl(s: Inference) -> Tensor:
+def kl(out: ForwardPass) -> Tensor:
     """KL(q(z|x) || p(z)) of each image, (B,), in nats.
 
     In closed form where the prior is a diagonal Gaussian too, also one that the label or another latent decides;
     log q(z|x) - log p(z) at the one z that was drawn where it is not.
     """
-    if isinstance(s.pz, DiagonalGaussian):
-        return kl_per_latent(s.qz, s.pz).sum(1)
-    return s.qz.log_prob(s.z) - s.pz.log_prob(s.z)
+    if isinstance(out.pz, DiagonalGaussian):
+        return kl_per_latent(out.qz, out.pz).sum(1)
+    return out.qz.log_prob(out.z) - out.pz.log_prob(out.z)
 
 
 class KL(Regularizer):
@@ -51,9 +51,9 @@ class KL(Regularizer):
         super().__init__()
         self.beta = beta
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (β · rate, {rate})."""
-        rate = kl(s).mean()
+        rate = kl(out).mean()
         return self.beta * rate, {"rate": rate}
 
 
@@ -70,8 +70,8 @@ class GroupedKL(KL):
         super().__init__(beta=beta)
         self.num_groups = num_groups
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (β · rate, {rate, rate_group_1, ..., rate_group_L})."""
-        groups = kl_per_latent(s.qz, s.pz).mean(0).unflatten(0, (self.num_groups, -1)).sum(1)  # (L,)
+        groups = kl_per_latent(out.qz, out.pz).mean(0).unflatten(0, (self.num_groups, -1)).sum(1)  # (L,)
         rate = groups.sum()
         return self.beta * rate, {"rate": rate, **{f"rate_group_{i}": kl for i, kl in enumerate(groups, 1)}}

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference, Point, gather
-from vae_lightning.errors import UserError, one_of
+from vae_lightning.distributed.batch_sharding import all_gather_rows
+from vae_lightning.distributions import DeltaDistribution, ForwardPass
+from vae_lightning.errors import UserError, check_choice
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
@@ -62,17 +63,17 @@ class MMD(Regularizer):
                 " alpha + lambda_mmd - 1 of MMD must not be below 0"
             )
         self.alpha, self.lambda_mmd = alpha, lambda_mmd
-        self.kernel = one_of("model.kernel", kernel, KERNELS)
+        self.kernel = check_choice("model.kernel", kernel, KERNELS)
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {mmd, and where the posterior has a density, rate})."""
-        terms = {"mmd": mmd(gather(s.z), gather(s.pz.sample(len(s.z))), self.kernel)}
+        terms = {"mmd": mmd(all_gather_rows(out.z), all_gather_rows(out.pz.sample(len(out.z))), self.kernel)}
         penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
-        if not isinstance(s.qz, Point):
-            terms["rate"] = kl(s).mean()
+        if not isinstance(out.qz, DeltaDistribution):
+            terms["rate"] = kl(out).mean()
             penalty = penalty + (1 - self.alpha) * terms["rate"]
         return penalty, terms
 
-    def schedule(self, warmup: float) -> dict[str, float]:
+    def effective_weights(self, warmup: float) -> dict[str, float]:
         """The weights of KL and MMD²."""
         return {"beta": warmup * (1 - self.alpha), "lambda_mmd": warmup * (self.alpha + self.lambda_mmd - 1)}

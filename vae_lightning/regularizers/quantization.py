@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import Inference, add_up
+from vae_lightning.distributed.batch_sharding import sum_across_processes
+from vae_lightning.distributions import ForwardPass
 from vae_lightning.regularizers.base import Regularizer
 
 
@@ -19,30 +20,30 @@ class Quantization(Regularizer):
 
     Args:
         beta: β > 0, the commitment.
-        num_codes: K.
+        codebook_size: K.
         ema: whether the codebook follows by moving averages.
     """
 
     standard_normal_only = True  # the prior over codes is uniform; no other can be chosen
 
-    def __init__(self, *, beta: float, num_codes: int, ema: bool) -> None:
+    def __init__(self, *, beta: float, codebook_size: int, ema: bool) -> None:
         super().__init__()
-        self.beta, self.num_codes, self.ema = beta, num_codes, ema
+        self.beta, self.codebook_size, self.ema = beta, codebook_size, ema
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {rate, commitment, perplexity}).
 
         The perplexity is exp of the entropy of the batch's codes: how many of the K are in use, as if evenly.
         """
-        features, codes, indices = s.qz
+        features, codes, indices = out.qz
         commitment = (features - codes.detach()).square().sum((1, 2)).mean()
         penalty = self.beta * commitment
         if not self.ema:
             penalty = penalty + (features.detach() - codes).square().sum((1, 2)).mean()
-        use = add_up(torch.bincount(indices.flatten(), minlength=self.num_codes))
+        use = sum_across_processes(torch.bincount(indices.flatten(), minlength=self.codebook_size))
         share = use / use.sum()
         return penalty, {
-            "rate": torch.full_like(commitment, indices.shape[1] * math.log(self.num_codes)),
+            "rate": torch.full_like(commitment, indices.shape[1] * math.log(self.codebook_size)),
             "commitment": commitment,
             "perplexity": torch.special.entr(share).sum().exp(),
         }

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, Inference, gather, own, whole
-from vae_lightning.errors import UserError, one_of
+from vae_lightning.distributed.batch_sharding import all_gather_rows, global_batch_size, local_rows
+from vae_lightning.distributions import DiagonalGaussian, ForwardPass
+from vae_lightning.errors import UserError, check_choice
 from vae_lightning.regularizers.aggregate import mean_log_aggregate
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
@@ -66,8 +67,8 @@ def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, est
         n: N, the number of training images.
         estimator: `stratified` or `weighted`; see `log_weights`.
     """
-    weights = own(log_weights(whole(len(z)), n, estimator, like=z))
-    log_qz, log_qz_product = mean_log_aggregate(z, gather(qz.mu), gather(qz.logvar), weights)
+    weights = local_rows(log_weights(global_batch_size(len(z)), n, estimator, like=z))
+    log_qz, log_qz_product = mean_log_aggregate(z, all_gather_rows(qz.mu), all_gather_rows(qz.logvar), weights)
     return Decomposition(
         mutual_information=qz.log_prob(z).mean() - log_qz,
         total_correlation=log_qz - log_qz_product,
@@ -95,14 +96,14 @@ class TotalCorrelation(Regularizer):
         if min(alpha, beta, gamma) < 0:
             raise UserError(f"model.alpha={alpha}, beta={beta}, gamma={gamma}: no weight may be below 0")
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
-        self.estimator = one_of("model.estimator", estimator, ESTIMATORS)
+        self.estimator = check_choice("model.estimator", estimator, ESTIMATORS)
 
-    def forward(self, s: Inference) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {the three terms, rate}); the rate is the closed form, without sampling noise."""
-        parts = decompose(s.qz, s.pz, s.z, self.n, self.estimator)
+        parts = decompose(out.qz, out.pz, out.z, self.n, self.estimator)
         penalty = (
             self.alpha * parts.mutual_information
             + self.beta * parts.total_correlation
             + self.gamma * parts.dimension_wise_kl
         )
-        return penalty, {**parts._asdict(), "rate": kl(s).mean()}
+        return penalty, {**parts._asdict(), "rate": kl(out).mean()}

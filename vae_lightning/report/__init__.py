@@ -1,4 +1,4 @@
-"""Many runs to one table, one set of curves, one page."""
+"""Reports that compare many runs: tables, curves and figures on one page."""
 
 from vae_lightning.report.write import report
 

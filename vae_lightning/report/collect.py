@@ -1,4 +1,4 @@
-"""The runs under a folder, whatever became of them."""
+"""Reading all runs under a directory, whether or not they finished."""
 
 import math
 import shlex
@@ -6,37 +6,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from vae_lightning.config.comparison import config_identity
+from vae_lightning.errors import UserError, as_user_error, one_line
+from vae_lightning.io.console import train_command
+from vae_lightning.report.escaping import visible
+from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics, read_overrides, read_yaml
+from vae_lightning.runs.format import migrate_override
+from vae_lightning.runs.layout import CONFIG, FAILURE, OVERRIDES, PRUNED, has_resumable_checkpoint
 
-from vae_lightning.errors import UserError, one_line
-from vae_lightning.runs import (
-    CHECKPOINTS,
-    CONFIG,
-    FAILURE,
-    LAST,
-    OVERRIDES,
-    PREVIOUS,
-    PRUNED,
-    is_finished,
-    saved_metrics,
-)
-from vae_lightning.sweep import comparable
+SWEEP_CONFIG = "multirun.yaml"  # written by Hydra's sweepers
 
 Value = str | int | float | bool | None
 
 
 @dataclass
 class Run:
-    """One run's folder, read.
+    """The contents of a run directory. All text in it is `visible`, except the directory itself.
 
     Attributes:
-        folder: where it lies.
-        name: the same, as seen from the folder of the report.
+        folder: the run directory.
+        name: its path relative to the directory of the report.
         state: `finished`, `pruned`, `unfinished` or `failed`.
         reason: why it is not finished.
-        options: the resolved configuration, flat; a class is named by the last part of its `_target_`.
-        metrics: the numbers of `metrics.json`.
-        command: what was typed.
+        options: the resolved configuration, flat. A class is represented by the last part of its `_target_`.
+        metrics: the numbers in `metrics.json`.
+        command: the command that started it.
     """
 
     folder: Path
@@ -49,72 +43,92 @@ class Run:
 
 
 def find_runs(root: Path) -> list[Run]:
-    """Every run at or under a folder, by its name.
+    """Read every run at or under a directory, sorted by name.
 
     Raises:
-        UserError: when there is none.
+        UserError: if there is none.
     """
     folders = sorted(path.parent.parent for path in root.rglob(str(CONFIG)))
     if not folders:
-        raise UserError(f"{root}: there are no runs in this folder; type one under runs/, such as runs/sweeps/NAME")
-    return [read_run(folder, str(folder.relative_to(root))) for folder in folders]
+        raise UserError(
+            f"{root}: there are no runs in this directory. Pass one under runs/, such as runs/sweeps/NAME, or latest."
+        )
+    return [read_run(folder, visible(str(folder.relative_to(root)))) for folder in folders]
 
 
 def read_run(folder: Path, name: str) -> Run:
-    """One run; a file that cannot be read makes it a failed one."""
+    """Read one run. If one of its files cannot be read, its state is `failed`."""
     run = Run(folder, name)
     try:
-        config: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))  # type: ignore[assignment]
-        run.options = {option_label(key): option_value(key, value) for key, value in comparable(config).items()}
-        run.metrics = {key: float(value) for key, value in saved_metrics(folder).items() if is_number(value)}
-        run.command = typed(folder)
-        run.state, run.reason = state_of(folder)
-    except Exception as error:  # what a damaged file may raise is listed nowhere
-        run.state, run.reason = "failed", f"a file cannot be read: {one_line(error)}"
+        identity = config_identity(read_config(folder))
+        run.options = {visible(option_label(key)): option_value(key, value) for key, value in identity.items()}
+        run.metrics = {visible(key): float(value) for key, value in read_metrics(folder).items() if is_number(value)}
+        run.command = run_command(folder)
+        run.state, run.reason = read_state(folder)
+    except Exception as error:  # the exceptions that a damaged file may cause cannot be listed
+        run.state, run.reason = "failed", visible(f"unreadable file: {one_line(error)}")
     return run
 
 
-def state_of(folder: Path) -> tuple[str, str]:
-    """`finished`, `pruned`, `unfinished` or `failed`, and the reason."""
+def read_state(folder: Path) -> tuple[str, str]:
+    """Return `finished`, `pruned`, `unfinished` or `failed`, and the reason."""
     if (folder / FAILURE).is_file():
-        return "failed", one_line(Exception((folder / FAILURE).read_text()))
+        return "failed", read_reason(folder / FAILURE)
     if is_finished(folder):
         return "finished", ""
     if (folder / PRUNED).is_file():
-        return "pruned", one_line(Exception((folder / PRUNED).read_text()))
-    if any((folder / CHECKPOINTS / name).is_file() for name in (LAST, PREVIOUS)):
-        return "unfinished", "running, or cut off: the same command goes on from its last checkpoint"
-    return "unfinished", "running, or cut off before its first checkpoint: the same command begins it again"
+        return "pruned", read_reason(folder / PRUNED)
+    if has_resumable_checkpoint(folder):
+        return "unfinished", "still running or interrupted. Rerun the command to resume from the last checkpoint."
+    return "unfinished", "still running, or interrupted before the first checkpoint. Rerun the command to restart."
+
+
+def read_reason(path: Path) -> str:
+    """Read why a run failed or was pruned, as one line."""
+    return visible(" ".join(path.read_text(encoding="utf-8").split()))
 
 
 def option_label(key: str) -> str:
-    """`model.optimizer._target_` -> `optimizer`: an option as one would say it."""
+    """Return the short name of an option: `model.optimizer._target_` -> `optimizer`."""
     return key.removesuffix("._target_").removeprefix("model.")
 
 
 def option_value(key: str, value: Any) -> Value:
-    """A value as it can stand in a table."""
+    """Convert the value of an option for a table."""
     if key.endswith("_target_"):
-        return str(value).rpartition(".")[2]
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+        return visible(str(value).rpartition(".")[2])
+    return value if value is None or isinstance(value, int | float) else visible(str(value))
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value of `metrics.json` is one finite number."""
+    """Return whether a value of `metrics.json` is a finite number."""
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def typed(folder: Path) -> str:
-    """The command that made a run, as a person would type it."""
-    path = folder / OVERRIDES
-    return shlex.join(["python", "train.py", *(OmegaConf.load(path) if path.is_file() else [])])
+def run_command(folder: Path) -> str:
+    """Return the command that started a run. Interpolations are shown as text, never resolved.
+
+    Raises:
+        UserError: if its overrides cannot be read.
+    """
+    overrides = read_overrides(folder) if (folder / OVERRIDES).is_file() else []
+    return visible(f"{train_command()} {shlex.join(overrides)}".rstrip())
 
 
-def typed_for_all(root: Path) -> str:
-    """The command that made the sweep, or nothing where the folder is none."""
-    path = root / "multirun.yaml"
+def sweep_command(root: Path) -> str:
+    """Return the command that started a sweep, or an empty string if the directory is not that of a sweep.
+
+    Interpolations are shown as text, never resolved.
+
+    Raises:
+        UserError: if `multirun.yaml` cannot be read.
+    """
+    path = root / SWEEP_CONFIG
     if not path.is_file():
         return ""
-    typed: Any = OmegaConf.to_container(OmegaConf.load(path).hydra.overrides, resolve=False)
-    how = [option for option in typed.get("hydra", []) if not option.startswith("hydra.mode=")]
-    return shlex.join(["python", "train.py", "-m", *how, *typed["task"]])
+    config = read_yaml(path)
+    with as_user_error(f"{path}: not a sweep as Hydra writes it ({{error}}). Restore the original file or delete it."):
+        overrides = config["hydra"]["overrides"]
+        hydra_overrides = [option for option in overrides.get("hydra", []) if not option.startswith("hydra.mode=")]
+        task_overrides = [migrate_override(override) for override in overrides["task"]]
+        return visible(f"{train_command()} -m {shlex.join([*hydra_overrides, *task_overrides])}".rstrip())

@@ -1,4 +1,4 @@
-"""The curves of a run, out of its TensorBoard files."""
+"""Curves of a run, read from its TensorBoard files."""
 
 from pathlib import Path
 from typing import Any
@@ -10,24 +10,24 @@ Curve = dict[int, float]  # training images seen -> value
 
 
 def curves(folder: Path, *tags: str) -> dict[str, Curve]:
-    """Some of a run's curves, by tag; none for a tag that it has not, or where nothing was logged.
+    """Read some of a run's curves by tag, leaving out tags that were not logged.
 
-    A run that was cut off has written some epochs twice: what was written last counts.
+    A run that was interrupted and resumed has logged some epochs twice. The values logged last are used.
     """
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 1, "histograms": 1, "tensors": 1})
     events.Reload()
-    there = events.Tags()["scalars"]
-    return {tag: {e.step: e.value for e in ordered(events, tag)} for tag in tags if tag in there}
+    logged = events.Tags()["scalars"]
+    return {tag: {e.step: e.value for e in events_in_order(events, tag)} for tag in tags if tag in logged}
 
 
-def ordered(events: EventAccumulator, tag: str) -> list[Any]:
-    """The events of a tag in the order in which they were written."""
+def events_in_order(events: EventAccumulator, tag: str) -> list[Any]:
+    """Return the events of a tag in the order in which they were written."""
     return sorted(events.Scalars(tag), key=lambda event: event.wall_time)
 
 
-def mean_curve(of_seeds: list[Curve]) -> Curve:
-    """The mean over seeds wherever all of them have a point."""
-    if not of_seeds:
+def mean_curve(seed_curves: list[Curve]) -> Curve:
+    """Return the mean over seeds at the points that all of them have."""
+    if not seed_curves:
         return {}
-    shared = set.intersection(*(set(curve) for curve in of_seeds))
-    return {x: float(np.mean([curve[x] for curve in of_seeds])) for x in sorted(shared)}
+    shared = set.intersection(*(set(curve) for curve in seed_curves))
+    return {x: float(np.mean([curve[x] for curve in seed_curves])) for x in sorted(shared)}

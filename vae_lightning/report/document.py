@@ -1,4 +1,4 @@
-"""What a report consists of, whatever it is written as."""
+"""The blocks that a report consists of, independent of its file format."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Heading:
-    """Begins a section."""
+    """Start of a section."""
 
     text: str
 
@@ -22,14 +22,14 @@ class Text:
 
 @dataclass
 class Command:
-    """What was typed, or what to type."""
+    """A command line."""
 
     text: str
 
 
 @dataclass
 class Table:
-    """Rows of cells; a cell is a number, a word, a `Mean`, or None."""
+    """Rows of cells. A cell is a number, text, a `Mean`, or None."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -37,7 +37,7 @@ class Table:
 
 @dataclass
 class Image:
-    """A PNG file beside the report."""
+    """A PNG file next to the report."""
 
     file: str
     png: bytes
@@ -46,7 +46,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with half of its interval, NaN without one."""
+    """A mean with the half-width of its confidence interval, which is NaN if there is none."""
 
     value: float
     half_width: float
@@ -54,14 +54,14 @@ class Mean:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return ""
-        return cell(self.value) + ("" if math.isnan(self.half_width) else f" ± {cell(self.half_width)}")
+        return format_cell(self.value) + ("" if math.isnan(self.half_width) else f" ± {format_cell(self.half_width)}")
 
 
 Block = Heading | Text | Command | Table | Image
 
 
-def cell(value: Any) -> str:
-    """A cell as it is read: numbers with as many digits as say something."""
+def format_cell(value: Any) -> str:
+    """Format a cell. Floats have two decimals, or three significant digits if very small or large."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):

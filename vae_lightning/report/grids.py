@@ -1,4 +1,4 @@
-"""What the runs make of the same images, side by side."""
+"""Reconstructions, samples and traversals of several runs side by side."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,78 +7,79 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lightning.callbacks.subject import Subject, undisturbed
-from vae_lightning.figures import compare_reconstructions, compare_samples, compare_traversals
-from vae_lightning.figures.traversals import ranges, traverse
-from vae_lightning.finished import FinishedRun, open_run
+from vae_lightning.checkpointing.run_loading import LoadedRun, load_run
+from vae_lightning.figures.context import FigureContext, isolated_eval
+from vae_lightning.plotting import compare_reconstructions, compare_samples, compare_traversals
+from vae_lightning.plotting.traversals import ranges, traverse
 
-IMAGES, SAMPLES, STEPS, FEATURES = 10, 36, 8, 3
+NUM_IMAGES, NUM_SAMPLES, NUM_STEPS, NUM_LATENTS = 10, 36, 8, 3
 
 
-class Shown(NamedTuple):
-    """What one model makes.
+class ModelImages(NamedTuple):
+    """The images of one model.
 
     Attributes:
-        x: images, (N, C, H, W) in [0, 1].
-        reconstructed: the same, by the model.
-        sampled: draws from the prior, (M, C, H, W).
-        traversed: the latents with the most to say, from end to end, (F, steps, C, H, W); None for discrete codes.
-        ends: from where to where, (F, 2).
+        x: data, (N, C, H, W) in [0, 1].
+        reconstructions: their reconstructions.
+        samples: samples from the prior, (M, C, H, W).
+        traversals: traversals of the most informative latents, (L, steps, C, H, W); None for discrete codes.
+        ranges: the start and the end of each traversal, (L, 2); None for discrete codes.
     """
 
     x: Tensor
-    reconstructed: Tensor
-    sampled: Tensor
-    traversed: Tensor | None
-    ends: Tensor | None
+    reconstructions: Tensor
+    samples: Tensor
+    traversals: Tensor | None
+    ranges: Tensor | None
 
 
 def grids(folders: Mapping[str, object], trust: tuple[str, ...] = ()) -> dict[str, Figure]:
-    """The comparing figures of some runs on the same data, by name.
+    """Draw the figures that compare runs on the same data, by name.
 
     Args:
-        folders: the runs' folders, by the name that stands in the figures.
+        folders: the run directories, by the name to show in the figures.
         trust: packages of your own whose classes the checkpoints may name.
 
     Raises:
-        UserError: when a run cannot be opened, or its data is no longer there.
+        UserError: if a run cannot be loaded, or its data is no longer available.
     """
-    shown = {name: look(open_run(str(folder), trust=trust)) for name, folder in folders.items()}
-    x = next(iter(shown.values())).x
+    models = {name: model_images(load_run(str(folder), trust=trust)) for name, folder in folders.items()}
+    x = next(iter(models.values())).x
+    reconstructions = {name: images.reconstructions for name, images in models.items()}
+    samples = {name: images.samples for name, images in models.items()}
     figures: dict[str, Callable[[], Figure]] = {
-        "reconstructions": lambda: compare_reconstructions(
-            x, {name: s.reconstructed for name, s in shown.items()}, "Reconstructions of the same images"
-        ),
-        "samples": lambda: compare_samples({name: s.sampled for name, s in shown.items()}, "Samples from the prior"),
+        "reconstructions": lambda: compare_reconstructions(x, reconstructions, "Reconstructions of the same images"),
+        "samples": lambda: compare_samples(samples, "Samples from the prior"),
     }
-    walked = {name: s for name, s in shown.items() if s.traversed is not None and s.ends is not None}
-    features = min((len(s.ends) for s in walked.values() if s.ends is not None), default=0)
-    if features:
+    traversals = {name: images.traversals for name, images in models.items() if images.traversals is not None}
+    ends = {name: images.ranges for name, images in models.items() if images.ranges is not None}
+    n = min(map(len, ends.values()), default=0)
+    if n:
         figures["traversals"] = lambda: compare_traversals(
-            {name: s.traversed[:features] for name, s in walked.items() if s.traversed is not None},
-            {name: s.ends[:features] for name, s in walked.items() if s.ends is not None},
-            [f"latent {i + 1}" for i in range(features)],
+            {name: images[:n] for name, images in traversals.items()},
+            {name: bounds[:n] for name, bounds in ends.items()},
+            [f"latent {i + 1}" for i in range(n)],
             "Traversals of the latents with the highest KL",
         )
     return {name: draw() for name, draw in figures.items()}
 
 
-def look(run: FinishedRun) -> Shown:
-    """What a run's best model makes of the first of its watched images."""
-    subject = Subject(run.model, run.data)
-    x, y = subject.images(IMAGES)
+def model_images(run: LoadedRun) -> ModelImages:
+    """Compute the images of a run's best model, from the first of its probe images."""
+    context = FigureContext(run.model, run.data)
+    x, y = context.images(NUM_IMAGES)
     model = run.model
-    with undisturbed(model):
+    with isolated_eval(model):
         labels = None
         if model.condition_dim:
-            labels = subject.images(SAMPLES).y
-        n = SAMPLES if labels is None else len(labels)
-        sampled = model.sample(n, labels, torch.Generator().manual_seed(0))
-        traversed, ends = None, None
-        if subject.posterior is not None:
-            latents = subject.posterior.order[:FEATURES]
-            ends = ranges(subject.posterior.mu, subject.posterior.logvar)[latents]
-            z = traverse(model.encode(x, y).mean[0], latents, ends, STEPS).flatten(0, 1)
-            of_first = None if y is None else y[:1].expand(len(z), *y.shape[1:])
-            traversed = model.decode(z, of_first).mean.unflatten(0, (-1, STEPS))
-        return Shown(x, model.reconstruct(x, y), sampled, traversed, ends)
+            labels = context.images(NUM_SAMPLES).y
+        n = NUM_SAMPLES if labels is None else len(labels)
+        samples = model.sample(n, labels, torch.Generator().manual_seed(0))
+        traversals, ends = None, None
+        if context.posterior is not None:
+            latents = context.posterior.order[:NUM_LATENTS]
+            ends = ranges(context.posterior.mu, context.posterior.logvar)[latents]
+            z = traverse(model.encode(x, y).mean[0], latents, ends, NUM_STEPS).flatten(0, 1)
+            first_label = None if y is None else y[:1].expand(len(z), *y.shape[1:])
+            traversals = model.decode(z, first_label).mean.unflatten(0, (-1, NUM_STEPS))
+        return ModelImages(x, model.reconstruct(x, y), samples, traversals, ends)

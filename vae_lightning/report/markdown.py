@@ -1,26 +1,32 @@
-"""A report as Markdown, with its PNG files beside it."""
+"""Rendering a report as Markdown, with its PNG files next to it."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from vae_lightning.report.document import Block, Command, Heading, Image, Table, Text, cell
-
-
-def markdown(title: str, blocks: Sequence[Block]) -> str:
-    """The text."""
-    return "\n\n".join([f"# {title}", *map(block_markdown, blocks)]) + "\n"
+from vae_lightning.report.document import Block, Command, Heading, Image, Table, Text, format_cell
+from vae_lightning.report.escaping import escape_markdown, markdown_code_block
 
 
-def block_markdown(block: Block) -> str:
-    """One block."""
+def render_markdown(title: str, blocks: Sequence[Block]) -> str:
+    """Return the report as Markdown."""
+    return "\n\n".join([f"# {escape_markdown(title)}", *map(render_block, blocks)]) + "\n"
+
+
+def render_block(block: Block) -> str:
+    """Return one block as Markdown."""
     match block:
         case Heading(text):
-            return f"## {text}"
+            return f"## {escape_markdown(text)}"
         case Text(text):
-            return text
+            return escape_markdown(text)
         case Command(text):
-            return f"```\n{text}\n```"
+            return markdown_code_block(text)
         case Image(file, _, alt):
-            return f"![{alt}]({file})"
+            return f"![{escape_markdown(alt)}]({file})"
         case Table(columns, rows):
-            lines = [columns, ["---"] * len(columns), *([cell(value) for value in row] for row in rows)]
-            return "\n".join(f"| {' | '.join(value.replace('|', '&#124;') for value in line)} |" for line in lines)
+            return "\n".join([render_row(columns), f"|{' --- |' * len(columns)}", *map(render_row, rows)])
+
+
+def render_row(cells: Sequence[Any]) -> str:
+    """Return one row of a table as Markdown."""
+    return f"| {' | '.join(escape_markdown(format_cell(cell)) for cell in cells)} |"

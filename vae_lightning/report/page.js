@@ -1,4 +1,4 @@
-// A click on a column's name sorts by it, numbers by their value; a second click reverses. Empty cells stay last.
+// Clicking a column's name sorts by it, numbers by value; a second click reverses the order. Empty cells stay last.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const head = button.parentElement;

@@ -1,38 +1,39 @@
-"""Which figures a set of runs asks for."""
+"""The figures of a report."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from vae_lightning.errors import UserError
-from vae_lightning.figures import sweeps
-from vae_lightning.figures.sweeps import Point
+from vae_lightning.errors import UserError, one_line
+from vae_lightning.plotting import sweeps
+from vae_lightning.plotting.sweeps import Point
 from vae_lightning.report.curves import curves, mean_curve
+from vae_lightning.report.escaping import escape_mathtext, visible
 from vae_lightning.report.grids import grids
 from vae_lightning.report.table import Group
 
-SWEPT = {"beta": "β", "latent_dim": "latent dimension"}
-PANELS = (  # the metrics that are drawn against what was swept, where they are there
+SWEPT_OPTIONS = {"beta": "β", "latent_dim": "latent dimension"}
+MIG = "disentanglement/mig"
+PANELS = (  # the metrics that are plotted against a swept option, as far as they are available
     "test/nelbo",
     "test/distortion",
     "test/rate",
     "likelihood/log_px",
     "information/active_units",
-    "disentanglement/mig",
+    MIG,
 )
-MIG = "disentanglement/mig"
-MOST_SHOWN = 9  # models in a grid
+MAX_MODELS = 9  # per grid of images
 
 
 class Picture(NamedTuple):
     """A figure of the report.
 
     Attributes:
-        name: of its file, without the ending.
-        title: of its section.
-        caption: what it shows.
-        figure: None where it could not be drawn; the caption then says why.
+        name: the name of its file, without extension.
+        title: the heading of its section.
+        caption: a description.
+        figure: None if it could not be drawn, in which case the caption gives the reason.
     """
 
     name: str
@@ -42,104 +43,101 @@ class Picture(NamedTuple):
 
 
 def pictures(groups: Sequence[Group], trust: tuple[str, ...] = ()) -> Iterator[Picture]:
-    """All that make sense."""
-    yield from plane(groups)
-    yield from swept(groups)
-    yield from trade_off(groups)
-    yield from bounds(groups)
-    yield from side_by_side(groups, trust)
+    """Draw all figures for which the runs have data."""
+    yield from rate_distortion(groups)
+    yield from metrics_against_options(groups)
+    yield from disentanglement(groups)
+    yield from elbo_curves(groups)
+    yield from image_grids(groups, trust)
 
 
-def plane(groups: Sequence[Group]) -> Iterator[Picture]:
-    """The rate-distortion plane."""
+def rate_distortion(groups: Sequence[Group]) -> Iterator[Picture]:
+    """Draw the rate-distortion plane."""
     if series := points(groups, "test/rate", "test/distortion"):
         figure = sweeps.rate_distortion(series, "Rate and distortion of the test images")
-        caption = f"A point a setting, the mean over its seeds; dotted lines of equal nelbo. {said(groups)}"
+        caption = f"One point per setting, the mean over its seeds. Dotted lines have equal nelbo. {error_bars(groups)}"
         yield Picture("rate_distortion", "Rate-distortion plane", caption, figure)
 
 
-def swept(groups: Sequence[Group]) -> Iterator[Picture]:
-    """Metrics against β and against the latent dimension, where more than one was tried."""
-    for key, name in SWEPT.items():
+def metrics_against_options(groups: Sequence[Group]) -> Iterator[Picture]:
+    """Plot metrics against β and against the latent dimension, if several values were used."""
+    for key, name in SWEPT_OPTIONS.items():
         with_key = [group for group in groups if isinstance(group.options.get(key), int | float)]
         panels = {}
         for metric in PANELS:
-            if series := points(with_key, key, metric, without=(key,)):
+            if series := points(with_key, key, metric, exclude=(key,)):
                 panels[metric] = series
         if len({group.options[key] for group in with_key}) > 1 and panels:
-            figure = sweeps.against(panels, name, f"Against {name}")
-            yield Picture(f"against_{key}", f"Against {name}", said(groups), figure)
+            figure = sweeps.against(panels, name, f"Metrics against {name}")
+            yield Picture(f"against_{key}", f"Metrics against {name}", error_bars(groups), figure)
 
 
-def trade_off(groups: Sequence[Group]) -> Iterator[Picture]:
-    """Disentanglement against reconstruction, where it was evaluated."""
+def disentanglement(groups: Sequence[Group]) -> Iterator[Picture]:
+    """Plot disentanglement against distortion, if it was evaluated."""
     if series := points(groups, "test/distortion", MIG):
-        figure = sweeps.trade_off(series, "distortion, nats per image", "MIG", "Disentanglement and reconstruction")
-        yield Picture("disentanglement", "Disentanglement against reconstruction", said(groups), figure)
+        title = "Disentanglement and distortion"
+        figure = sweeps.trade_off(series, "distortion, nats per image", "MIG", title)
+        yield Picture("disentanglement", title, error_bars(groups), figure)
 
 
-def bounds(groups: Sequence[Group]) -> Iterator[Picture]:
-    """The evidence lower bound against the training images seen."""
-    drawn = {}
+def elbo_curves(groups: Sequence[Group]) -> Iterator[Picture]:
+    """Plot the evidence lower bound against the number of training images seen."""
+    tags = ("train/nelbo", "val/nelbo")
+    by_group = {}
     for group in groups:
-        found = [curves(run.folder, "train/nelbo", "val/nelbo") for run in group.runs]
-        of_splits = {
-            tag: {x: -y for x, y in mean_curve([c[tag] for c in found if tag in c]).items()}
-            for tag in ("train/nelbo", "val/nelbo")
-        }
-        if any(of_splits.values()):
-            drawn[group.label()] = of_splits
-    if drawn:
-        caption = "ELBO = \N{MINUS SIGN}nelbo, the mean over seeds: training solid, validation dashed."
-        figure = sweeps.bound_curves(drawn, "ELBO against training images seen")
-        yield Picture("elbo", "ELBO against training images seen", caption, figure)
+        run_curves = [curves(run.folder, *tags) for run in group.runs]
+        elbo = {tag: {x: -y for x, y in mean_curve([c[tag] for c in run_curves if tag in c]).items()} for tag in tags}
+        if any(elbo.values()):
+            by_group[escape_mathtext(group.label())] = elbo
+    if by_group:
+        title = "ELBO against training images seen"
+        caption = "ELBO = \N{MINUS SIGN}nelbo, mean over seeds. Solid lines: training; dashed lines: validation."
+        yield Picture("elbo", title, caption, sweeps.bound_curves(by_group, title))
 
 
-def side_by_side(groups: Sequence[Group], trust: tuple[str, ...]) -> Iterator[Picture]:
-    """What the first seed of each setting makes of the same images, for the data of the first."""
+def image_grids(groups: Sequence[Group], trust: tuple[str, ...]) -> Iterator[Picture]:
+    """Show images of the first seed of each setting side by side, for settings with the data of the first one."""
     data = [tuple((k, v) for k, v in g.runs[0].options.items() if k.startswith("data")) for g in groups]
-    alike = [group for group, its in zip(groups, data, strict=True) if its == data[0]]
-    shown = {group.label() or "model": group.runs[0].folder for group in alike[:MOST_SHOWN]}
+    same_data = [group for group, options in zip(groups, data, strict=True) if options == data[0]]
+    shown = {escape_mathtext(g.label()) or "model": g.runs[0].folder for g in same_data[:MAX_MODELS]}
     if not shown:
         return
-    left_out = len(groups) - len(shown)
+    omitted = len(groups) - len(shown)
     caption = "The best checkpoint of the first seed of each setting."
-    if left_out:
-        caption += f" {left_out} more settings, or those on other data, are left out here."
+    if omitted:
+        caption += f" {omitted} further settings are not shown: at most {MAX_MODELS} are, and only for the same data."
     try:
         for name, figure in grids(shown, trust).items():
             yield Picture(f"compare_{name}", name.capitalize(), caption, figure)
     except UserError as error:
-        yield Picture("compare", "Images side by side", f"Not drawn: {error}", None)
+        yield Picture("compare", "Images side by side", visible(f"Not drawn: {one_line(error)}"), None)
 
 
-def points(groups: Sequence[Group], x: str, y: str, without: tuple[str, ...] = ("beta",)) -> dict[str, list[Point]]:
-    """A series for all groups that are alike but for `without`, which is written beside the points where it is not x.
+def points(groups: Sequence[Group], x: str, y: str, exclude: tuple[str, ...] = ("beta",)) -> dict[str, list[Point]]:
+    """Return one series of points per set of groups that differ only in the excluded options.
+
+    The values of the excluded options are written next to the points, unless they are on the x-axis.
 
     Args:
         groups: in order.
-        x: a metric, or an option.
+        x: a metric or an option.
         y: a metric.
-        without: options that differ within a series.
+        exclude: options that differ within a series.
     """
     series: dict[str, list[Point]] = {}
     for group in groups:
         if not group.values(y) or (x not in group.options and not group.values(x)):
             continue
-        note = ", ".join(f"{SWEPT.get(key, key)} = {group.options[key]}" for key in without if noted(group, key, x))
+        annotated = [key for key in exclude if key != x and group.options.get(key) is not None]
+        note = ", ".join(f"{SWEPT_OPTIONS.get(key, key)} = {group.options[key]}" for key in annotated)
         option = group.options.get(x)
-        at = float(option) if isinstance(option, int | float) else group.mean(x)
-        point = Point(at, group.mean(y), group.half_width(x), group.half_width(y), note)
-        series.setdefault(group.label(without), []).append(point)
+        position = float(option) if isinstance(option, int | float) else group.mean(x)
+        point = Point(position, group.mean(y), group.half_width(x), group.half_width(y), escape_mathtext(note))
+        series.setdefault(escape_mathtext(group.label(exclude)), []).append(point)
     return series
 
 
-def noted(group: Group, key: str, x: str) -> bool:
-    """Whether a value is written beside the point."""
-    return key != x and group.options.get(key) is not None
-
-
-def said(groups: Sequence[Group]) -> str:
-    """What the crosses are."""
+def error_bars(groups: Sequence[Group]) -> str:
+    """Describe the error bars."""
     most = max((len(group.runs) for group in groups), default=0)
-    return "Crosses: the 95% interval of the mean over seeds (Student's t)." if most > 1 else "One seed each."
+    return "Crosses: 95% confidence interval of the mean over seeds (Student's t)." if most > 1 else "One seed each."

@@ -1,4 +1,4 @@
-"""One tidy table of all runs, and their means over seeds."""
+"""A tidy table of all runs, and a table of their means over seeds."""
 
 import csv
 import math
@@ -11,57 +11,61 @@ import numpy as np
 from scipy.stats import t
 
 from vae_lightning.report.collect import Run, Value
+from vae_lightning.report.escaping import escape_spreadsheet
 
-FIRST = ("model", "data", "latent_dim", "beta")  # the columns that a reader looks for first
+FIRST_COLUMNS = ("model", "data", "latent_dim", "beta")
 CONFIDENCE = 0.95
 
 
 @dataclass
 class Group:
-    """Runs that differ in their seed alone.
+    """Finished runs that differ only in their seed.
 
     Attributes:
-        options: what tells it from the other groups, by column.
-        runs: the finished ones of it.
+        options: the options that differ between groups, by column.
+        runs: the runs.
     """
 
     options: dict[str, Value]
     runs: list[Run]
 
     def mean(self, metric: str) -> float:
-        """The mean of a metric over the seeds; NaN where no run has it."""
+        """Return the mean of a metric over the seeds; NaN if no run has it."""
         values = self.values(metric)
         return float(np.mean(values)) if values else math.nan
 
     def half_width(self, metric: str) -> float:
-        """Half of the 95% interval of the mean, by Student's t; NaN for fewer than two runs."""
+        """Return the half-width of the 95% confidence interval of the mean; NaN for fewer than two runs."""
         return half_width(self.values(metric))
 
     def values(self, metric: str) -> list[float]:
-        """A metric of each run that has it."""
+        """Return a metric of each run that has it."""
         return [run.metrics[metric] for run in self.runs if metric in run.metrics]
 
-    def label(self, without: Iterable[str] = ()) -> str:
-        """`BetaVAE, beta = 4`: the group in a legend, but for some columns."""
-        shown = {k: v for k, v in self.options.items() if k not in set(without) and v is not None}
+    def label(self, exclude: Iterable[str] = ()) -> str:
+        """Return the name of the group, such as `BetaVAE, beta = 4`, without some of its options."""
+        shown = {k: v for k, v in self.options.items() if k not in set(exclude) and v is not None}
         return ", ".join(str(v) if k in ("model", "data", "name") else f"{k} = {v}" for k, v in shown.items())
 
 
 def half_width(values: Sequence[float]) -> float:
-    """Half of the 95% interval of a mean, t(0.975, n - 1) s / √n; NaN for fewer than two values."""
+    """Return the half-width of the 95% confidence interval of a mean, t(0.975, n - 1) s / √n.
+
+    It is NaN for fewer than two values.
+    """
     n = len(values)
     if n < 2:
         return math.nan
     return float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
 
 
-def varying(runs: Sequence[Run]) -> list[str]:
-    """The options that differ among runs, without the seed, its copies, and those that follow from an earlier one.
+def varying_options(runs: Sequence[Run]) -> list[str]:
+    """Return the options that differ among runs, except the seed, its copies and redundant options.
 
-    An option follows where each of its values goes with one value of the other and the reverse, such as the name with
-    the model.
+    An option is redundant if its values correspond one-to-one to those of an earlier option, as the name of a run does
+    to its model.
     """
-    keys = dict.fromkeys([*FIRST, *(key for run in runs for key in run.options)])
+    keys = dict.fromkeys([*FIRST_COLUMNS, *(key for run in runs for key in run.options)])
     seeds = [run.options.get("seed") for run in runs]
     rest = [key for key in keys if key not in ("seed", "name")]
     chosen: dict[str, list[Value]] = {}
@@ -75,28 +79,31 @@ def varying(runs: Sequence[Run]) -> list[str]:
 
 
 def one_to_one(a: Sequence[Value], b: Sequence[Value]) -> bool:
-    """Whether either list says as much as the other."""
+    """Return whether the values of two lists correspond one-to-one."""
     return len(set(a)) == len(set(b)) == len(set(zip(a, b, strict=True)))
 
 
-def grouped(runs: Sequence[Run], columns: Sequence[str]) -> list[Group]:
-    """The finished runs by what differs but for the seed, in the order of the columns."""
+def group_runs(runs: Sequence[Run], columns: Sequence[str]) -> list[Group]:
+    """Group the finished runs by the values in some columns, sorted by these values."""
     groups: dict[tuple[Value, ...], Group] = {}
     for run in runs:
         if run.state == "finished":
             options = {column: run.options.get(column) for column in columns}
             groups.setdefault(tuple(options.values()), Group(options, [])).runs.append(run)
-    return [groups[key] for key in sorted(groups, key=lambda key: [sortable(value) for value in key])]
+    return [groups[key] for key in sorted(groups, key=lambda key: [sort_key(value) for value in key])]
 
 
-def sortable(value: Value) -> tuple[bool, float, str]:
-    """Numbers by their size, before words, before nothing."""
+def sort_key(value: Value) -> tuple[bool, float, str]:
+    """Return a key that sorts numbers by value, before text, before None."""
     number = isinstance(value, int | float)
     return value is None, float(value) if number else math.inf, str(value)  # type: ignore[arg-type]
 
 
-def tidy(runs: Sequence[Run], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """A row a run, all with the same columns: what differs, the seed, the state, every number, the folder."""
+def run_rows(runs: Sequence[Run], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one row per run: the given columns, seed, state, all metrics, directory and command.
+
+    All rows have the same keys.
+    """
     names = sorted({name for run in runs for name in run.metrics})
     return [
         {
@@ -112,8 +119,8 @@ def tidy(runs: Sequence[Run], columns: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def summary(groups: Sequence[Group], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """A row a group and metric: how many runs have it, the mean, the ends of the interval."""
+def summary_rows(groups: Sequence[Group], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one row per group and metric: the number of runs, the mean and its 95% confidence interval."""
     rows = []
     for group in groups:
         for metric in metrics:
@@ -124,19 +131,23 @@ def summary(groups: Sequence[Group], metrics: Sequence[str]) -> list[dict[str, A
     return rows
 
 
-def save(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write rows as CSV, and as Parquet beside it where pyarrow is installed; an empty cell is no value."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
-        writer.writeheader()
-        writer.writerows(rows)
+def save_table(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write rows as CSV, and also as Parquet if pyarrow is installed. Missing values are empty cells.
+
+    In the CSV file, text that a spreadsheet would run as a formula starts with an apostrophe.
+    """
+    names = list(rows[0]) if rows else []
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(map(escape_spreadsheet, names))
+        writer.writerows([escape_spreadsheet(row[name]) for name in names] for row in rows)
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         return
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-    for name, values in columns.items():  # a column has one type
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in names}
+    for name, values in columns.items():  # Parquet needs one type per column
         if len({type(value) for value in values if value is not None} - {int, float}) and not all(
             isinstance(value, str | None) for value in values
         ):

@@ -1,6 +1,6 @@
 """Likelihoods p(x|z): what the decoder's output says about an image. One file for each family."""
 
-from vae_lightning.distributions.likelihoods.base import Images, Likelihood
+from vae_lightning.distributions.likelihoods.base import ImageDistribution, Likelihood
 from vae_lightning.distributions.likelihoods.bernoulli import Bernoulli, BernoulliImages
 from vae_lightning.distributions.likelihoods.continuous_bernoulli import ContinuousBernoulli, ContinuousBernoulliImages
 from vae_lightning.distributions.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticImages
@@ -15,7 +15,7 @@ __all__ = [
     "DiscretizedLogisticImages",
     "Gaussian",
     "GaussianImages",
-    "Images",
+    "ImageDistribution",
     "Laplace",
     "LaplaceImages",
     "Likelihood",

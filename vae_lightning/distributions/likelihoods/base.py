@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 from torch import Tensor, nn
 
 
-class Images(Protocol):
+class ImageDistribution(Protocol):
     """p(x|z) of a batch: a distribution over images."""
 
     @property
@@ -30,10 +30,10 @@ class Likelihood(nn.Module, ABC):
     eight_bit: ClassVar[bool] = False
 
     @abstractmethod
-    def forward(self, output: Tensor) -> Images:
+    def forward(self, output: Tensor) -> ImageDistribution:
         """Map the decoder's output (B, C · values_per_pixel, H, W) to p(x|z)."""
 
 
-def per_image(log_p: Tensor) -> Tensor:
+def sum_per_image(log_p: Tensor) -> Tensor:
     """The sum over channels and pixels of (B, C, H, W): (B,)."""
     return log_p.flatten(1).sum(1)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_lightning.distributions.likelihoods.base import Likelihood, per_image
+from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
 
 
 class BernoulliImages(NamedTuple):
@@ -29,7 +29,7 @@ class BernoulliImages(NamedTuple):
         The negative is the binary cross-entropy of vae-cvae-mnist, Eq. 30. It is a likelihood of binary images only;
         for grey values it is the cross-entropy that the papers report, which never falls to 0.
         """
-        return -per_image(F.binary_cross_entropy_with_logits(self.logits, x, reduction="none"))
+        return -sum_per_image(F.binary_cross_entropy_with_logits(self.logits, x, reduction="none"))
 
 
 class Bernoulli(Likelihood):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_lightning.distributions.likelihoods.base import Likelihood, per_image
+from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
 from vae_lightning.distributions.likelihoods.expm1_ratio import exponential_mean, log_expm1_ratio
 
 
@@ -31,7 +31,7 @@ class ContinuousBernoulliImages(NamedTuple):
         It is the negative cross-entropy plus log(l / tanh(l/2)), which together are l·x − log((eˡ − 1) / l).
         """
         l_x = self.logits * x - F.relu(self.logits)  # white at a high logit: exactly 0
-        return per_image(l_x - log_expm1_ratio(self.logits))
+        return sum_per_image(l_x - log_expm1_ratio(self.logits))
 
 
 class ContinuousBernoulli(Likelihood):

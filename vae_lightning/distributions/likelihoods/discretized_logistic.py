@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_lightning.distributions.likelihoods.base import Likelihood, per_image
+from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
 from vae_lightning.distributions.likelihoods.expm1_ratio import log_expm1_ratio
 from vae_lightning.distributions.likelihoods.scale import OffsetScale
 
@@ -40,7 +40,7 @@ class DiscretizedLogisticImages(NamedTuple):
         log_upper = F.logsigmoid((k + 0.5 - WHITE * self.mean) * w).masked_fill(k == WHITE, 0)
         log_lower = F.logsigmoid((WHITE * self.mean - k + 0.5) * w).masked_fill(k == 0, 0)
         log_width = log_w + log_expm1_ratio(w)  # log(1 − e⁻ʷ), also where w is so small that 1 − e⁻ʷ rounds to 0
-        return per_image(log_upper + log_lower + log_width.masked_fill((k == 0) | (k == WHITE), 0))
+        return sum_per_image(log_upper + log_lower + log_width.masked_fill((k == 0) | (k == WHITE), 0))
 
 
 class DiscretizedLogistic(Likelihood):

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions.likelihoods.base import Likelihood, per_image
+from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
 from vae_lightning.distributions.likelihoods.scale import OptimalScale, build_scale
 
 
@@ -32,7 +32,7 @@ class LocationScaleImages:
         p = self.power
         u = (x - self.mean) * torch.exp(-self.log_scale)
         log_v = math.log(2) + math.log(p) / p + math.lgamma(1 + 1 / p)
-        return per_image(-u.abs().pow(p) / p - self.log_scale - log_v)
+        return sum_per_image(-u.abs().pow(p) / p - self.log_scale - log_v)
 
 
 class GaussianImages(LocationScaleImages):
@@ -66,13 +66,13 @@ class CalibratedImages(NamedTuple):
 
 
 class LocationScale(Likelihood):
-    """The sigmoid of the decoder's output = mean; the scale as `learn` says.
+    """The sigmoid of the decoder's output = mean; the scale as `scale_type` says.
 
     Args:
         scale: s > 0, or where it starts when it is learned, on the range where black is 0 and white is 1.
-        learn: who says the scale; the choices are those of `build_scale`. With `pixel` the decoder's second C channels
+        scale_type: who says the scale; the choices are those of `build_scale`. With `pixel` the decoder's second C channels
             are log s, counted from its start.
-        image_shape: (C, H, W), needed for `learn="channel"` alone.
+        image_shape: (C, H, W), needed for `scale_type="channel"` alone.
 
     Raises:
         UserError: see `build_scale`.
@@ -80,10 +80,10 @@ class LocationScale(Likelihood):
 
     images: ClassVar[type[LocationScaleImages]]
 
-    def __init__(self, scale: float, learn: str, image_shape: Sequence[int] | None) -> None:
+    def __init__(self, scale: float, scale_type: str, image_shape: Sequence[int] | None) -> None:
         super().__init__()
-        self.scale = build_scale(learn, scale, self.images.power, image_shape)
-        self.values_per_pixel = 2 if learn == "pixel" else 1
+        self.scale = build_scale(scale_type, scale, self.images.power, image_shape)
+        self.values_per_pixel = 2 if scale_type == "pixel" else 1
 
     def forward(self, output: Tensor) -> LocationScaleImages | CalibratedImages:
         """Map the decoder's output (B, C · values_per_pixel, H, W) to p(x|z)."""
@@ -95,14 +95,14 @@ class LocationScale(Likelihood):
 
 
 class Gaussian(LocationScale):
-    """Normal noise. Kingma & Welling 2014, appendix C.2, where σ is that of `learn="pixel"`.
+    """Normal noise. Kingma & Welling 2014, appendix C.2, where σ is that of `scale_type="pixel"`.
 
     Squared error is this with a fixed σ = 1/√2 ≈ 0.707, less the constant.
 
     Args:
         sigma: σ > 0, or where it starts when it is learned, on the range where black is 0 and white is 1.
-        learn: who says σ, see `build_scale`.
-        image_shape: (C, H, W), needed for `learn="channel"` alone.
+        scale_type: who says σ, see `build_scale`.
+        image_shape: (C, H, W), needed for `scale_type="channel"` alone.
 
     Raises:
         UserError: see `build_scale`.
@@ -110,8 +110,8 @@ class Gaussian(LocationScale):
 
     images = GaussianImages
 
-    def __init__(self, *, sigma: float, learn: str = "none", image_shape: Sequence[int] | None = None) -> None:
-        super().__init__(sigma, learn, image_shape)
+    def __init__(self, *, sigma: float, scale_type: str = "fixed", image_shape: Sequence[int] | None = None) -> None:
+        super().__init__(sigma, scale_type, image_shape)
 
 
 class Laplace(LocationScale):
@@ -119,8 +119,8 @@ class Laplace(LocationScale):
 
     Args:
         scale: b > 0, or where it starts when it is learned, on the range where black is 0 and white is 1.
-        learn: who says b, see `build_scale`.
-        image_shape: (C, H, W), needed for `learn="channel"` alone.
+        scale_type: who says b, see `build_scale`.
+        image_shape: (C, H, W), needed for `scale_type="channel"` alone.
 
     Raises:
         UserError: see `build_scale`.
@@ -128,5 +128,5 @@ class Laplace(LocationScale):
 
     images = LaplaceImages
 
-    def __init__(self, *, scale: float, learn: str = "none", image_shape: Sequence[int] | None = None) -> None:
-        super().__init__(scale, learn, image_shape)
+    def __init__(self, *, scale: float, scale_type: str = "fixed", image_shape: Sequence[int] | None = None) -> None:
+        super().__init__(scale, scale_type, image_shape)

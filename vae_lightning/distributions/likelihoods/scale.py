@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.errors import UserError, one_of
+from vae_lightning.errors import UserError, check_choice
 
 MIN_SCALE = 1e-3  # the floor of a learned scale of a density: a quarter of the step between two grey values
 MOMENTUM = 0.1  # the weight of a new batch in the running average, as in batch normalisation; the first weighs 1
 
-LEARN = ("none", "model", "channel", "pixel", "optimal")
+SCALE_TYPES = ("fixed", "model", "channel", "pixel", "optimal")
 
 
 def check_start(start: float, minimum: float) -> None:
@@ -136,31 +136,31 @@ class OptimalScale(nn.Module):
         return moment.clamp(min=MIN_SCALE**self.power).log() / self.power
 
 
-def build_scale(learn: str, start: float, power: int, image_shape: Sequence[int] | None) -> nn.Module:
-    """The scale that `learn`, one of LEARN, names.
+def build_scale(scale_type: str, start: float, power: int, image_shape: Sequence[int] | None) -> nn.Module:
+    """The scale that `scale_type`, one of LEARN, names.
 
     Args:
-        learn: who says the scale: `none` (it is fixed), `model` (one for all pixels, learned), `channel` (one for each
+        scale_type: who says the scale: `fixed`, `model` (one for all pixels, learned), `channel` (one for each
             channel, learned), `pixel` (the decoder, for each pixel), `optimal` (the images themselves).
         start: the scale, or where it starts.
         power: p of the density, see `OptimalScale`.
         image_shape: (C, H, W), needed for `channel` alone.
 
     Raises:
-        UserError: when `learn` is none of these, the scale is not above 0 or its floor, or the shape is needed and
+        UserError: when `scale_type` is none of these, the scale is not above 0 or its floor, or the shape is needed and
             missing.
     """
-    one_of("model.likelihood.learn", learn, LEARN)
+    check_choice("model.likelihood.scale_type", scale_type, SCALE_TYPES)
     if start <= 0:
         raise UserError(f"likelihood: the scale of a pixel, such as sigma, must be above 0, not {start}")
-    if learn == "none":
+    if scale_type == "fixed":
         return FixedScale(start)
-    if learn == "optimal":
+    if scale_type == "optimal":
         return OptimalScale(start, power)
-    if learn == "pixel":
+    if scale_type == "pixel":
         return OffsetScale(start)
-    if learn == "model":
+    if scale_type == "model":
         return LearnedScale(start, ())
     if image_shape is None:
-        raise UserError("likelihood: learn=channel needs image_shape=(C, H, W)")
+        raise UserError("likelihood: scale_type=channel needs image_shape=(C, H, W)")
     return LearnedScale(start, (image_shape[0], 1, 1))

@@ -1,4 +1,4 @@
-"""How far a representation tells known factors apart: pure functions of codes (N, D) and factors (N, A)."""
+"""Disentanglement metrics: pure functions of codes (N, D) and known factors (N, A)."""
 
 from vae_lightning.metrics.disentanglement.beta_vae import beta_vae_metric
 from vae_lightning.metrics.disentanglement.dci import DCI, dci

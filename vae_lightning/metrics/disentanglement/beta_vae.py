@@ -1,4 +1,4 @@
-"""The metric of the β-VAE paper."""
+"""The disentanglement metric of the β-VAE paper."""
 
 from typing import Any
 
@@ -7,43 +7,44 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vae_lightning.metrics.arrays import Floats, Ints, paired
-from vae_lightning.metrics.disentanglement.sharing import Sharing
+from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors
+from vae_lightning.metrics.disentanglement.fixed_factor import FixedFactorSampler
 
 
 def beta_vae_metric(
     codes: Any, factors: Any, *, pairs: int = 64, train: int = 10_000, test: int = 5_000, seed: int = 0
 ) -> float:
-    """How often a linear classifier names the factor that pairs of images share, in [0, 1]. Higgins et al. 2017.
+    """Return the accuracy of a linear classifier that predicts which factor pairs of images share, in [0, 1].
 
-    A point is the mean of |z_1 - z_2| over pairs of images that share one factor; which one is to be told (section 3).
-    Chance is 1/A. A rotated code can be perfect too: the means of several latents together may tell the factor.
+    Higgins et al. 2017, section 3. Each point is the mean of |z_1 - z_2| over pairs of images that share one factor,
+    and its label is that factor. Chance is 1/A. A rotated code can be perfect too, since the classifier may combine
+    several latents to identify the factor.
 
     Args:
         codes: (N, D).
-        factors: (N, A), A ≥ 2 of which vary.
-        pairs: L, the pairs of a point.
-        train: the points to learn from.
-        test: the points to be judged by.
+        factors: (N, A), of which at least two vary.
+        pairs: L, the number of pairs per point.
+        train: the number of training points.
+        test: the number of test points.
         seed: of the draws.
 
     Raises:
-        UserError: when codes and factors do not fit together, or fewer than two factors vary.
+        UserError: if codes and factors do not match, or fewer than two factors vary.
     """
-    z, y = paired(codes, factors, at_least=2, times=2)
+    z, y = as_codes_and_factors(codes, factors, min_factors=2, min_count=2)
     rng = np.random.default_rng(seed)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    classifier.fit(*differences(z, y, pairs, train, rng))
-    return float(classifier.score(*differences(z, y, pairs, test, rng)))
+    classifier.fit(*sample_points(z, y, pairs, train, rng))
+    return float(classifier.score(*sample_points(z, y, pairs, test, rng)))
 
 
-def differences(codes: Floats, factors: Ints, pairs: int, n: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
-    """Draw n points (n, D) and the factor that is shared in each, (n,)."""
+def sample_points(codes: Floats, factors: Ints, pairs: int, n: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    """Draw n points (n, D) and return them with the factor that is shared in each, (n,)."""
     shared = rng.integers(factors.shape[1], size=n)
     points = np.zeros((n, codes.shape[1]))
     for k in range(factors.shape[1]):
-        rows, sharing = shared == k, Sharing(factors[:, k])
-        for _ in range(pairs):  # one pair of each point at a time: memory does not grow with the pairs
-            first, second = sharing.draw(int(rows.sum()), 2, rng).T
+        rows, sampler = shared == k, FixedFactorSampler(factors[:, k])
+        for _ in range(pairs):  # one pair per point at a time, so that memory does not grow with the number of pairs
+            first, second = sampler.draw(int(rows.sum()), 2, rng).T
             points[rows] += np.abs(codes[first] - codes[second]) / pairs
     return points, shared

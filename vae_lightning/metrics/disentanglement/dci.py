@@ -1,21 +1,21 @@
-"""Disentanglement, completeness, informativeness."""
+"""Disentanglement, completeness and informativeness (DCI)."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from vae_lightning.metrics.arrays import Floats, Ints, halves, paired
+from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors, split_halves
 
 
 class DCI(NamedTuple):
-    """Each in [0, 1], the more the better. Eastwood & Williams 2018, section 2.
+    """The three scores, each in [0, 1], higher is better. Eastwood & Williams 2018, section 2.
 
     Attributes:
-        disentanglement: 1 when each latent is important for one factor alone.
-        completeness: 1 when one latent alone is important for each factor.
-        informativeness: the share of images whose factor is predicted right (1 less the paper's error), the mean over
-            factors; its least is what chance gives, not 0.
+        disentanglement: 1 if each latent is important for only one factor.
+        completeness: 1 if each factor depends on only one latent.
+        informativeness: the accuracy of the predicted factors (1 minus the error in the paper), averaged over factors.
+            Its lower end is chance, not 0.
     """
 
     disentanglement: float
@@ -24,50 +24,50 @@ class DCI(NamedTuple):
 
 
 def dci(codes: Any, factors: Any, *, trees: int = 100, seed: int = 0) -> DCI:
-    """Importances of the latents in a random forest that predicts each factor. Eastwood & Williams 2018.
+    """Compute DCI from the importance of each latent in random forests that predict the factors.
 
-    One half of the images teaches, the other tests. Every split considers every latent: a forest that sees a few
-    at a time finds importance in latents that have none. The numbers depend on the number of images and on the kind of
-    trees; compare only those of the same setting.
+    Eastwood & Williams 2018. The forests are trained on one half of the images and tested on the other. Every split
+    considers every latent, because a forest that considers only a few finds importance in latents that have none. The
+    scores depend on the number of images and on the kind of trees, so compare them only for equal settings.
 
     Args:
         codes: (N, D).
-        factors: (N,) or (N, A); those that do not vary are left out.
-        trees: of each forest.
-        seed: of the halves and the forests.
+        factors: (N,) or (N, A). Factors that do not vary are ignored.
+        trees: the number of trees per forest.
+        seed: of the split and the forests.
 
     Raises:
-        UserError: when codes and factors do not fit together, or no factor varies.
+        UserError: if codes and factors do not match, or no factor varies.
     """
-    z, y = paired(codes, factors, times=2)
-    fits = [importances_of_factor(z, column, trees, seed) for column in y.T]
-    disentanglement, completeness = dci_of(np.stack([importances for importances, _ in fits], axis=1))
+    z, y = as_codes_and_factors(codes, factors, min_count=2)
+    fits = [fit_forest(z, values, trees, seed) for values in y.T]
+    disentanglement, completeness = dci_from_importances(np.stack([importances for importances, _ in fits], axis=1))
     return DCI(disentanglement, completeness, float(np.mean([accuracy for _, accuracy in fits])))
 
 
-def importances_of_factor(codes: Floats, values: Ints, trees: int, seed: int) -> tuple[Floats, float]:
-    """The importance of each latent for one factor, (D,), and the accuracy on images not learned from."""
-    train, test = halves(values, seed)
+def fit_forest(codes: Floats, values: Ints, trees: int, seed: int) -> tuple[Floats, float]:
+    """Return the importance of each latent for one factor, (D,), and the accuracy on held-out images."""
+    train, test = split_halves(values, seed)
     forest = RandomForestClassifier(trees, max_features=None, random_state=seed).fit(codes[train], values[train])
     return forest.feature_importances_, float(forest.score(codes[test], values[test]))
 
 
-def dci_of(importances: Floats) -> tuple[float, float]:
-    """Disentanglement and completeness of importances (D, A). Eastwood & Williams 2018, Eqs. 1 to 3.
+def dci_from_importances(importances: Floats) -> tuple[float, float]:
+    """Return disentanglement and completeness of importances (D, A). Eastwood & Williams 2018, Eqs. 1 to 3.
 
-    A latent's disentanglement is 1 less the entropy, to the base A, of how its importance is shared among the factors;
-    the mean weighs it by its share of all importance. A factor's completeness is the same with factors and latents
-    exchanged.
+    The disentanglement of a latent is 1 minus the entropy, to base A, of the distribution of its importance over the
+    factors. The mean over latents is weighted by their share of the total importance. Completeness is the same with
+    factors and latents exchanged.
     """
     total = importances.sum()
     if total == 0:
         return 0.0, 0.0
-    weights = importances.sum(1) / total, importances.sum(0) / total
-    return float(weights[0] @ concentration(importances)), float(weights[1] @ concentration(importances.T))
+    latent_weights, factor_weights = importances.sum(1) / total, importances.sum(0) / total
+    return float(latent_weights @ concentration(importances)), float(factor_weights @ concentration(importances.T))
 
 
 def concentration(rows: Floats) -> Floats:
-    """1 - H(row) / log(its length) of each row (R, C) of weights ≥ 0: 1 when all is in one place, 0 when it is even."""
+    """Return 1 - H(row) / log C of each row of weights ≥ 0, (R, C): 1 if one entry has all the weight, 0 if uniform."""
     if rows.shape[1] == 1:
         return np.ones(len(rows))
     sums = rows.sum(1, keepdims=True)

@@ -1,13 +1,13 @@
-"""The metric of the FactorVAE paper."""
+"""The disentanglement metric of the FactorVAE paper."""
 
 from typing import Any
 
 import numpy as np
 
-from vae_lightning.metrics.arrays import Floats, Ints, paired
-from vae_lightning.metrics.disentanglement.sharing import Sharing
+from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors
+from vae_lightning.metrics.disentanglement.fixed_factor import FixedFactorSampler
 
-AT_ONCE = 256  # groups whose codes are held at a time
+GROUPS_PER_BATCH = 256  # bounds the memory for the codes of the groups
 
 
 def factor_vae_metric(
@@ -20,30 +20,31 @@ def factor_vae_metric(
     test: int = 5_000,
     seed: int = 0,
 ) -> float:
-    """How often the latent that varies least names the factor that is fixed, in [0, 1]. Kim & Mnih 2018, section 4.
+    """Return the accuracy of predicting the fixed factor from the latent that varies least, in [0, 1].
 
-    In a group of images that share one factor, each latent's variance is divided by that over all images; the latent
-    with the least votes for the factor. The majority of the training votes of a latent is its factor; the score is
-    the share of the test votes that agree. Chance is about 1/A.
+    Kim & Mnih 2018, section 4. In a group of images that share one factor, the variance of each latent is divided by
+    its variance over all images, and the latent with the smallest ratio votes for the factor. The majority of the
+    training votes of a latent determines its factor; the score is the fraction of test votes that agree. Chance is
+    about 1/A.
 
     Args:
         codes: (N, D).
-        factors: (N, A), A ≥ 2 of which vary.
-        threshold: latents whose standard deviation over all images is below it are left out: a constant one has the
-            least variance always. 0.05 is for posteriors that are held against N(0, I), as in Locatello et al. 2019;
-            give another where codes have another scale.
-        group: L, the images of a vote.
-        train: the votes to learn from.
-        test: the votes to be judged by.
+        factors: (N, A), of which at least two vary.
+        threshold: latents whose standard deviation over all images is smaller are ignored, because a constant latent
+            always has the smallest variance. The default is for posteriors regularized towards N(0, I), as in Locatello
+            et al. 2019; use another value for codes of another scale.
+        group: L, the number of images per vote.
+        train: the number of training votes.
+        test: the number of test votes.
         seed: of the draws.
 
     Returns:
-        The share; 0 when no latent is left.
+        The accuracy, or 0 if every latent is ignored.
 
     Raises:
-        UserError: when codes and factors do not fit together, or fewer than two factors vary.
+        UserError: if codes and factors do not match, or fewer than two factors vary.
     """
-    z, y = paired(codes, factors, at_least=2, times=2)
+    z, y = as_codes_and_factors(codes, factors, min_factors=2, min_count=2)
     std = z.std(0)
     active = std >= threshold
     if not active.any():
@@ -57,11 +58,11 @@ def factor_vae_metric(
 
 
 def cast_votes(codes: Floats, factors: Ints, group: int, n: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Draw n groups; return the latent that varies least in each, and the factor that is fixed, (n,) both."""
+    """Draw n groups; return the latent that varies least in each, and the factor that is fixed, both (n,)."""
     fixed = rng.integers(factors.shape[1], size=n)
     latents = np.zeros(n, dtype=np.int64)
     for k in range(factors.shape[1]):
-        rows, sharing = np.flatnonzero(fixed == k), Sharing(factors[:, k])
-        for some in np.split(rows, range(AT_ONCE, len(rows), AT_ONCE)):
-            latents[some] = codes[sharing.draw(len(some), group, rng)].var(1).argmin(1)
+        rows, sampler = np.flatnonzero(fixed == k), FixedFactorSampler(factors[:, k])
+        for batch in np.split(rows, range(GROUPS_PER_BATCH, len(rows), GROUPS_PER_BATCH)):
+            latents[batch] = codes[sampler.draw(len(batch), group, rng)].var(1).argmin(1)
     return latents, fixed

@@ -1,39 +1,40 @@
-"""The mutual information gap."""
+"""The mutual information gap (MIG)."""
 
 from typing import Any
 
 import numpy as np
 
-from vae_lightning.metrics.arrays import Floats, paired
+from vae_lightning.metrics.arrays import Floats, as_codes_and_factors
 from vae_lightning.metrics.disentanglement.mutual_information import entropy, information_matrix
 
 BINS = 20  # as in Locatello et al. 2019
 
 
 def mig(codes: Any, factors: Any, *, bins: int = BINS) -> float:
-    """The mean over factors of (I(z_1st; v) - I(z_2nd; v)) / H(v), in [0, 1]. Chen et al. 2018, Eq. 6.
+    """Return the mean over factors of (I(z_1st; v) - I(z_2nd; v)) / H(v), in [0, 1]. Chen et al. 2018, Eq. 6.
 
-    z_1st and z_2nd are the two latents that tell most of v. Information is that of counts, each latent in bins of equal
-    width, as in Locatello et al. 2019; the paper's own integrates over q(z|x), which a representation need not have.
+    z_1st and z_2nd are the two latents with the most information about v. Information is estimated from counts, with
+    the latents in bins of equal width, as in Locatello et al. 2019. The paper integrates over q(z|x) instead, which not
+    every representation has.
 
-    1 says that each factor is in one latent alone, not that a latent holds one factor alone: two factors merged in one
-    latent reach 1 too, if its bins are fine enough to tell their values apart. A factor of more values than bins stays
-    below 1 even in a perfect code.
+    A MIG of 1 means that each factor is in a single latent. It does not mean that each latent holds a single factor:
+    two factors merged in one latent also reach 1 if the bins are fine enough to distinguish their values. A factor with
+    more values than bins stays below 1 even for a perfect code.
 
     Args:
         codes: (N, D).
-        factors: (N,) or (N, A), whole numbers; those that do not vary are left out.
-        bins: of each latent.
+        factors: (N,) or (N, A), integers. Factors that do not vary are ignored.
+        bins: the number of bins per latent.
 
     Raises:
-        UserError: when codes and factors do not fit together, or no factor varies.
+        UserError: if codes and factors do not match, or no factor varies.
     """
     return float(mig_per_factor(codes, factors, bins=bins).mean())
 
 
 def mig_per_factor(codes: Any, factors: Any, *, bins: int = BINS) -> Floats:
-    """The gap of each factor that varies, (A,); see `mig`. A single latent has no second: its gap is to 0."""
-    z, y = paired(codes, factors)
+    """Return the gap of each factor that varies, (A,); see `mig`. With a single latent, I(z_2nd; v) is 0."""
+    z, y = as_codes_and_factors(codes, factors)
     information = np.sort(information_matrix(z, y, bins), axis=0)[::-1]  # (D, A), the most informative latent first
     second = information[1] if len(information) > 1 else 0.0
-    return (information[0] - second) / np.array([entropy(column) for column in y.T])
+    return (information[0] - second) / np.array([entropy(values) for values in y.T])

@@ -1,32 +1,34 @@
-"""The separated attribute predictability."""
+"""Separated attribute predictability (SAP)."""
 
+import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import recall_score
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.tree import DecisionTreeClassifier
 
-from vae_lightning.metrics.arrays import Floats, Ints, halves, paired
+from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors, split_halves
 
 
 def sap(codes: Any, factors: Any, *, continuous: bool = False, seed: int = 0) -> float:
-    """The mean over factors of the gap between the two latents that predict it best. Kumar et al. 2018, section 3.
+    """Return the mean over factors of the gap between the two latents that predict it best.
 
-    A latent's score for a factor is the balanced accuracy of thresholds on it alone, as many as the factor has values
-    less 1: fitted on one half of the images by a tree of as many leaves as values, tested on the other. Chance is
-    1/values, so that a perfect code has 1 - 1/values and not 1: ½ for attributes that are there or not.
+    Kumar et al. 2018, section 3. The score of a latent for a factor is the balanced accuracy of thresholds on that
+    latent alone. A decision tree with one leaf per value of the factor sets the thresholds on one half of the images
+    and is tested on the other. Chance is 1/values, so a perfect code has a SAP of 1 - 1/values and not 1. For binary
+    attributes this is ½.
 
     Args:
         codes: (N, D).
-        factors: (N,) or (N, A); those that do not vary are left out.
-        continuous: take factors for quantities: a latent's score is then R² of a line, the squared correlation, and a
-            perfect linear code has 1.
-        seed: of the halves.
+        factors: (N,) or (N, A). Factors that do not vary are ignored.
+        continuous: treat factors as quantities. The score of a latent is then the R² of a linear fit, the squared
+            correlation, and a perfect linear code has a SAP of 1.
+        seed: of the split.
 
     Raises:
-        UserError: when codes and factors do not fit together, or no factor varies.
+        UserError: if codes and factors do not match, or no factor varies.
     """
-    z, y = paired(codes, factors, times=1 if continuous else 2)
+    z, y = as_codes_and_factors(codes, factors, min_count=1 if continuous else 2)
     if continuous:
         scores = squared_correlations(z, y)
     else:
@@ -36,16 +38,18 @@ def sap(codes: Any, factors: Any, *, continuous: bool = False, seed: int = 0) ->
 
 
 def threshold_score(latent: Floats, values: Ints, seed: int) -> float:
-    """The balanced accuracy of thresholds on one latent (N,) for one factor (N,): the mean recall of its values."""
-    train, test = halves(values, seed)
+    """Return the balanced accuracy of thresholds on one latent (N,) for one factor (N,)."""
+    train, test = split_halves(values, seed)
     leaves = len(np.unique(values))
     tree = DecisionTreeClassifier(max_leaf_nodes=leaves, class_weight="balanced", random_state=seed)
     predicted = tree.fit(latent[train, None], values[train]).predict(latent[test, None])
-    return float(recall_score(values[test], predicted, labels=np.unique(values[test]), average="macro"))
+    with warnings.catch_warnings():  # a value that occurs once may be predicted, but is not in the test half
+        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+        return float(balanced_accuracy_score(values[test], predicted))
 
 
 def squared_correlations(codes: Floats, factors: Ints) -> Floats:
-    """The squared correlation of each latent with each factor, (D, A); 0 for a latent that is constant."""
+    """Return the squared correlation of each latent with each factor, (D, A), which is 0 for a constant latent."""
     z, y = (x - x.mean(0) for x in (codes, factors.astype(np.float64)))
     variances = np.outer((z**2).sum(0), (y**2).sum(0))
     return (z.T @ y) ** 2 / np.where(variances > 0, variances, 1.0)

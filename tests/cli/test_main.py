@@ -1,0 +1,100 @@
+"""The command line: which command runs, and one line for every error."""
+
+import subprocess
+import sys
+
+import pytest
+
+import vae_lightning
+from vae_lightning.cli import train as train_command
+from vae_lightning.cli.main import COMMANDS, build_parser, main
+
+
+def last_line(*arguments: str) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    return str(stopped.value.code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "model=cvae"], ["model=cvae"]),
+        (["train", "--help"], ["--help"]),
+        (["train"], []),
+        (["model=cvae", "-m"], ["model=cvae", "-m"]),  # as DDP starts its other processes
+        (["-m", "model.beta=1,4"], ["-m", "model.beta=1,4"]),
+        (["--config-dir", "conf", "model=cvae"], ["--config-dir", "conf", "model=cvae"]),
+    ],
+)
+def test_train_is_the_default_command_and_passes_its_arguments_to_hydra(arguments, expected, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train_command, "main", seen.append)
+    main(arguments)
+    assert seen == [expected]
+
+
+def test_an_unknown_command_is_answered_with_the_closest_one():
+    assert last_line("trian") == (
+        "error: trian: no such command. Did you mean train? The commands are train, evaluate, figures, report, export, new."
+    )
+    assert "Did you mean" not in last_line("xyz")
+
+
+def test_an_unknown_option_is_one_line(capsys):
+    assert last_line("evaluate", "run", "--quik") == "2"
+    assert capsys.readouterr().err == (
+        "error: unrecognized arguments: --quik. Run vae-lightning --help to see the options.\n"
+    )
+
+
+def test_help_lists_every_command(capsys):
+    assert last_line("--help") == last_line() == "0"
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in ("train", *COMMANDS))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name, capsys):
+    assert last_line(name, "--help") == "0"
+    assert capsys.readouterr().out.startswith(f"usage: vae-lightning {name} ")
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert last_line("--version") == "0"
+    assert capsys.readouterr().out == f"vae-lightning {vae_lightning.__version__}\n"
+
+
+def test_defaults_in_the_help_of_evaluate_are_those_of_the_settings(capsys):
+    assert last_line("evaluate", "--help") == "0"
+    text = " ".join(capsys.readouterr().out.split())
+    assert "samples per image for log p(x) (default: 5,000)" in text
+    assert "likelihood,information,disentanglement,samples,downstream" in text.replace(" ", "")
+
+
+def test_the_current_directory_is_on_the_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["elsewhere"])
+    last_line("nothing")
+    assert str(tmp_path) in sys.path
+
+
+def test_the_parser_imports_no_torch():
+    code = (
+        "import sys; from vae_lightning.cli.main import build_parser; build_parser();"
+        "sys.exit('torch' in sys.modules or 'lightning' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert build_parser().prog == "vae-lightning"
+
+
+@pytest.mark.parametrize("module", ["training.train", "cli", "cli.main", "models.vae"])
+def test_running_a_module_is_an_error(module):
+    run = subprocess.run([sys.executable, "-m", f"vae_lightning.{module}"], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"error: vae_lightning.{module}: not a program.")
+
+
+def test_the_package_can_be_run():
+    command = [sys.executable, "-m", "vae_lightning", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("vae-lightning ")

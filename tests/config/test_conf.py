@@ -1,0 +1,150 @@
+"""Tests that every file in conf/ composes and is valid, and that every choice in it trains."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, SMALL
+from hydra import compose, initialize_config_dir
+
+import vae_lightning
+from vae_lightning.config.validation import validate_config
+from vae_lightning.training.train import train
+
+CONF = ROOT / "conf"
+FILES = sorted(file.relative_to(CONF) for file in CONF.glob("*/**/*.yaml") if file.parent.name != "loading")
+
+QUICK = [
+    "name=quick",
+    "trainer=cpu",
+    "trainer.max_epochs=1",
+    "callbacks=minimal",
+    "trainer.enable_progress_bar=false",
+]
+FEW_BATCHES = [
+    "+trainer.limit_train_batches=2",
+    "+trainer.limit_val_batches=1",
+    "+trainer.limit_test_batches=1",
+    "data.eval_batch_size=16",
+]
+
+
+def choices(group: str) -> list[str]:
+    """Return the choices of a config group."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_file_composes_and_its_values_are_valid(file: Path):
+    group, choice = file.parent.as_posix(), file.stem
+    overrides = [f"{group}={choice}", "name=test", "run_dir=here"]
+    if choice == "image_folder":
+        overrides.append("data.root=images")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert compose("train", overrides, return_hydra_config=True).hydra.runtime.choices[group] == choice
+        validate_config(compose("train", overrides))
+
+
+DECOMPOSITION = {"mutual_information", "total_correlation", "dimension_wise_kl"}
+LOGGED = {  # in addition to loss, objective and distortion, and except for ae and wae, rate, nelbo and recon_kl_ratio
+    "ae": set(),
+    "wae": {"mmd", "beta", "lambda_mmd"},
+    "vae": {"beta"},
+    "cvae": {"beta"},
+    "beta_vae": {"beta"},
+    "annealed_vae": {"gamma", "capacity"},
+    "beta_tcvae": {"beta", *DECOMPOSITION},
+    "factor_vae": {"beta", "gamma", "total_correlation"},
+    "dip_vae": {"beta", "dip_diagonal", "dip_off_diagonal"},
+    "info_vae": {"beta", "lambda_mmd", "mmd"},
+    "iwae": {"beta"},
+    "vamp_vae": {"beta"},
+    "hvae": {"beta", "rate_group_1", "rate_group_2"},
+    "vq_vae": {"beta", "commitment", "perplexity"},
+    "vae_gan": {"beta", "feature_distortion", "generator_loss"},
+}
+
+
+@pytest.mark.parametrize("model", choices("model"))
+def test_model_trains_tests_and_loads(model, small, tmp_path):
+    latent_dim = "model.latent_dim=4"  # a multiple of vq_vae's code_dim
+    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=2", latent_dim))
+    expected = {"loss", "objective", "distortion"} | LOGGED[model]
+    if model not in ("ae", "wae"):
+        expected |= {"rate", "nelbo", "recon_kl_ratio"}
+        for stage in ("train", "val", "test"):
+            rate, distortion = metrics[f"{stage}/rate"], metrics[f"{stage}/distortion"]
+            assert metrics[f"{stage}/nelbo"] == pytest.approx(distortion + rate)
+            assert metrics[f"{stage}/recon_kl_ratio"] == pytest.approx(distortion / rate)
+    logged = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in expected}
+    assert set(metrics) - {"train/discriminator_loss"} == logged
+    assert all(math.isfinite(value) for value in metrics.values())
+
+    loaded = vae_lightning.load(tmp_path / "run")
+    y = torch.zeros(3, dtype=torch.int64)
+    assert loaded.reconstruct(loaded.sample(3, y), y).shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize("model", [m for m in choices("model") if m not in ("ae", "wae", "vq_vae")])
+def test_warmup_reaches_every_model(model, small):
+    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1"))
+    weight = "capacity" if model == "annealed_vae" else "beta"
+    final = small(f"model={model}").model.get(weight, 1.0)
+    assert metrics[f"train/{weight}"] == pytest.approx(0.1 * final)  # after one of ten epochs
+
+
+@pytest.mark.parametrize("group", ["model/likelihood", "model/optimizer", "logger"])
+def test_every_choice_of_group_trains(group, small):
+    for choice in choices(group):
+        assert train(small(f"{group}={choice}", run=choice))["test/distortion"] < 600
+
+
+@pytest.mark.parametrize(("prior", "model"), [("vamp", "beta_vae"), ("class_conditional", "cvae"), ("vamp", "iwae")])
+def test_prior_trains(prior, model, small):
+    metrics = train(small(f"model={model}", f"model/prior={prior}"))
+    assert metrics["test/nelbo"] < 45
+    assert metrics["test/rate"] > 0
+
+
+@pytest.mark.parametrize("callbacks", choices("callbacks"))
+def test_callbacks_save_best_and_last_checkpoint(callbacks, configuration, tmp_path):
+    small = [override for override in SMALL if "progress_bar" not in override]
+    train(configuration(*small, f"callbacks={callbacks}"))
+    for name in ("best", "last"):
+        assert (tmp_path / "run" / "checkpoints" / f"{name}.ckpt").is_file()
+
+
+@pytest.mark.parametrize("network", choices("model/network"))
+def test_network_trains(network, configuration):
+    metrics = train(configuration(f"model/network={network}", "data.image_shape=[1,64,64]", *QUICK, *FEW_BATCHES))
+    assert metrics["test/distortion"] > 0
+
+
+@pytest.mark.parametrize("experiment", choices("experiment"))
+def test_experiment_trains(experiment, configuration, mnist_root, celeba, official):
+    """Train on a few images, in files of the same format as the real data set."""
+    if "celeba" in experiment:
+        attributes = "data.attributes=[Bald,Eyeglasses,Male,Smiling]"
+        data = [f"data.root={celeba()}", "data.batch_size=16", attributes, *FEW_BATCHES]
+    elif experiment.startswith("dsprites"):
+        data = [f"data.root={official}", "data.batch_size=16", "data.val_size=20", "data.test_size=50", *FEW_BATCHES]
+    elif "sprites" in experiment:
+        data = ["data.factor_sizes=[3,2,4,4,4]", "data.val_size=20", "data.test_size=50", *FEW_BATCHES]
+    else:
+        data = [f"data.root={mnist_root}"]
+        if experiment == "sweep_beta_mnist":  # the only one with a validation set
+            data.append("data.val_size=10")
+    metrics = train(configuration(f"experiment={experiment}", *data, *QUICK))
+    assert metrics["test/distortion"] > 0
+    if experiment.startswith("mnist"):
+        assert metrics["train/beta"] == pytest.approx(0.1)  # after the first of 10 epochs of warm-up
+
+
+def test_kingma_welling_learning_rate_depends_on_latent_dim(configuration):
+    for latent_dim, lr in {2: 0.02, 3: 0.02, 5: 0.01, 10: 0.02, 20: 0.02, 200: 0.01}.items():
+        cfg = configuration("experiment=kingma_welling_vae", f"model.latent_dim={latent_dim}")
+        assert cfg.model.optimizer.lr == lr
+        validate_config(cfg)
+    for binarize in ("none", "fixed"):
+        validate_config(configuration("experiment=kingma_welling_ae", f"data.binarize={binarize}"))

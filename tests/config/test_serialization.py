@@ -1,0 +1,82 @@
+"""A model built in Python describes itself, so that a plain Trainer's checkpoint can be loaded."""
+
+from functools import partial
+
+import lightning as L
+import pytest
+import torch
+from hydra.utils import instantiate
+
+import vae_lightning
+from vae_lightning.config.serialization import Configurable, describe
+from vae_lightning.data import DigitsDataModule
+from vae_lightning.distributions import Gaussian, VampPrior
+from vae_lightning.errors import UserError
+from vae_lightning.models import VAE, BetaTCVAE
+from vae_lightning.networks import MLP
+
+
+class Base(Configurable):
+    def __init__(self, a: int, *, b: object = None) -> None:
+        self.a, self.b = a, b
+
+
+class Child(Base):
+    def __init__(self, c: float = 1.0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.c = c
+
+
+def test_arguments_are_described_by_their_names():
+    target = f"{__name__}.Child"
+    assert describe(Child(2.0, a=1, b=[Base(3)])) == {
+        "_target_": target,
+        "c": 2.0,
+        "a": 1,
+        "b": [{"_target_": f"{__name__}.Base", "a": 3}],
+    }
+    assert describe(Child(a=1)) == {"_target_": target, "a": 1}
+
+
+def test_classes_and_partials_are_described():
+    assert describe(partial(torch.optim.Adam, lr=1e-3)) == {
+        "_target_": "torch.optim.adam.Adam",
+        "_partial_": True,
+        "lr": 1e-3,
+    }
+    assert describe({"prior": VampPrior}) == {
+        "prior": {"_target_": "vae_lightning.distributions.prior.VampPrior", "_partial_": True}
+    }
+
+
+def test_what_a_configuration_cannot_hold_is_an_error():
+    with pytest.raises(UserError, match=r"cannot be described in a checkpoint"):
+        describe(Base(1, b=torch.zeros(2)))
+
+
+def test_a_described_model_is_built_again():
+    model = BetaTCVAE(beta=3.0, image_shape=(1, 8, 8), network=MLP(hidden_dims=[5]), likelihood=Gaussian(sigma=0.2))
+    again = instantiate(describe(model), _convert_="all")
+    assert type(again) is BetaTCVAE
+    assert again.regularizer.beta == 3.0
+    assert again.state_dict().keys() == model.state_dict().keys()
+    again.load_state_dict(model.state_dict())
+
+
+def test_a_checkpoint_of_a_plain_trainer_is_loaded(tmp_path):
+    model = VAE(latent_dim=3, image_shape=(1, 28, 28), network=MLP(hidden_dims=[16]))
+    trainer = L.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(model, datamodule=DigitsDataModule())
+    (path,) = tmp_path.rglob("*.ckpt")
+    loaded = vae_lightning.load(path)
+    assert all(torch.equal(loaded.state_dict()[name], value.cpu()) for name, value in model.state_dict().items())
+    assert loaded.sample(2).shape == (2, 1, 28, 28)
+    trainer.save_checkpoint(tmp_path / "weights.ckpt", weights_only=True)
+    assert vae_lightning.load(tmp_path / "weights.ckpt").latent_dim == 3

@@ -1,0 +1,279 @@
+"""Evaluation of finished runs: every model, `metrics.json` and the command line."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import instantiate
+
+from vae_lightning.checkpointing.run_loading import LoadedRun
+from vae_lightning.cli.main import main
+from vae_lightning.data import Batch
+from vae_lightning.distributions import ClassConditional, DiscretizedLogistic, VampPrior
+from vae_lightning.errors import UserError
+from vae_lightning.evaluation.context import EvaluationContext, draw_latents
+from vae_lightning.evaluation.disentanglement import disentanglement
+from vae_lightning.evaluation.downstream import downstream
+from vae_lightning.evaluation.evaluate import EVALUATORS, evaluate
+from vae_lightning.evaluation.information import information
+from vae_lightning.evaluation.likelihood import likelihood
+from vae_lightning.evaluation.samples import samples
+from vae_lightning.evaluation.settings import GROUPS, Settings
+from vae_lightning.evaluation.table import flatten
+from vae_lightning.models import AE, HVAE, IWAE, VAE, VAEGAN, VQVAE, WAE, ELBOModule
+from vae_lightning.training.train import train
+
+TINY = Settings(
+    images=100,
+    likelihood_images=20,
+    samples=30,
+    test_images=30,
+    permutations=19,
+    repeats=2,
+    points=100,
+    trees=3,
+    probe_images=50,
+    classifier_steps=3,
+)
+CONDITIONAL = {"conditional": True}
+MODELS = {
+    "vae": VAE,
+    "cvae": partial(VAE, **CONDITIONAL),
+    "by_class": partial(VAE, **CONDITIONAL, prior=ClassConditional),
+    "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
+    "iwae": partial(IWAE, num_samples=3),
+    "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
+    "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
+    "ae": AE,
+    "wae": partial(WAE, lambda_mmd=10.0, kernel="imq"),
+    "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
+}
+WITHOUT_DENSITY = ("ae", "wae", "vq_vae")
+
+
+def build(name: str, parts: dict[str, Any]) -> ELBOModule:
+    """Build one of `MODELS` from the small parts, some of which it may replace."""
+    return MODELS[name](**{**parts, **getattr(MODELS[name], "keywords", {})})
+
+
+def noise_splits(labels: str) -> dict[str, Batch]:
+    """Return 120 images of noise for training and testing and none for validation, with labels of the given kind."""
+    n = torch.arange(120)
+    y = {"classes": n % 10, "factors": torch.stack([n % 2, n % 3], dim=1), "none": None}[labels]
+    x = torch.randint(256, (120, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return {"train": Batch(x, y), "val": Batch(x[:0], None if y is None else y[:0]), "test": Batch(x, y)}
+
+
+@pytest.fixture
+def make_context(small, tmp_path) -> Callable[..., EvaluationContext]:
+    """Make the context of a model and images of noise: make_context(model, labels="factors")."""
+
+    def make(model, labels: str = "classes", settings: Settings = TINY, binarize: str = "none") -> EvaluationContext:
+        data = instantiate(small(f"data.binarize={binarize}").data, _convert_="all")
+        data.splits = noise_splits(labels)
+        run = LoadedRun(tmp_path, {}, model.eval().requires_grad_(False), data)
+        return EvaluationContext(run, settings, torch.device("cpu"), lambda steps, _: steps)
+
+    return make
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_has_its_numbers_or_a_reason_why_not(name, parts, make_context):
+    context = make_context(build(name, parts))
+    found = likelihood(context) | information(context) | samples(context) | downstream(context)
+    for result in found.values():
+        assert result.value is not None or result.note.startswith("unavailable: ")
+    assert found["distortion"].value > 0
+    assert found["psnr"].value > 0
+    assert found["fid"].value > 0
+    assert 0 < found["mmd_p_value"].value <= 1
+    assert 0 <= found["linear_probe"].value <= 1
+    assert (found["log_px"].value is None) == (name in WITHOUT_DENSITY)
+    assert (found["nelbo"].value is None) == (name in ("ae", "wae"))
+    assert (found["mutual_information"].value is None) == (name in (*WITHOUT_DENSITY, "hvae"))
+    assert (found["dimension_wise_kl"].value is None) == (name in (*WITHOUT_DENSITY, "hvae", "by_class", "vamp_vae"))
+    if name not in WITHOUT_DENSITY:
+        assert -found["log_px"].value < found["nelbo"].value
+    if name != "ae" and name != "wae":
+        total = found["distortion"].value + found["rate"].value
+        assert found["nelbo"].value == pytest.approx(total)
+
+
+def test_bound_and_terms_equal_those_of_training(parts, make_context):
+    """With many draws the rate approaches its closed form, and the three terms sum to the rate of the same draws."""
+    model = VAE(**parts)
+    context = make_context(model, settings=Settings(images=100, samples=2000, test_images=30))
+    found = likelihood(context) | information(context)
+    rate = model.objective(model(context.x))["rate"].item()
+    assert found["rate"].value == pytest.approx(rate, abs=0.05)
+    assert sum(found["kl_per_latent"].value) == pytest.approx(rate, rel=1e-4)
+    z = context.encoded.z
+    q = model.encode(context.x)
+    sampled = (q.log_prob(z) - model.prior(None, None).log_prob(z)).mean().item()
+    terms = ("mutual_information", "total_correlation", "dimension_wise_kl")
+    assert sum(found[term].value for term in terms) == pytest.approx(sampled, abs=1e-4)
+
+
+def test_draw_latents_of_hierarchy_equals_training(parts):
+    """The noise of a forward pass gives the same draws and the same ratio of densities."""
+    model = MODELS["hvae"](**parts)
+    x = torch.rand(4, 1, 8, 8)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        out = model(x)
+        torch.manual_seed(0)
+        noise = torch.cat([torch.randn(4, 3), torch.randn(4, 3)], dim=1)
+    qz, pz, z = draw_latents(model, x, None, noise[:, None])
+    torch.testing.assert_close(z, out.z)
+    torch.testing.assert_close(pz.log_prob(z) - qz.log_prob(z), out.pz.log_prob(out.z) - out.qz.log_prob(out.z))
+
+
+def test_posterior_and_prior_are_drawn_independently(make_context, parts):
+    """If the posterior is the prior, its draws are the noise. The two-sample test needs other noise for the prior."""
+    model = VAE(**parts)
+    for parameter in model.posterior.parameters():
+        torch.nn.init.zeros_(parameter)
+    context = make_context(model)
+    z, prior = context.encoded.z, context.sample_prior(100)
+    assert torch.cdist(z, prior).min() > 0
+
+
+@pytest.mark.parametrize("name", ["cvae", "by_class", "hvae", "vamp_vae"])
+def test_log_px_does_not_depend_on_the_chunk(name, parts, make_context):
+    model = build(name, parts)
+    values = [
+        likelihood(make_context(model, settings=Settings(likelihood_images=7, samples=20, chunk=chunk)))["log_px"]
+        for chunk in (3, 20, 1000)
+    ]
+    assert values[0].value == pytest.approx(values[1].value, rel=1e-6)
+    assert values[0].value == pytest.approx(values[2].value, rel=1e-6)
+
+
+def test_bits_per_dim_needs_a_likelihood_of_8_bit_images(parts, make_context):
+    model = VAE(**{**parts, "likelihood": DiscretizedLogistic(scale=0.1)})
+    found = likelihood(make_context(model))
+    assert found["bits_per_dim"].value == pytest.approx(-found["log_px"].value / (64 * math.log(2)))
+    missing = likelihood(make_context(VAE(**parts)))["bits_per_dim"]
+    assert missing == (None, None, None, "unavailable: Bernoulli is not a probability of 8-bit images")
+
+
+def test_disentanglement_needs_factors(parts, make_context):
+    model = VAE(**parts)
+    found = disentanglement(make_context(model, "factors"), peers=[VAE(**parts).eval()])
+    for name, result in found.items():
+        assert 0 <= result.value <= 1, name
+        if name != "udr":
+            assert result.std is not None
+            assert result.note.startswith("2 x 50 images; ")
+    classes = disentanglement(make_context(model))
+    assert {result.note for name, result in classes.items() if name != "udr"} == {
+        "unavailable: the labels are classes, not several factors of variation"
+    }
+    assert "--peers" in classes["udr"].note
+    assert disentanglement(make_context(model, "none"))["mig"].note == "unavailable: these images have no factors"
+
+
+def test_udr_is_deterministic(parts, make_context):
+    model = VAE(**parts).eval()
+    context = make_context(model, "none")
+    assert disentanglement(context, peers=[model])["udr"].value == disentanglement(context, peers=[model])["udr"].value
+
+
+def test_unlabeled_images_have_no_probe_and_no_classifier(parts, make_context):
+    context = make_context(VAE(**parts), "none")
+    found = samples(context) | downstream(context)
+    assert found["psnr"].value is not None
+    assert "--features inception" in found["fid"].note
+    assert found["knn"].note == "unavailable: these images have no labels"
+
+
+def test_images_are_binarized_as_in_training(parts, make_context):
+    one, two = (make_context(VAE(**parts), binarize="dynamic") for _ in range(2))
+    assert set(one.x.unique().tolist()) == {0, 255}
+    assert torch.equal(one.x, two.x)
+
+
+def test_empty_split_raises(parts, make_context):
+    with pytest.raises(UserError, match="--split=val: this run has no val images"):
+        make_context(VAE(**parts), settings=Settings(split="val"))
+
+
+def test_flatten_adds_the_uncertainty_to_each_number(parts, make_context):
+    context = make_context(VAE(**parts), "factors")
+    numbers = flatten("likelihood", likelihood(context)) | flatten("disentanglement", disentanglement(context))
+    assert {"likelihood/log_px_se", "disentanglement/mig_std"} <= set(numbers)
+
+
+# ---------------------------------------------------------------- metrics.json and the command line
+
+FEW = {"images": 60, "samples": 5, "repeats": 2}
+
+
+def test_evaluate_adds_to_the_metrics_of_the_run(small, capsys):
+    cfg = small("trainer.max_epochs=1", "logger=none")
+    trained = train(cfg)
+    file = Path(cfg.run_dir) / "metrics.json"
+    first = evaluate(cfg.run_dir, quick=True, only=["likelihood", "downstream"], **FEW)
+    saved = json.loads(file.read_text())
+    assert saved.items() >= trained.items()
+    assert saved.items() >= first.items()
+    assert saved["evaluation"]["likelihood"]["settings"]["samples"] == 5
+    assert "K = 5, 60 images" in saved["evaluation"]["likelihood"]["notes"]["log_px"]
+    assert "log_px" in capsys.readouterr().out
+
+    main(["evaluate", cfg.run_dir, "--quick", "--only", "information", "--images", "50"])
+    both = json.loads(file.read_text())
+    assert both.items() >= {k: v for k, v in saved.items() if k != "evaluation"}.items()
+    assert set(both["evaluation"]) == {"likelihood", "downstream", "information"}
+    assert 0 <= both["information/active_units"] <= 3
+    assert evaluate(cfg.run_dir, quick=True, only=["likelihood"], **FEW).items() <= first.items()
+
+
+def test_evaluate_computes_all_groups_by_default(small):
+    cfg = small("trainer.max_epochs=1", "logger=none")
+    train(cfg)
+    numbers = evaluate(cfg.run_dir, quick=True, classifier_steps=2, permutations=9, **FEW)
+    assert {name.partition("/")[0] for name in numbers} == set(GROUPS) == set(EVALUATORS)
+    assert numbers["disentanglement/mig"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--only", "speed"], "--only=speed: .*Choose one of likelihood, information"),
+        (["--samples", "0"], "--samples=0: must be an integer >= 1"),
+        (["--split", "all"], "--split=all: .*Choose one of train, val, test"),
+        (["--features", "vgg"], "--features=vgg: .*Choose one of classifier, inception"),
+        (["--seed", "-1"], "--seed=-1: must be an integer >= 0"),
+        ([], "no such run or checkpoint"),
+    ],
+)
+def test_invalid_options_are_reported_on_one_line(options, message, tmp_path):
+    with pytest.raises(SystemExit, match=f"error: .*{message}"):
+        main(["evaluate", str(tmp_path / "nowhere"), *options])
+
+
+def test_evaluate_latest_uses_the_newest_run(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("first", "second"):
+        train(small("trainer.max_epochs=1", "logger=none", run=f"runs/vae/{name}"))
+    evaluate("latest", quick=True, only=["downstream"], **FEW)
+    assert "evaluation" not in json.loads(Path("runs/vae/first/metrics.json").read_text())
+    assert "evaluation" in json.loads(Path("runs/vae/second/metrics.json").read_text())
+
+
+def test_each_group_is_computed_by_the_function_of_its_name():
+    assert {group: function.__name__ for group, function in EVALUATORS.items()} == {group: group for group in GROUPS}
+
+
+@pytest.mark.slow
+def test_settings_are_imported_without_torch():
+    code = "import sys, vae_lightning.evaluation.settings; print({'torch', 'lightning'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

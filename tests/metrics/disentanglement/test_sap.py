@@ -1,0 +1,36 @@
+"""SAP of codes whose scores are known."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import recall_score
+from sklearn.tree import DecisionTreeClassifier
+
+from vae_lightning.metrics import sap
+from vae_lightning.metrics.arrays import split_halves
+from vae_lightning.metrics.disentanglement.sap import threshold_score
+
+
+def test_sap_of_binary_attribute_is_at_most_a_half(factors, perfect):
+    assert sap(perfect, factors[:, 0] == 0) == pytest.approx(0.5, abs=0.05)
+
+
+def test_sap_of_continuous_factors():
+    """Correlations of 0.6 and 0.8 give R² = 0.36 and 0.64."""
+    v = np.array([0, 0, 1, 1])
+    up = np.array([-1.0, -1.0, 1.0, 1.0])
+    other = np.array([-1.0, 1.0, -1.0, 1.0])
+    z = np.stack([0.6 * up + 0.8 * other, 0.8 * up - 0.6 * other], axis=1)
+    assert sap(z, v, continuous=True) == pytest.approx(0.28)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_threshold_score_is_the_mean_recall_of_the_values_in_the_test_half(seed):
+    """Value 4 occurs once, so it may be predicted without being in the test half."""
+    rng = np.random.default_rng(seed)
+    values = np.append(rng.integers(4, size=60), 4)
+    latent = values + rng.standard_normal(61)
+    train, test = split_halves(values, seed)
+    tree = DecisionTreeClassifier(max_leaf_nodes=5, class_weight="balanced", random_state=seed)
+    predicted = tree.fit(latent[train, None], values[train]).predict(latent[test, None])
+    recall = recall_score(values[test], predicted, labels=np.unique(values[test]), average="macro")
+    assert threshold_score(latent, values, seed) == pytest.approx(recall, abs=1e-12)

@@ -1,0 +1,52 @@
+"""`latest`: the newest run or sweep under runs/."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vae_lightning.errors import UserError
+from vae_lightning.runs.discovery import resolve_run, resolve_sweep
+from vae_lightning.runs.layout import CONFIG
+
+
+@pytest.fixture
+def make_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def make(path: str, started: int) -> Path:
+        file = Path(path) / CONFIG
+        file.parent.mkdir(parents=True)
+        file.touch()
+        os.utime(file, (started, started))
+        return Path(path)
+
+    return make
+
+
+def test_latest_is_the_run_that_started_last(make_run):
+    make_run("runs/vae-digits/2026-01-01_00-00-00", started=1)
+    newest = make_run("runs/ae-digits/2026-01-01_00-00-01", started=3)
+    make_run("runs/sweeps/first/model.beta=1", started=2)
+    assert resolve_run("latest") == newest
+    assert resolve_run("runs/vae-digits") == Path("runs/vae-digits")
+
+
+def test_latest_sweep_is_the_one_of_the_newest_job(make_run):
+    make_run("runs/sweeps/first/model.beta=1", started=1)
+    make_run("runs/sweeps/second/model.beta=1", started=3)
+    make_run("runs/sweeps/first/model.beta=4", started=2)
+    make_run("runs/vae-digits/2026-01-01_00-00-00", started=4)
+    assert resolve_sweep("latest") == Path("runs/sweeps/second")
+
+
+def test_without_a_sweep_latest_is_all_runs(make_run):
+    make_run("runs/vae-digits/2026-01-01_00-00-00", started=1)
+    assert resolve_sweep("latest") == Path("runs")
+
+
+@pytest.mark.parametrize("resolve", [resolve_run, resolve_sweep])
+def test_without_a_run_there_is_no_latest(resolve, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^latest: there are no runs under runs/"):
+        resolve("latest")

@@ -1,0 +1,75 @@
+"""The format of a run's files, and the names of version 1."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra.utils import get_class
+
+from vae_lightning.errors import UserError
+from vae_lightning.runs.format import (
+    FORMAT_VERSION,
+    RENAMED_TARGETS,
+    check_version,
+    migrate_config,
+    migrate_override,
+)
+
+OLD = {
+    "model": {"_target_": "vae_lightning.models.VQVAE", "num_codes": 64, "likelihood": {"learn": "none", "sigma": 0.1}},
+    "data": {"val_share": 0.1, "test_share": 0.2, "validate_on": "val", "kind": "mine"},
+    "callbacks": {
+        "figures": {"while_training": ["samples"], "at_end": []},
+        "warmup": {"_target_": "vae_lightning.callbacks.Warmup"},
+        "projector": None,
+    },
+    "trainer": {"profiler": {"_target_": "vae_lightning.machine.NoProfiler"}, "devices": [0, 1]},
+}
+NEW = {
+    "model": {
+        "_target_": "vae_lightning.models.VQVAE",
+        "codebook_size": 64,
+        "likelihood": {"scale_type": "fixed", "sigma": 0.1},
+    },
+    "data": {"val_fraction": 0.1, "test_fraction": 0.2, "validation_split": "val", "kind": "mine"},
+    "callbacks": {
+        "figures": {"periodic": ["samples"], "final": []},
+        "warmup": {"_target_": "vae_lightning.callbacks.BetaWarmup"},
+        "projector": None,
+    },
+    "trainer": {"profiler": {"_target_": "vae_lightning.training.performance.NullProfiler"}, "devices": [0, 1]},
+}
+
+
+def test_a_configuration_of_version_1_gets_the_current_names():
+    assert migrate_config(OLD) == NEW
+
+
+def test_migration_leaves_a_current_configuration_unchanged():
+    assert migrate_config(NEW) == NEW
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("model.num_codes=32", "model.codebook_size=32"),
+        ("model.likelihood.learn=none", "model.likelihood.scale_type=fixed"),
+        ("model.likelihood.learn=pixel", "model.likelihood.scale_type=pixel"),
+        ("++data.val_share=0.5", "++data.val_fraction=0.5"),
+        ("~callbacks.figures.at_end", "~callbacks.figures.final"),
+        ("model=dip_vae", "model=dip_vae"),
+    ],
+)
+def test_an_override_of_version_1_gets_the_current_name(old, new):
+    assert migrate_override(old) == new
+
+
+def test_every_renamed_class_exists():
+    assert all(inspect.isclass(get_class(target)) for target in RENAMED_TARGETS.values())
+
+
+def test_a_newer_version_is_refused():
+    check_version({}, Path("old.ckpt"))
+    check_version({"format_version": FORMAT_VERSION}, Path("last.ckpt"))
+    with pytest.raises(UserError, match=r"^last.ckpt: written in format 9, .* up to format 2. Upgrade vae_lightning.$"):
+        check_version({"format_version": 9}, Path("last.ckpt"))

@@ -1,0 +1,104 @@
+"""TensorBoard's embedding projector: the latent space to walk around in."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from PIL import Image
+from torch import Tensor
+
+from vae_lightning.figures.context import FigureContext, isolated_eval
+from vae_lightning.figures.registry import posterior_means
+from vae_lightning.models import ELBOModule
+
+LARGEST_SPRITE = 8192  # pixels along a side: the most that TensorBoard shows
+
+CONFIG = """embeddings {{
+  tensor_name: "latent means"
+  tensor_path: "projector/tensors.tsv"
+  {metadata}
+  sprite {{
+    image_path: "projector/sprite.png"
+    single_image_dim: {width}
+    single_image_dim: {height}
+  }}
+}}
+"""
+
+
+class EmbeddingProjector(L.Callback):
+    """The means of q(z|x) with their images and labels, when the training is over.
+
+    TensorBoard finds the folder `projector/` by `projector_config.pbtxt` in the run's folder.
+
+    Args:
+        num_images: how many, or as many as there are.
+    """
+
+    def __init__(self, *, num_images: int) -> None:
+        self.num_images = num_images
+
+    @rank_zero_only
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the files, if there is a TensorBoard."""
+        assert isinstance(pl_module, ELBOModule)
+        subject = FigureContext(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        most = (LARGEST_SPRITE // max(pl_module.image_shape[1:])) ** 2
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                with isolated_eval(pl_module):
+                    mu, y = posterior_means(subject, min(self.num_images, most))
+                x = subject.images(len(mu)).x
+                names = subject.class_names or subject.data.label_names
+                write_projection(Path(logger.log_dir), mu, x, y, names)
+
+
+def write_projection(run_dir: Path, mu: Tensor, x: Tensor, y: Tensor | None, names: Sequence[str]) -> None:
+    """Write what the projector reads.
+
+    Args:
+        run_dir: the folder of the events.
+        mu: one point an image, (N, D).
+        x: (N, C, H, W) in [0, 1].
+        y: classes (N,), attributes (N, A), or None.
+        names: those of the classes or the attributes; none where they are numbers.
+    """
+    folder = run_dir / "projector"
+    folder.mkdir(parents=True, exist_ok=True)
+    in_space = F.pad(mu, (0, max(0, 3 - mu.shape[1])))  # TensorBoard shows nothing of less than three dimensions
+    write_table(folder / "tensors.tsv", in_space.tolist())
+    Image.fromarray(sprite(x)).save(folder / "sprite.png")
+    metadata = ""
+    if y is not None:
+        write_table(folder / "metadata.tsv", label_table(y, names))
+        metadata = 'metadata_path: "projector/metadata.tsv"'
+    height, width = x.shape[2:]
+    (run_dir / "projector_config.pbtxt").write_text(CONFIG.format(metadata=metadata, width=width, height=height))
+
+
+def label_table(y: Tensor, names: Sequence[str]) -> list[list[object]]:
+    """A row an image: its class, or its attributes; then with their names above, which of one column is not allowed."""
+    if y.dim() == 1:
+        return [[names[k] if names else k] for k in y.tolist()]
+    header: list[object] = list(names) or list(range(y.shape[1]))
+    return [header, *y.tolist()] if len(header) > 1 else y.tolist()
+
+
+def write_table(file: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Write rows of values with tabs between them."""
+    file.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+
+
+def sprite(x: Tensor) -> np.ndarray:
+    """All images in one square picture, uint8 (S·H, S·W, 3), row by row; the rest is black."""
+    side = math.ceil(len(x) ** 0.5)
+    square = torch.zeros(side * side, 3, *x.shape[2:])
+    square[: len(x)] = x.cpu()  # grey stands in all three
+    picture = square.unflatten(0, (side, side)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    return (picture * 255).round().to(torch.uint8).numpy()

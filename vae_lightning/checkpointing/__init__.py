@@ -1,0 +1,1 @@
+"""Checkpoints: writing, verifying, loading, resuming and exporting them."""

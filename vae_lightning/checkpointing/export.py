@@ -1,0 +1,45 @@
+"""Exporting a trained model as one safetensors file: its weights, and its configuration as JSON in the metadata.
+
+Other programs can read the weights without torch or this package. `vae_lightning.load` accepts the file like a
+checkpoint.
+"""
+
+from pathlib import Path
+
+from vae_lightning.checkpointing.loading import build_model, read_checkpoint
+from vae_lightning.checkpointing.safetensors_io import serialize
+from vae_lightning.errors import UserError, check_choice, one_line
+from vae_lightning.io.atomic import atomic_write
+from vae_lightning.runs.discovery import resolve_run
+from vae_lightning.runs.format import CheckpointKey
+from vae_lightning.runs.layout import find_checkpoint, run_dir_of
+
+FILE = "model.safetensors"
+
+
+def export(
+    run: str | Path, out: str | Path | None = None, *, checkpoint: str = "best", trust: tuple[str, ...] = ()
+) -> Path:
+    """Write the model of a run as safetensors and return the file.
+
+    >>> export("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
+
+    Args:
+        run: a run directory, `latest`, or a checkpoint.
+        out: the file to write; by default `model.safetensors` in the run directory.
+        checkpoint: which checkpoint of a run directory to export, `best` or `last`.
+        trust: packages of your own whose classes the checkpoint may name; see `load_model`.
+
+    Raises:
+        UserError: if there is no checkpoint, it cannot be loaded, or the file cannot be written.
+    """
+    source = find_checkpoint(resolve_run(run), preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
+    path = Path(out) if out else run_dir_of(source) / FILE
+    trained = read_checkpoint(source)
+    weights = build_model(trained, source, trust=trust).state_dict()  # building checks that they fit
+    try:
+        atomic_write(serialize(weights, trained[CheckpointKey.CONFIG]), path)
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise UserError(f"{path}: cannot be written ({reason}). Pass another file with --out.") from error
+    return path

@@ -1,0 +1,69 @@
+"""Loading a model from a checkpoint without running code from the file."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+
+from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize
+from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
+from vae_lightning.errors import UserError, as_user_error
+from vae_lightning.models import ELBOModule
+from vae_lightning.runs.discovery import resolve_run
+from vae_lightning.runs.format import CheckpointKey, check_version, migrate_config
+from vae_lightning.runs.layout import find_checkpoint
+
+
+def load_model(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
+    """Load a trained model in eval mode, frozen, on the CPU. Also available as `vae_lightning.load`.
+
+    Loading never runs code from the file: it is read as plain data, and its configuration may only name classes of
+    this package and of `torch.optim`. Call `model.unfreeze()` to train the model further.
+
+    >>> model = vae_lightning.load("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
+
+    Args:
+        path: a run directory (its best checkpoint), `latest` for the newest run, a checkpoint, or a file that
+            `vae-lightning export` wrote.
+        trust: packages of your own whose classes the configuration may name, such as `("my_networks",)`.
+
+    Raises:
+        UserError: if there is no checkpoint, it cannot be read, or it names a class that is not trusted.
+    """
+    path = find_checkpoint(resolve_run(path), preferred="best")
+    return build_model(read_checkpoint(path), path, trust=trust)
+
+
+def build_model(checkpoint: dict[str, Any], path: Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
+    """Build the model of a checkpoint that has been read.
+
+    Args:
+        checkpoint: as `read_checkpoint` returns it.
+        path: where it was read from, for messages.
+        trust: see `load_model`.
+
+    Raises:
+        UserError: if the configuration is not trusted, or it and the weights do not make a model of this version.
+    """
+    config = checkpoint[CheckpointKey.CONFIG]["model"]
+    check_trusted(config, (*TRUSTED_PACKAGES, *trust), path)
+    with as_user_error(f"{path}: does not hold a model that this version can build ({{error}}).", reraise=()):
+        model: ELBOModule = instantiate(config, _convert_="all")
+        model.load_state_dict(checkpoint["state_dict"])
+    model.freeze()
+    return model
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint or an exported model as plain data: tensors, numbers, strings and containers of them.
+
+    Raises:
+        UserError: if the file is damaged, not a checkpoint of this project, or of a newer version.
+    """
+    checkpoint = deserialize(path) if path.suffix == SUFFIX else load_verified(path)
+    match checkpoint:
+        case {CheckpointKey.CONFIG: {"model": {"_target_": _}}, "state_dict": {}}:
+            check_version(checkpoint, path)
+            return {**checkpoint, CheckpointKey.CONFIG: migrate_config(checkpoint[CheckpointKey.CONFIG])}
+    raise UserError(f"{path}: not a checkpoint of vae_lightning. Pass one from a run's checkpoints/ directory.")

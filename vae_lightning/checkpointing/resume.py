@@ -1,0 +1,66 @@
+"""Finding the checkpoint that a run resumes from."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.utilities import rank_zero_warn
+
+from vae_lightning.checkpointing.loading import read_checkpoint
+from vae_lightning.config.traversal import iter_leaves
+from vae_lightning.errors import UserError
+from vae_lightning.runs.format import RESUME_KEYS, CheckpointKey
+from vae_lightning.runs.layout import BEST, LAST, PREVIOUS, find_checkpoint
+
+
+def find_resume_checkpoint(config: dict[str, Any]) -> Path | None:
+    """Return the checkpoint that `resume` refers to, or None. If it is damaged, return the one before it.
+
+    Raises:
+        UserError: if the checkpoint cannot be read, lacks what a run needs to resume, or holds another model than the
+            configuration describes.
+    """
+    if not config["resume"]:
+        return None
+    path, checkpoint = newest_intact_checkpoint(find_checkpoint(config["resume"], preferred="last"))
+    missing = [name for name, kind in RESUME_KEYS.items() if not isinstance(checkpoint.get(name), kind)]
+    if "loops" not in missing and not checkpoint["loops"].get("fit_loop"):
+        missing.append("loops")
+    if missing:
+        raise UserError(
+            f"{path}: has no {', '.join(missing)}, so no run can resume from it. It holds weights only, or comes from"
+            " another program. Start a new run."
+        )
+    before, now = (dict(iter_leaves(c)) for c in (checkpoint[CheckpointKey.CONFIG]["model"], config["model"]))
+    for key in before | now:
+        if before.get(key) != now.get(key):
+            raise UserError(
+                f"model.{key}={now.get(key)}: the checkpoint {path} has {before.get(key)}. Leave the option out, or"
+                " start a new run."
+            )
+    trained, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
+    if wanted < trained:
+        raise UserError(f"trainer.max_epochs={wanted}: {path} is from epoch {trained}. Set {trained} or more.")
+    return path
+
+
+def newest_intact_checkpoint(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return a checkpoint and its contents; if the last one of a run is damaged, warn and return the newest intact one.
+
+    A run reaches the same weights from any of them.
+
+    Raises:
+        UserError: if none is intact.
+    """
+    before = [path.with_name(name) for name in (PREVIOUS, BEST)] if path.name == LAST else []
+    damage = []
+    for candidate in (path, *filter(Path.is_file, before)):
+        try:
+            checkpoint = read_checkpoint(candidate)
+        except UserError as error:
+            damage.append(str(error))
+            continue
+        if damage:
+            epoch = checkpoint.get("epoch", 0) + 1
+            rank_zero_warn(f"{' '.join(damage)} Resuming from {candidate} instead, from epoch {epoch}.")
+        return candidate, checkpoint
+    raise UserError(" ".join(damage) + (" No checkpoint is intact. Start a new run." if len(damage) > 1 else ""))

@@ -1,0 +1,86 @@
+"""Loading a finished run: its configuration, its model and its data."""
+
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from vae_lightning.checkpointing.loading import build_model, read_checkpoint
+from vae_lightning.checkpointing.trust import check_trusted
+from vae_lightning.config.traversal import iter_leaves
+from vae_lightning.config.validation import validate_config
+from vae_lightning.data import ImageDataModule
+from vae_lightning.errors import UserError, as_user_error, one_line
+from vae_lightning.models import ELBOModule
+from vae_lightning.runs.artifacts import read_config, read_metrics
+from vae_lightning.runs.discovery import resolve_run
+from vae_lightning.runs.format import CheckpointKey
+from vae_lightning.runs.layout import CONFIG, find_checkpoint, run_dir_of
+
+log = logging.getLogger(__name__)
+
+
+class LoadedRun(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        run_dir: the run directory.
+        config: the resolved configuration, as plain containers.
+        model: the model of the best checkpoint, on the CPU, in eval mode and frozen.
+        data: the data module, with its splits loaded.
+    """
+
+    run_dir: Path
+    config: dict[str, Any]
+    model: ELBOModule
+    data: ImageDataModule
+
+
+def load_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> LoadedRun:
+    """Load a run.
+
+    Args:
+        path: a run directory, `latest`, or a checkpoint in a run directory.
+        trust: packages of your own whose classes the checkpoint may name; see `load_model`.
+
+    Raises:
+        UserError: if it is not a run directory, has no checkpoint, a file in it is damaged or names a class that is
+            not trusted, or its data is no longer there.
+    """
+    source = find_checkpoint(resolve_run(path), preferred="best")
+    checkpoint = read_checkpoint(source)
+    model = build_model(checkpoint, source, trust=trust)
+    run_dir = run_dir_of(source)
+    read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
+    config = read_config(run_dir)
+    path = run_dir / CONFIG
+    check_trusted(config.get("data"), ("vae_lightning.data", *trust), path)
+    with as_user_error(f"{path}: {{error}}", reraise=()):
+        validate_config(OmegaConf.create(config))
+    warn_data_changed(config, checkpoint[CheckpointKey.CONFIG], path)
+    try:
+        data: ImageDataModule = instantiate(config["data"], _convert_="all")
+        data.prepare_data()
+        data.setup()
+    except UserError:
+        raise
+    except Exception as error:
+        cause = error.__cause__ if isinstance(error.__cause__, UserError) else error  # Hydra wraps a constructor's
+        raise UserError(f"{path}: the data of this run is not available ({one_line(cause)}).") from error
+    return LoadedRun(run_dir, config, model, data)
+
+
+def warn_data_changed(config: dict[str, Any], trained: dict[str, Any], path: Path) -> None:
+    """Warn if the data is not what the model was trained with, for example because its directory was moved.
+
+    Args:
+        config: the configuration in the run directory, which a user may have edited.
+        trained: the configuration in the checkpoint.
+        path: the file of `config`.
+    """
+    now, before = ({f"data.{key}": value for key, value in iter_leaves(c.get("data") or {})} for c in (config, trained))
+    for key in now | before:
+        if now.get(key) != before.get(key):
+            log.warning("%s: %s=%s, but the model was trained with %s", path, key, now.get(key), before.get(key))

@@ -1,0 +1,16 @@
+"""Arguments that several commands share."""
+
+import argparse
+
+
+def add_run_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of commands that load a run."""
+    parser.add_argument("path", metavar="run", help="a run directory, a checkpoint in one, or latest")
+    add_trust_option(parser)
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names packages of the user's own."""
+    parser.add_argument(
+        "--trust", nargs="+", default=(), metavar="PACKAGE", help="packages of your own whose classes the run may name"
+    )

@@ -1,0 +1,42 @@
+"""Estimate likelihood, information, disentanglement and sample quality of a run -> metrics.json."""
+
+import argparse
+
+from vae_lightning.cli.arguments import add_run_argument
+from vae_lightning.evaluation.settings import FEATURES, GROUPS, SPLITS, Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments; the defaults in the help are those of `Settings`."""
+    add_run_argument(parser)
+    parser.add_argument("--quick", action="store_true", help="use fewer samples, for an estimate in about a minute")
+    parser.add_argument(
+        "--only",
+        type=lambda names: names.split(","),
+        default=[],
+        metavar="GROUPS",
+        help=f"some of {','.join(GROUPS)}; the numbers of other groups are kept",
+    )
+    parser.add_argument("--split", help=f"the images to evaluate: {', '.join(SPLITS)} (default: {Settings.split})")
+    for name, metavar, text in (
+        ("images", "N", "evaluate at most N images, chosen at random"),
+        ("samples", "K", "samples per image for log p(x)"),
+        ("chunk", "K", "samples per pass: less for less memory, more for a larger GPU"),
+        ("repeats", "R", "repeats of each disentanglement metric"),
+        ("seed", "S", "seed of all random choices"),
+    ):
+        default = f"{getattr(Settings, name):,}"
+        parser.add_argument(f"--{name}", type=int, metavar=metavar, help=f"{text} (default: {default})")
+    parser.add_argument(
+        "--features", help=f"network for FID and KID: {' or '.join(FEATURES)} (default: {Settings.features})"
+    )
+    parser.add_argument("--peers", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for UDR")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate the run."""
+    from vae_lightning.evaluation.evaluate import evaluate  # imports torch, which --help does not need
+
+    options = {name: value for name, value in vars(args).items() if name not in ("path", "run", "debug")}
+    evaluate(args.path, **{**options, "trust": tuple(args.trust)})

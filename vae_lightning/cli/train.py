@@ -1,0 +1,49 @@
+"""`vae-lightning train` and `python train.py`: train one run or a sweep, as Hydra composes it."""
+
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from vae_lightning.config.error_reporting import report_errors
+from vae_lightning.config.overrides import expand_resume, split_flags
+from vae_lightning.config.paths import CONF_DIR
+from vae_lightning.config.validation import validate_config
+from vae_lightning.sweeps.job import run_sweep_job
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train what the arguments describe. Errors are printed on one line, with exit code 1.
+
+    Args:
+        arguments: Hydra's overrides and flags; by default those of the command line.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    with report_errors("debug=true" in map(str.lower, arguments)):
+        flags, overrides = split_flags(expand_resume(arguments))
+        sys.argv[1:] = [*flags, *overrides]  # Hydra reads them there, and DDP starts its other processes with them
+        try:
+            run_hydra()
+        except KeyboardInterrupt:  # while a launcher waits for jobs in other processes; a run handles it by itself
+            print("interrupted. Rerun the command to resume the sweep.", file=sys.stderr)
+            sys.exit(130)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
+def run_hydra(cfg: DictConfig) -> float | None:
+    """Run what Hydra has composed: one run, or one job of a sweep, whose sweeper may use the returned value."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return run_sweep_job(cfg, run)
+    with report_errors(cfg.debug):
+        run(cfg)
+    return None
+
+
+def run(cfg: DictConfig) -> dict[str, float]:
+    """Validate the configuration, then train and test; return the metrics."""
+    validate_config(cfg)
+    from vae_lightning.training.train import train  # takes seconds to import; configuration errors are found before
+
+    return train(cfg)

@@ -1,0 +1,1 @@
+"""Configuration: schema, validation, overrides and error messages. Nothing here imports torch."""

@@ -1,0 +1,33 @@
+"""Composing the configuration of a run outside of Hydra's own entry point."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict, read_write
+
+from vae_lightning.runs.layout import create_unique_dir
+
+
+@contextmanager
+def composed(overrides: list[str]) -> Iterator[DictConfig]:
+    """Compose the configuration of one run; inside the block, `${hydra:...}` in it can be resolved.
+
+    Hydra must have been initialized. The run directory is created, unless the overrides set `run_dir`.
+    """
+    previous = HydraConfig.instance().cfg
+    cfg = compose("train", overrides, return_hydra_config=True)
+    try:
+        HydraConfig.instance().set_config(cfg)
+        if not any(override.startswith("run_dir=") for override in overrides):
+            create_unique_dir.cache_clear()  # a run of its own, also in the same second as the last one
+            with read_write(cfg.hydra), open_dict(cfg.hydra):
+                cfg.hydra.runtime.output_dir = str(Path(cfg.hydra.run.dir).absolute())
+            HydraConfig.instance().set_config(cfg)
+        with open_dict(cfg):
+            del cfg["hydra"]
+        yield cfg
+    finally:
+        HydraConfig.instance().cfg = previous

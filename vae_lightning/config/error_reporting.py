@@ -1,0 +1,127 @@
+"""Printing errors on one line, with a suggested fix."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from vae_lightning.config.overrides import override_key
+from vae_lightning.config.paths import CONF_DIR, config_dirs
+from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.console import train_command
+
+# Errors that the user can fix: in the overrides, in the files of conf/, on the disk.
+USER_FACING_ERRORS = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)
+NULL_GROUP = "Config group override must be a string or a list"  # Hydra's ValueError for model=null
+
+
+@contextmanager
+def report_errors(debug: bool) -> Iterator[None]:
+    """Print an error that the user can fix on one line and exit with code 1; with `debug`, raise it.
+
+    Other errors keep their stack trace. The directory that Hydra has created for the run is removed if it is empty.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise errors instead of printing them over several lines
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, USER_FACING_ERRORS) and NULL_GROUP not in str(error):
+            raise
+        with suppress(OmegaConfBaseException):  # the error may be in the name of the directory
+            if HydraConfig.initialized():
+                remove_empty_dirs(Path(HydraConfig.get().runtime.output_dir))
+        if debug:
+            raise
+        sys.exit(f"error: {format_error(error, sys.argv[1:])}")
+
+
+def remove_empty_dirs(run_dir: Path) -> None:
+    """Remove the directories of `runs/NAME/TIME`, from the innermost outwards, as long as they are empty."""
+    with suppress(OSError):  # raised for the first that is not empty
+        for folder in (run_dir, *run_dir.parents):
+            if folder == Path.cwd():
+                return
+            folder.rmdir()
+
+
+def format_error(error: BaseException, arguments: list[str]) -> str:
+    """Return one line that names the option, the problem and the fix.
+
+    Args:
+        error: one of `USER_FACING_ERRORS`.
+        arguments: of the command line, for suggestions.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):  # also one that Hydra has wrapped, from a constructor
+            return str(cause)
+        cause = cause.__cause__
+    message = one_line(error)
+    if isinstance(error, InstantiationException) and error.__cause__:
+        key = message.rpartition("full_key: ")[2]
+        return (
+            f"{key}: {one_line(error.__cause__)}. To see its options, run {train_command()} --cfg job --package {key}"
+        )
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return f"{group}={choice}: no such choice. Choose one of {', '.join(error.options)}."
+    if unknown := re.match(r"Could not override '([^']+)'", message):
+        return f"{unknown[1]}: no such option. {suggest_option(unknown[1], arguments)}"
+    if NULL_GROUP in message:
+        null = next((a for a in arguments if a.endswith("=null")), "null")
+        return f"{null}: not a valid choice. To leave out an optional group, use ~{override_key(null)}."
+    if ambiguous := re.match(r"Ambiguous value for argument '([^']+)'", message):
+        return f"{ambiguous[1]}: several values make a sweep. Run {train_command()} -m {ambiguous[1]}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be parsed. Use name=value, or 'name=\"value\"' with special characters."
+    return message
+
+
+def suggest_option(key: str, arguments: list[str]) -> str:
+    """Return a sentence with the options that an unknown one could mean, given the other arguments."""
+    others = [a for a in arguments if "=" in a and not a.startswith("-") and override_key(a) != key]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        try:
+            cfg = compose("train", others)
+        except HydraException:  # there is a second error
+            cfg = compose("train")
+    parent, _, leaf = key.rpartition(".")
+    options = list(iter_options(OmegaConf.to_container(cfg)))
+    if alike := [option for option in options if leaf in option.rpartition(".")[2]]:
+        return f"Did you mean {' or '.join(alike)}?"
+    if elsewhere := [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]:
+        return f"It belongs to {' or '.join(elsewhere)}. Set that as well."
+    if close := difflib.get_close_matches(key, options):
+        return f"Did you mean {' or '.join(close)}?"
+    siblings = [option for option in options if option.rpartition(".")[0] == parent] or options
+    return f"The options are {', '.join(siblings)}."
+
+
+def choices_with(leaf: str) -> Iterator[tuple[str, str]]:
+    """Yield the (group, choice) of each configuration file that sets an option of this name."""
+    for folder in config_dirs():
+        for file in sorted(folder.glob("*/**/*.yaml")):
+            group = file.parent.relative_to(folder).as_posix()
+            if not group.startswith(("hydra", "experiment")) and leaf in OmegaConf.load(file):
+                yield group, file.stem
+
+
+def iter_options(config: object, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted key of every option of a nested configuration that a user could set."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            if not name.startswith("_"):
+                yield prefix + name
+                yield from iter_options(value, f"{prefix}{name}.")

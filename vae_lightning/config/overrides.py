@@ -1,0 +1,75 @@
+"""The command line's overrides before Hydra sees them, and the directory names made from them."""
+
+import hashlib
+
+from omegaconf import OmegaConf
+
+from vae_lightning.errors import UserError
+from vae_lightning.runs.artifacts import read_overrides
+from vae_lightning.runs.discovery import find_newest_run, resolve_run
+from vae_lightning.runs.layout import OVERRIDES, find_checkpoint, run_dir_of
+
+VALUE_FLAGS = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
+MAX_NAME_BYTES = 200  # of a directory; a file system allows 255
+
+
+def expand_resume(arguments: list[str]) -> list[str]:
+    """Insert the overrides of the run that `resume=` refers to before the given ones, which take precedence.
+
+    So `python train.py resume=runs/NAME/TIME` resumes that run in its own directory. `resume=latest` is the run started
+    last, `resume=auto` the newest run with the same options, or a new run if there is none.
+
+    Args:
+        arguments: of the command line; returned unchanged if there is no `resume=`.
+
+    Raises:
+        UserError: if `resume` does not refer to a run directory or a checkpoint in one.
+    """
+    given = {override_key(argument): argument for argument in arguments}
+    resume = given.pop("resume", "").partition("=")[2].strip("'\"")
+    if resume in ("", "null"):
+        return arguments
+    if {"-m", "--multirun"} & given.keys():
+        raise UserError(f"resume={resume}: resumes one run, not a sweep. Rerun a sweep's command to resume it.")
+    if resume == "auto":
+        newest = find_newest_run([option for option in given.values() if not option.startswith("-")])
+        if newest is None:
+            return [argument for argument in arguments if override_key(argument) != "resume"]
+        resume = str(newest)
+    checkpoint = find_checkpoint(resolve_run(resume), preferred="last").absolute()
+    run = run_dir_of(checkpoint)
+    if not (run / OVERRIDES).is_file():
+        raise UserError(f"resume={resume}: {run} is not a run directory, it has no {OVERRIDES}. Use runs/NAME/TIME.")
+    before = [argument for argument in read_overrides(run) if override_key(argument) not in {*given, "resume"}]
+    return [*before, *given.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
+
+
+def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Split arguments into Hydra's flags, such as `-m` or `--config-dir conf`, and overrides.
+
+    Hydra's parser wants all overrides in one place.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    for previous, argument in zip(["", *arguments], arguments, strict=False):
+        (flags if argument.startswith("-") or previous in VALUE_FLAGS else overrides).append(argument)
+    return flags, overrides
+
+
+def job_dir_name(overrides: str) -> str:
+    """Return the directory name of a sweep's job: its overrides, without slashes, cut and hashed if too long.
+
+    Registered with OmegaConf as `${folder_name:...}`.
+    """
+    name = overrides.replace("/", ".").encode()
+    if len(name) > MAX_NAME_BYTES:
+        name = name[: MAX_NAME_BYTES - 9] + b"-" + hashlib.sha256(name).hexdigest()[:8].encode()
+    return name.decode(errors="ignore")
+
+
+OmegaConf.register_new_resolver("folder_name", job_dir_name, replace=True)
+
+
+def override_key(argument: str) -> str:
+    """Return the option that an override sets: `+model.beta=4` -> `model.beta`."""
+    return argument.partition("=")[0].lstrip("+~")

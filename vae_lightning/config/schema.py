@@ -1,0 +1,185 @@
+"""The rules that configuration values must satisfy, by the name of the option."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+LARGEST_FLOAT = 3.4e38  # in single precision
+LARGEST_INTEGER = 2**53  # up to which a double represents every integer
+MAX_DEVICES = 1024  # of one machine
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")  # 16-bit weights are too coarse for densities
+COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+
+
+class Rule(NamedTuple):
+    """A condition on a value, and its description: "must be {description}"."""
+
+    is_valid: Callable[[Any], bool]
+    description: str
+
+
+def integer(low: int, high: int = LARGEST_INTEGER) -> Rule:
+    """Return a rule for integers from `low` to `high`."""
+    bounds = f">= {low}" if high == LARGEST_INTEGER else f"from {low} to {high:,}"
+    return Rule(lambda v: type(v) is int and low <= v <= high, f"an integer {bounds}")
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number that single precision can hold, and if an integer, one that a double can."""
+    limit = {int: LARGEST_INTEGER, float: LARGEST_FLOAT}.get(type(value), -1)
+    return limit > 0 and abs(value) <= limit  # false for NaN
+
+
+def list_of(rule: Rule, min_length: int = 0) -> Rule:
+    """Return a rule for lists whose items all satisfy a rule."""
+    length = f" of at least {min_length} value" * bool(min_length)
+    return Rule(
+        lambda v: isinstance(v, list) and len(v) >= min_length and all(map(rule.is_valid, v)),
+        f"a list{length}, each {rule.description}",
+    )
+
+
+def optional(rule: Rule) -> Rule:
+    """Return a rule that also accepts null."""
+    return Rule(lambda v: v is None or rule.is_valid(v), f"null or {rule.description}")
+
+
+def one_of(choices: tuple[str, ...]) -> Rule:
+    """Return a rule for a value among a few."""
+    return Rule(lambda v: v in choices, f"one of {', '.join(choices)}")
+
+
+def is_folder_name(value: Any) -> bool:
+    """Return whether a value can be the name of a single directory."""
+    return isinstance(value, str) and value not in ("", ".", "..") and not {"/", "\0"} & {*value}
+
+
+def is_component(value: Any) -> bool:
+    """Return whether a value describes an object to build, like each file of a config group."""
+    return isinstance(value, dict) and "_target_" in value
+
+
+def is_devices(value: Any) -> bool:
+    """Return whether Lightning accepts a value for `devices`, and it is not more than a machine can have."""
+    if isinstance(value, list):
+        return all(type(v) is int and 0 <= v < MAX_DEVICES for v in value)
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    return isinstance(number, str) or number == -1 or integer(1, MAX_DEVICES).is_valid(number)
+
+
+SEED = integer(0, 2**32 - 1)
+FLAG = Rule(lambda v: type(v) is bool, "true or false")
+NOT_NEGATIVE = Rule(lambda v: is_number(v) and v >= 0, "a number >= 0")
+POSITIVE = Rule(lambda v: is_number(v) and v > 0, "a number > 0")
+FRACTION = Rule(lambda v: is_number(v) and 0 <= v < 1, "a number >= 0 and < 1")
+TEXT = Rule(lambda v: isinstance(v, str) and v != "", "text")
+TEXTS = list_of(TEXT)
+FOLDER_NAME = Rule(is_folder_name, "the name of a single directory")
+COMPONENT = Rule(is_component, "a choice of its config group, with a _target_")
+COUNT = integer(1)
+SIZE = integer(1, 1_000_000)  # of something allocated at once: a typo must not take all memory
+FEW = integer(1, 1_000)  # of something built one at a time
+
+# An option has the same meaning wherever it occurs in the configuration.
+FIELD_RULES = {
+    "_target_": TEXT,
+    "_partial_": FLAG,
+    "seed": SEED,
+    "name": FOLDER_NAME,
+    "sweep": FOLDER_NAME,
+    "resume": optional(TEXT),
+    "compile": optional(one_of(COMPILE_MODES)),
+    "debug": FLAG,
+    "run_dir": TEXT,
+    "monitor": Rule(
+        lambda v: isinstance(v, str) and v.startswith(("train/", "val/")),
+        "a logged metric that starts with train/ or val/",
+    ),
+    "model": COMPONENT,
+    "data": COMPONENT,
+    "trainer": COMPONENT,
+    # model
+    "network": COMPONENT,
+    "likelihood": COMPONENT,
+    "prior": COMPONENT,
+    "optimizer": COMPONENT,
+    "discriminator_optimizer": COMPONENT,
+    "latent_dim": SIZE,
+    "conditional": FLAG,
+    "beta": NOT_NEGATIVE,
+    "alpha": Rule(is_number, "a number"),
+    "gamma": NOT_NEGATIVE,
+    "capacity": NOT_NEGATIVE,
+    "lambda_od": NOT_NEGATIVE,
+    "lambda_d": NOT_NEGATIVE,
+    "lambda_mmd": POSITIVE,
+    "num_samples": SIZE,
+    "num_components": SIZE,
+    "num_groups": FEW,
+    "codebook_size": integer(2, 1_000_000),
+    "code_dim": SIZE,
+    "ema": FLAG,
+    "decay": Rule(lambda v: POSITIVE.is_valid(v) and v < 1, "a number > 0 and < 1"),
+    "discriminator_dims": list_of(SIZE),
+    "sigma": POSITIVE,
+    "scale": POSITIVE,
+    "init_std": optional(POSITIVE),
+    "lr": POSITIVE,
+    "betas": Rule(lambda v: list_of(FRACTION).is_valid(v) and len(v) == 2, "a list of two numbers, each >= 0 and < 1"),
+    "weight_decay": NOT_NEGATIVE,
+    "fused": optional(FLAG),
+    "hidden_dims": list_of(SIZE),
+    "channels": list_of(SIZE, min_length=1),
+    "kernels": list_of(COUNT, min_length=1),
+    "activation": TEXT,
+    "width": SIZE,
+    "blocks": FEW,
+    "batch_norm": FLAG,
+    "attention": FLAG,
+    # data
+    "root": TEXT,
+    "cache": optional(TEXT),
+    "image_shape": Rule(lambda v: list_of(SIZE).is_valid(v) and len(v) == 3, "[channels, height, width]"),
+    "num_classes": optional(SIZE),
+    "attributes": TEXTS,
+    "batch_size": COUNT,
+    "eval_batch_size": COUNT,
+    "val_size": integer(0),
+    "test_size": COUNT,
+    "factor_sizes": list_of(SIZE),
+    "split_seed": SEED,
+    "val_fraction": FRACTION,
+    "test_fraction": FRACTION,
+    "download": FLAG,
+    "skip_corrupt": FLAG,
+    "crop": Rule(
+        lambda v: v in (None, "square") or COUNT.is_valid(v) or (list_of(integer(0)).is_valid(v) and len(v) == 4),
+        "null, square, the side of a centered square, or [left, top, right, bottom]",
+    ),
+    # trainer and callbacks
+    "precision": one_of(PRECISIONS),
+    "devices": Rule(is_devices, "auto, a number of devices, or a list of their indices"),
+    "max_epochs": COUNT,
+    "log_every_n_steps": COUNT,
+    "num_sanity_val_steps": integer(-1),
+    "enable_progress_bar": FLAG,
+    "enable_model_summary": FLAG,
+    "use_distributed_sampler": FLAG,
+    "default_root_dir": TEXT,
+    "enable_version_counter": FLAG,
+    "save_on_train_epoch_end": FLAG,
+    "every_n_train_steps": optional(COUNT),
+    "every_n_epochs": COUNT,
+    "folder": TEXT,
+    "title": TEXT,
+    "periodic": TEXTS,
+    "final": TEXTS,
+    "patience": COUNT,
+    "num_images": COUNT,
+    "min_rate": NOT_NEGATIVE,
+    "refresh_rate": integer(0),
+    "metrics_format": TEXT,
+    "epochs": integer(0),
+    "steps": optional(COUNT),
+    "cycles": COUNT,
+    "ramp": Rule(lambda v: POSITIVE.is_valid(v) and v <= 1, "a number > 0 and <= 1"),
+}

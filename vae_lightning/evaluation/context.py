@@ -1,0 +1,179 @@
+"""The model under evaluation, and the images it is evaluated on."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_lightning.checkpointing.run_loading import LoadedRun
+from vae_lightning.data import Batch
+from vae_lightning.distributions import DiagonalGaussian
+from vae_lightning.errors import UserError
+from vae_lightning.evaluation.settings import Settings
+from vae_lightning.metrics.repeats import Track
+from vae_lightning.models import HVAE, ELBOModule
+from vae_lightning.regularizers import kl_per_latent
+
+BATCH_SIZE = 250  # images per pass
+
+
+class Encoded(NamedTuple):
+    """The encoder's output for N images, on the CPU.
+
+    Attributes:
+        mean: the posterior means, (N, D).
+        z: one draw from each posterior, (N, D); the code itself if the posterior has no density.
+        logvar: log σ², (N, D); None if the posterior is not Gaussian. In a hierarchy, like the mean, it is conditional
+            on the means of the groups above.
+        kl: the KL of each latent to the prior, (N, D); None if it has no closed form.
+    """
+
+    mean: Tensor
+    z: Tensor
+    logvar: Tensor | None
+    kl: Tensor | None
+
+
+class EvaluationContext:
+    """The model of a finished run on a device, and the images of one split in random order.
+
+    Args:
+        run: the run.
+        settings: the sample counts.
+        device: where to compute.
+        progress: (range, description) -> the range, wrapped in a progress bar.
+    """
+
+    def __init__(
+        self,
+        run: LoadedRun,
+        settings: Settings,
+        device: torch.device,
+        progress: Callable[[range, str], Iterable[int]],
+    ) -> None:
+        self.data, self.settings, self.device = run.data, settings, device
+        self.model: ELBOModule = run.model.to(device)
+        self.progress = progress
+        self.x, self.y = self.draw_images(settings.split, settings.images)
+
+    def draw_images(self, split: str, n: int) -> Batch:
+        """Draw at most n images of a split in random order, binarized if the run's images were.
+
+        Raises:
+            UserError: if the split is empty.
+        """
+        x, y = self.data.splits[split]
+        if not len(x):
+            raise UserError(f"--split={split}: this run has no {split} images. Use --split test.")
+        index = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.settings.seed))[:n]
+        with torch.random.fork_rng():
+            torch.manual_seed(self.settings.seed)
+            return self.data.on_after_batch_transfer(Batch(x[index], None if y is None else y[index]), 0)
+
+    def track(self, description: str) -> Track:
+        """Return a function that wraps a range in a progress bar with a description."""
+        return lambda steps: self.progress(steps, description)
+
+    @property
+    def name(self) -> str:
+        """Name of the model's class."""
+        return type(self.model).__name__
+
+    @property
+    def is_hierarchy(self) -> bool:
+        """Whether the posterior of a latent depends on other latents."""
+        return isinstance(self.model, HVAE)
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether q(z|x) has a density."""
+        return self.encoded.logvar is not None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether every pixel is black or white."""
+        return bool(((self.x == 0) | (self.x == 255)).all())
+
+    def batches(self, images: Batch) -> Iterator[Batch]:
+        """Iterate over images in batches on the device."""
+        x, y = images
+        for index in torch.arange(len(x)).split(BATCH_SIZE):
+            yield Batch(x[index], None if y is None else y[index]).to(self.device)
+
+    @cached_property
+    def encoded(self) -> Encoded:
+        """The encoder's output for the images."""
+        return encode(self.model, self.batches(Batch(self.x, self.y)), self.settings.seed)
+
+    def importance_log_terms(self, indices: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log p(x|z) and log p(z) - log q(z|x) of the draws given by noise, (b, k), for `log_likelihood`."""
+        k = noise.shape[1]
+        x = self.model.as_images(self.x[indices].to(self.device))
+        y = None if self.y is None else self.y[indices].to(self.device)
+        qz, pz, z = draw_latents(self.model, x, y, noise)
+        log_px = self.model.decode(z, repeat_labels(y, k)).log_prob(x.repeat_interleave(k, 0))
+        return log_px.view(-1, k), (pz.log_prob(z) - qz.log_prob(z)).view(-1, k)
+
+    def sample_prior(self, n: int) -> Tensor:
+        """Draw n latents from the prior, (n, D) on the CPU; for a conditional model, given the labels of n images."""
+        generator = torch.Generator().manual_seed(2 * self.settings.seed + 1)  # odd; `encode` uses even seeds
+        return self.model.sample_prior(n, None if self.y is None else self.y[:n].to(self.device), generator).cpu()
+
+
+@torch.no_grad()
+def encode(model: ELBOModule, batches: Iterable[Batch], seed: int) -> Encoded:
+    """Encode batches of images on the model's device."""
+    generator = torch.Generator().manual_seed(2 * seed)
+    means, draws, logvars, kls = [], [], [], []
+    for x, y in batches:
+        q = model.encode(x, y)
+        means.append(q.mean.cpu())
+        if not isinstance(q, DiagonalGaussian):
+            continue
+        qz, pz, z = draw_latents(model, x, y, torch.randn(len(x), 1, q.mu.shape[1], generator=generator))
+        draws.append(z.cpu())
+        logvars.append(q.logvar.cpu())
+        if isinstance(pz, DiagonalGaussian):
+            kls.append(kl_per_latent(qz, pz).cpu())
+    mean = torch.cat(means)
+    return Encoded(
+        mean,
+        z=torch.cat(draws) if draws else mean,
+        logvar=torch.cat(logvars) if logvars else None,
+        kl=torch.cat(kls) if kls else None,
+    )
+
+
+def draw_latents(model: ELBOModule, x: Tensor, y: Tensor | None, noise: Tensor) -> tuple[Any, Any, Tensor]:
+    """Return the posterior and the prior of each draw, and the draws (b · k, D), with k consecutive draws per image.
+
+    Args:
+        model: a model with Gaussian posteriors.
+        x: images, (b, C, H, W), on the model's device.
+        y: their labels, or None.
+        noise: standard normal, (b, k, D).
+    """
+    k, noise = noise.shape[1], noise.flatten(0, 1).to(x.device)
+    if isinstance(model, HVAE):  # each group is drawn given the groups above it
+        evidence = [repeat_posterior(q, k) for q in ELBOModule.encode(model, x, y)]
+        groups = iter(noise.chunk(len(evidence), dim=1))
+        return model.posterior.infer(evidence, lambda q: reparameterize(q, next(groups)))
+    qz = repeat_posterior(model.encode(x, y), k)
+    return qz, model.prior(model.encode, model.condition(repeat_labels(y, k))), reparameterize(qz, noise)
+
+
+def repeat_posterior(q: DiagonalGaussian, k: int) -> DiagonalGaussian:
+    """Repeat each posterior of a batch k times."""
+    return DiagonalGaussian(q.mu.repeat_interleave(k, 0), q.logvar.repeat_interleave(k, 0))
+
+
+def repeat_labels(y: Tensor | None, k: int) -> Tensor | None:
+    """Repeat each label k times."""
+    return None if y is None else y.repeat_interleave(k, 0)
+
+
+def reparameterize(q: DiagonalGaussian, noise: Tensor) -> Tensor:
+    """Return z = mu + σ·noise."""
+    return q.mu + torch.exp(0.5 * q.logvar) * noise

@@ -1,0 +1,128 @@
+"""Evaluate a finished run: likelihood, information, disentanglement, sample quality and downstream accuracy."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+
+from vae_lightning.checkpointing.loading import load_model
+from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.errors import UserError, check_choice
+from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.disentanglement import disentanglement
+from vae_lightning.evaluation.downstream import downstream
+from vae_lightning.evaluation.information import information
+from vae_lightning.evaluation.likelihood import likelihood
+from vae_lightning.evaluation.results import Results
+from vae_lightning.evaluation.samples import samples
+from vae_lightning.evaluation.settings import GROUPS, Settings, resolve_settings
+from vae_lightning.evaluation.table import build_table, flatten
+from vae_lightning.io.console import CONSOLE, display_path
+from vae_lightning.runs.artifacts import read_metrics
+from vae_lightning.runs.layout import METRICS
+from vae_lightning.runs.recording import save_metrics
+
+Evaluator = Callable[[EvaluationContext], Results]
+
+EVALUATORS: dict[str, Evaluator] = dict(
+    zip(GROUPS, (likelihood, information, disentanglement, samples, downstream), strict=True)
+)
+
+
+def evaluate(
+    path: str | Path,
+    *,
+    quick: bool = False,
+    only: Sequence[str] = (),
+    peers: Sequence[str | Path] = (),
+    device: str | None = None,
+    trust: tuple[str, ...] = (),
+    **changes: Any,
+) -> dict[str, Any]:
+    """Evaluate the best checkpoint of a run, add the results to its `metrics.json` and print a table.
+
+    >>> evaluate("runs/vae-sprites/2026-01-31_12-00-00", quick=True, only=["likelihood"])  # doctest: +SKIP
+
+    The file holds each number under `GROUP/NAME`, and its standard error over images under `GROUP/NAME_se` or its
+    standard deviation over repeats under `GROUP/NAME_std`. A number is None if the model or the data set does not have
+    it. `evaluation` holds the settings of each group and a note per number, or the reason why it is missing. The
+    numbers of other groups and of the training are kept.
+
+    Args:
+        path: a run directory, `latest`, or a checkpoint in a run directory.
+        quick: use fewer samples, which takes a minute on a laptop.
+        only: the groups to evaluate; by default all `GROUPS`.
+        peers: runs of the same model with other seeds, for UDR.
+        device: a torch device, such as `cpu` or `cuda`; by default the GPU if there is one.
+        trust: packages of your own whose classes the checkpoint may name.
+        **changes: fields of `evaluation.settings.Settings`; None keeps the default.
+
+    Returns:
+        The numbers of the evaluated groups, as in `metrics.json`.
+
+    Raises:
+        UserError: if the run, a group, the device or a setting is invalid. Nothing has been written in this case.
+    """
+    settings = resolve_settings(quick, **changes)
+    groups = [check_choice("--only", group, GROUPS) for group in only] or list(GROUPS)
+    run = load_run(path, trust=trust)
+    context = EvaluationContext(run, settings, resolve_device(device), progress)
+    peer_models = [load_model(peer, trust=trust) for peer in peers]
+    evaluators = {**EVALUATORS, "disentanglement": lambda context: disentanglement(context, peer_models)}
+
+    results: dict[str, Results] = {}
+    seconds: dict[str, float] = {}
+    for group in groups:
+        start = time.monotonic()
+        results[group] = evaluators[group](context)
+        seconds[group] = round(time.monotonic() - start, 1)
+    numbers = {name: value for group in results for name, value in flatten(group, results[group]).items()}
+    save(run.run_dir, results, numbers, settings, seconds)
+
+    title = f"{context.name}, {len(context.x):,} {settings.split} images, {sum(seconds.values()):.0f} s"
+    CONSOLE.print(build_table(results, title))
+    CONSOLE.print(f"written    {display_path(run.run_dir / METRICS)}")
+    return numbers
+
+
+def resolve_device(name: str | None) -> torch.device:
+    """Return a torch device that is available, by default the GPU if there is one, else the CPU.
+
+    Raises:
+        UserError: if the device is not available.
+    """
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device={name}: no such device on this machine. Use --device cpu.") from error
+    return device
+
+
+def progress(steps: range, description: str) -> Iterable[int]:
+    """Iterate over the steps with a progress bar if the console is a terminal."""
+    return track(steps, description, console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal)
+
+
+def save(
+    run_dir: Path, results: dict[str, Results], numbers: dict[str, Any], settings: Settings, seconds: dict[str, float]
+) -> None:
+    """Write the results to `metrics.json` atomically, replacing earlier results of the same groups."""
+    old: dict[str, Any] = {**read_metrics(run_dir)}
+    evaluation = old.pop("evaluation", {})
+    kept = {name: value for name, value in old.items() if name.partition("/")[0] not in results}
+    for group, group_results in results.items():
+        notes = {name: result.note for name, result in group_results.items() if result.note}
+        evaluation[group] = {"settings": asdict(settings), "seconds": seconds[group], "notes": notes}
+    metrics = {**kept, **{name: json_number(value) for name, value in numbers.items()}, "evaluation": evaluation}
+    save_metrics(metrics, run_dir)
+
+
+def json_number(value: Any) -> Any:
+    """Replace infinity and NaN, which JSON does not have, by None."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""Files and console: atomic writes, image decoding, output. Nothing here imports torch."""

@@ -1,0 +1,28 @@
+"""Pure functions from tensors to matplotlib figures. Nothing here knows of Lightning or Hydra."""
+
+from vae_lightning.plotting.class_swap import class_swap
+from vae_lightning.plotting.compare import compare_reconstructions, compare_samples, compare_traversals
+from vae_lightning.plotting.curves import training_curves
+from vae_lightning.plotting.images import image_grid, reconstructions, samples
+from vae_lightning.plotting.interpolations import interpolations
+from vae_lightning.plotting.latent_space import scatter
+from vae_lightning.plotting.manifold import manifold
+from vae_lightning.plotting.rates import rate_history, rate_per_latent
+from vae_lightning.plotting.traversals import animation
+
+__all__ = [
+    "animation",
+    "class_swap",
+    "compare_reconstructions",
+    "compare_samples",
+    "compare_traversals",
+    "image_grid",
+    "interpolations",
+    "manifold",
+    "rate_history",
+    "rate_per_latent",
+    "reconstructions",
+    "samples",
+    "scatter",
+    "training_curves",
+]

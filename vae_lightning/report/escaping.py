@@ -1,0 +1,46 @@
+"""Escaping of text from runs, which may come from somebody else, for each format that a report is written in.
+
+A run's directory name, overrides, failure and metric names are arbitrary text. In a report they are only ever shown.
+"""
+
+import re
+import unicodedata
+from typing import Any
+
+# Control characters, invisible format characters such as bidirectional overrides, surrogates of undecodable file
+# names, line and paragraph separators. A terminal may execute the first, and a reader cannot see the others.
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+FORMULA_START = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def visible(text: str) -> str:
+    r"""Replace control and other invisible characters by their escape sequences, such as `\x1b` or `\n`."""
+    return "".join(
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in INVISIBLE else character
+        for character in text
+    )
+
+
+def escape_markdown(text: str) -> str:
+    """Escape text so that Markdown shows it literally, also in a table cell.
+
+    Underscores inside a word, as in `beta_vae`, have no meaning in Markdown and stay readable.
+    """
+    return re.sub(r"[\\`*\[\]<>|~&$#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+
+
+def markdown_code_block(text: str) -> str:
+    """Return a code block. Its fence is longer than any run of backticks in the text, so the text cannot end it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
+def escape_spreadsheet(value: Any) -> Any:
+    """Prefix text that a spreadsheet would run as a formula with an apostrophe. Numbers are returned unchanged."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_START) else value
+
+
+def escape_mathtext(text: str) -> str:
+    r"""Escape dollar signs, since Matplotlib parses `$...$` as a formula and raises if it is not one."""
+    return text.replace("$", r"\$")

@@ -1,0 +1,71 @@
+"""Reading the files of a run directory besides its checkpoints."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from vae_lightning.errors import UserError, as_user_error, one_line
+from vae_lightning.runs.format import migrate_config, migrate_override
+from vae_lightning.runs.layout import CONFIG, FAILURE, METRICS, OVERRIDES
+
+
+def read_metrics(run_dir: Path) -> dict[str, float]:
+    """Read `metrics.json`; empty if there is none.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    path = run_dir / METRICS
+    if not path.is_file():
+        return {}
+    try:
+        metrics = json.loads(path.read_text())
+        if not isinstance(metrics, dict):
+            raise ValueError("not a JSON object")
+        return metrics
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({one_line(error)}). Delete it and resume the run.") from error
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """Read the resolved configuration of a run, as plain containers with the current names.
+
+    Raises:
+        UserError: if there is none, it cannot be read, or it contains an interpolation, which could run code.
+    """
+    path = run_dir / CONFIG
+    if not path.is_file():
+        raise UserError(f"{run_dir}: not a run directory, it has no {CONFIG}. Pass a directory under runs/.")
+    config = read_yaml(path)
+    if not isinstance(config, dict) or "${" in str(config):
+        raise UserError(f"{path}: not a resolved configuration as a run writes it. Restore the original file.")
+    return migrate_config(config)
+
+
+def read_overrides(run_dir: Path) -> list[str]:
+    """Read the overrides that a run was started with, with the current names of their options.
+
+    Raises:
+        UserError: if the file is missing or cannot be read.
+    """
+    overrides = read_yaml(run_dir / OVERRIDES)
+    if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
+        raise UserError(f"{run_dir / OVERRIDES}: cannot be read (not a list of overrides). Restore the original file.")
+    return [migrate_override(override) for override in overrides]
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file as plain containers, without resolving interpolations.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    with as_user_error(f"{path}: cannot be read ({{error}}). Restore the original file."):
+        return OmegaConf.to_container(OmegaConf.load(path))
+
+
+def is_finished(run_dir: Path) -> bool:
+    """Return whether a run has finished without failure. Testing is its last step."""
+    return not (run_dir / FAILURE).exists() and any(name.startswith("test/") for name in read_metrics(run_dir))

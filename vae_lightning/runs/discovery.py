@@ -1,0 +1,66 @@
+"""Finding runs under `runs/`."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from vae_lightning.errors import UserError
+from vae_lightning.runs.artifacts import read_overrides
+from vae_lightning.runs.layout import CONFIG, OVERRIDES, has_resumable_checkpoint
+
+RUNS = Path("runs")
+SWEEPS = RUNS / "sweeps"
+LATEST = "latest"
+
+
+def resolve_run(path: str | Path) -> Path:
+    """Return a path as it is, or the most recently started run under `runs/` if it is `latest`.
+
+    Raises:
+        UserError: if it is `latest` and there is no run.
+    """
+    return Path(path) if str(path) != LATEST else newest_first(RUNS)[0]
+
+
+def resolve_sweep(path: str | Path) -> Path:
+    """Return a path as it is, or the most recent sweep if it is `latest`; all of `runs/` if there is no sweep.
+
+    Raises:
+        UserError: if it is `latest` and there is no run.
+    """
+    if str(path) != LATEST:
+        return Path(path)
+    jobs = [run for run in newest_first(RUNS) if SWEEPS in run.parents]
+    return SWEEPS / jobs[0].relative_to(SWEEPS).parts[0] if jobs else RUNS
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """Return the runs under a directory, the one that was started or resumed last first.
+
+    Raises:
+        UserError: if there are none.
+    """
+    runs = [file.parents[1] for file in folder.rglob(str(CONFIG))]
+    if not runs:
+        raise UserError(f"{LATEST}: there are no runs under {folder}/. Train a model first, or pass a run directory.")
+    return sorted(runs, key=lambda run: (run / CONFIG).stat().st_mtime_ns, reverse=True)
+
+
+def find_newest_run(overrides: list[str]) -> Path | None:
+    """Return the newest run under `runs/` that was started with the same overrides and has a checkpoint, or None.
+
+    Args:
+        overrides: without `resume`, in any order.
+    """
+    runs = [file.parents[1] for file in RUNS.glob(f"*/*/{OVERRIDES}")]
+    for run in sorted(filter(has_resumable_checkpoint, runs), key=start_key, reverse=True):
+        with suppress(UserError):  # skip runs whose files are damaged
+            saved = [override for override in read_overrides(run) if not override.startswith("resume=")]
+            if sorted(saved) == sorted(overrides):
+                return run
+    return None
+
+
+def start_key(run: Path) -> tuple[str, int]:
+    """Return when a run started, from its name: the second, and its number among the runs of that second."""
+    second, _, number = run.name.partition("~")
+    return second, int(number) if number.isdecimal() else 1

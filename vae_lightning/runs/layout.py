@@ -1,0 +1,69 @@
+"""The layout of a run directory, and how to create one and find a checkpoint in it."""
+
+from contextlib import suppress
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from vae_lightning.errors import UserError
+
+CHECKPOINTS = "checkpoints"
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+CONFIG = Path(".hydra") / "config.yaml"
+FAILURE = "failure.txt"
+METRICS = "metrics.json"
+PRUNED = "pruned.txt"
+OVERRIDES = Path(".hydra") / "overrides.yaml"
+
+
+def find_checkpoint(path: str | Path, preferred: str) -> Path:
+    """Return the checkpoint that a path refers to.
+
+    Args:
+        path: a checkpoint, a run directory, or the `checkpoints/` directory in one.
+        preferred: which checkpoint of a directory to return, `best` or `last`; if it is missing, another one is.
+
+    Raises:
+        UserError: if there is no checkpoint.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    names = (f"{preferred}.ckpt", LAST, PREVIOUS, BEST)  # last.ckpt is missing for a moment while it is replaced
+    candidates = [folder / name for name in names for folder in (path / CHECKPOINTS, path)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    if path.is_dir():
+        raise UserError(f"{path}: no {CHECKPOINTS}/last.ckpt or best.ckpt here. Pass a run directory.")
+    raise UserError(f"{path}: no such run or checkpoint. Pass a directory under runs/, or a .ckpt file in one.")
+
+
+def has_resumable_checkpoint(run_dir: Path) -> bool:
+    """Return whether a run has a checkpoint that it can resume from."""
+    return any((run_dir / CHECKPOINTS / name).is_file() for name in (LAST, PREVIOUS))
+
+
+def run_dir_of(checkpoint: Path) -> Path:
+    """Return the directory of the run that a checkpoint belongs to."""
+    return checkpoint.absolute().parent.parent
+
+
+@cache
+def create_unique_dir(path: str) -> str:
+    """Create a directory that no other run has: `path`, or else `path~2`, `path~3`, ...
+
+    Registered with OmegaConf as `${new_folder:...}`. Cached, since Hydra may resolve it several times in one process.
+    """
+    for n in count(1):
+        folder = Path(path if n == 1 else f"{path}~{n}")
+        with suppress(FileExistsError):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+            return str(folder)
+    raise AssertionError("unreachable")
+
+
+OmegaConf.register_new_resolver("new_folder", create_unique_dir, replace=True)

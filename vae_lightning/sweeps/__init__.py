@@ -1,0 +1,1 @@
+"""Sweeps: grids and searches over many runs. Nothing here imports torch."""

@@ -1,0 +1,110 @@
+"""Hydra's hook around a sweep: validates all jobs before the first starts, and lists those that failed."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from vae_lightning.config.error_reporting import report_errors
+from vae_lightning.config.validation import validate_config
+from vae_lightning.errors import UserError
+from vae_lightning.runs.layout import FAILURE
+
+REQUIRED_PACKAGES = {  # prefix of the launcher or sweeper, also the name of the extra -> module that it needs
+    "joblib": "hydra_plugins.hydra_joblib_launcher",
+    "submitit": "hydra_plugins.hydra_submitit_launcher",
+    "ray": "hydra_plugins.hydra_ray_launcher",
+    "optuna": "optuna",
+}
+
+
+class SweepValidation(Callback):
+    """Validate all jobs of a multirun before the first starts, and list the failed ones at the end.
+
+    Raises `SystemExit`, since Hydra turns any other exception of a callback into a warning.
+    """
+
+    def __init__(self) -> None:
+        self.before: set[tuple[Path, int]] = set()
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Stop the sweep before anything is written if any of its jobs is invalid."""
+        with report_errors(config.debug):
+            check_plugins_installed(config)
+        if not config.debug:  # with debug, the job itself raises the error with its stack trace
+            with report_errors(debug=False):
+                for overrides in job_overrides(config):
+                    check_job(overrides)
+        self.before = failures(config)
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Exit with code 1 and list the jobs that failed during this command, if any did."""
+        if failed := sorted(folder for folder, _ in failures(config) - self.before):
+            reasons = [f"  {folder.name}: {(folder / FAILURE).read_text().strip()}" for folder in failed]
+            several = "1 job failed" if len(failed) == 1 else f"{len(failed)} jobs failed"
+            sys.exit("\n".join([f"error: {several}. Rerun the command to try again.", *reasons]))
+
+
+def check_plugins_installed(config: DictConfig) -> None:
+    """Check that the package that the launcher or the sweeper needs is installed.
+
+    Raises:
+        UserError: if it is not.
+    """
+    for group in ("hydra/launcher", "hydra/sweeper"):
+        choice = config.hydra.runtime.choices[group]
+        extra = str(choice).partition("_")[0]
+        if extra in REQUIRED_PACKAGES and not find_spec(REQUIRED_PACKAGES[extra]):
+            raise UserError(f"{group}={choice}: is not installed. Run pip install 'vae-lightning[{extra}]'.")
+
+
+def failures(config: DictConfig) -> set[tuple[Path, int]]:
+    """Return the directory of each failed run of the sweep, and the time of its failure, to find the new ones.
+
+    Read from the directory, since a launcher may have run the jobs in other processes.
+    """
+    files = Path(config.hydra.sweep.dir).glob(f"*/{FAILURE}")
+    return {(file.parent, file.stat().st_mtime_ns) for file in files}
+
+
+def job_overrides(config: DictConfig) -> list[list[str]]:
+    """Return the overrides of each job of a grid; of a search, jobs with every choice and both ends of intervals."""
+    swept = [f"{name}={values}" for name, values in (config.hydra.sweeper.get("params") or {}).items()]
+    typed: list[str] = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # type: ignore[assignment]
+    overrides = OverridesParser.create().parse_overrides([*swept, *typed])
+    if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+        (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+        return grid
+    choices = {override.get_key_element(): boundary_values(override) for override in overrides}
+    most = max(map(len, choices.values()), default=0)
+    return [[f"{name}={values[min(n, len(values) - 1)]}" for name, values in choices.items()] for n in range(most)]
+
+
+def boundary_values(override: Override) -> list[Any]:
+    """Return all values of an override, or the ends of an interval."""
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        return [value.start, value.end]
+    if override.is_sweep_override():
+        return list(override.sweep_string_iterator())
+    return [override.get_value_element_as_str()]
+
+
+def check_job(overrides: list[str]) -> None:
+    """Compose the configuration of one job and validate it; raises the errors of both."""
+    cfg = compose("train", [*overrides, "run_dir=unknown"], return_hydra_config=True)
+    try:
+        HydraConfig.instance().set_config(cfg)  # read by `${hydra:...}` in the configuration
+        with open_dict(cfg):
+            del cfg["hydra"]
+        validate_config(cfg)
+    finally:
+        HydraConfig.instance().cfg = None

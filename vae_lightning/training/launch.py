@@ -1,0 +1,81 @@
+"""Training from Python: what `vae-lightning train` does, in this process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from vae_lightning.checkpointing.loading import load_model
+from vae_lightning.config.composition import composed
+from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error, remove_empty_dirs
+from vae_lightning.config.overrides import expand_resume
+from vae_lightning.config.paths import CONF_DIR
+from vae_lightning.config.traversal import iter_leaves
+from vae_lightning.config.validation import validate_config
+from vae_lightning.errors import UserError
+from vae_lightning.models import ELBOModule
+from vae_lightning.runs.artifacts import read_config
+from vae_lightning.training import train as training
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run.
+
+    Attributes:
+        run_dir: the run directory, with checkpoints, figures and TensorBoard events.
+        metrics: the metrics in `metrics.json`, in nats per image.
+    """
+
+    run_dir: Path
+    metrics: dict[str, float]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, as plain containers."""
+        return read_config(self.run_dir)
+
+    @cached_property
+    def model(self) -> ELBOModule:
+        """The model of the best checkpoint, in eval mode, frozen, on the CPU."""
+        targets = [value for key, value in iter_leaves(self.config["model"]) if key.endswith("_target_")]
+        return load_model(self.run_dir, trust=tuple({target.partition(".")[0] for target in targets}))
+
+
+def train(overrides: Sequence[str] = ()) -> Run:
+    """Train and test a model in this process, as `vae-lightning train` does. Also available as `vae_lightning.train`.
+
+    >>> run = vae_lightning.train(["model=cvae", "data=digits", "trainer.max_epochs=5"])  # doctest: +SKIP
+    >>> run.model.sample(10, y=torch.arange(10)).shape  # doctest: +SKIP
+    torch.Size([10, 1, 28, 28])
+
+    Args:
+        overrides: as on the command line; `resume=` works too, sweeps (`-m`) do not.
+
+    Raises:
+        UserError: if the configuration, the data or a checkpoint cannot be used, or training diverges.
+        KeyboardInterrupt: after Ctrl-C, once a checkpoint has been written.
+    """
+    overrides = list(overrides)
+    if flags := [argument for argument in overrides if argument.startswith("-")]:
+        raise UserError(f"{flags[0]}: only overrides are allowed here. Run sweeps with vae-lightning train -m ...")
+    GlobalHydra.instance().clear()
+    run_dir: Path | None = None
+    try:
+        with (
+            initialize_config_dir(str(CONF_DIR), version_base="1.3"),
+            composed(expand_resume(overrides)) as cfg,
+        ):
+            run_dir = Path(cfg.run_dir)
+            validate_config(cfg)
+            return Run(run_dir, training.train(cfg))
+    except USER_FACING_ERRORS as error:
+        if run_dir is not None:
+            remove_empty_dirs(run_dir)
+        raise UserError(format_error(error, overrides)) from error
+    except SystemExit as interrupted:
+        raise KeyboardInterrupt from interrupted

@@ -1,0 +1,62 @@
+"""What a run prints, besides its progress bar."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.utilities import rank_zero_only
+from rich.table import Table
+
+from vae_lightning.data import ImageDataModule
+from vae_lightning.io.console import CONSOLE, display_path, train_command
+from vae_lightning.models import ELBOModule
+from vae_lightning.runs.layout import has_resumable_checkpoint
+
+
+def quiet_lightning() -> None:
+    """Suppress Lightning's messages about the machine, and its warnings that do not apply here."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own use of torch
+        "Checkpoint directory .* exists and is not empty",  # always so when a run is resumed
+        "The number of training batches .* is smaller than the logging interval",  # only matters for per-step logging
+        "Using ModelCheckpoint with manual optimization",  # it saves the state after the step, as it should
+        "Total length of `list` across ranks is zero",  # the user chose to have no validation set
+        r"It is recommended to use `self.log\('step'",  # the value is the same in all processes
+        "The `srun` command is available on your system",  # on a cluster, also when trying something by hand
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+@rank_zero_only
+def print_run_header(name: str, data: ImageDataModule, model: ELBOModule, trainer: L.Trainer, run_dir: Path) -> None:
+    """Print one line before training: the run, the data, the model's size, the device and the run directory."""
+    images = ", ".join(f"{len(split.x):,} {name}" for name, split in data.splits.items())
+    parameters = sum(p.numel() for p in model.parameters())
+    device = trainer.strategy.root_device.type
+    CONSOLE.print(f"{name}: {images} images, {parameters:,} parameters, {device} -> {display_path(run_dir)}")
+
+
+@rank_zero_only
+def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None:
+    """Print the test metrics, and where to look next."""
+    table = Table("test of best.ckpt", "nats per image")
+    for name in ("distortion", "rate", "nelbo"):
+        if f"test/{name}" in metrics:
+            table.add_row(name, f"{metrics[f'test/{name}']:.2f}")
+    CONSOLE.print(table)
+    CONSOLE.print(f"figures    {display_path(run_dir / 'figures')}")
+    CONSOLE.print(f"curves     tensorboard --logdir {display_path(run_dir.parent)}")
+    longer = 2 * (trainer.max_epochs or 1)
+    CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} trainer.max_epochs={longer}")
+
+
+@rank_zero_only
+def print_resume_hint(run_dir: Path) -> None:
+    """Print how to resume after Ctrl-C or SIGTERM."""
+    if has_resumable_checkpoint(run_dir):
+        CONSOLE.print(f"interrupted. Resume with {train_command()} resume={display_path(run_dir)}")
+    else:
+        CONSOLE.print("interrupted before the first checkpoint; there is nothing to resume.")

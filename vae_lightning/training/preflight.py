@@ -1,0 +1,57 @@
+"""Checks before a run starts, so that nothing has been written when one fails."""
+
+import os
+
+import lightning as L
+from lightning.pytorch.accelerators import CPUAccelerator
+
+from vae_lightning.data import ImageDataModule
+from vae_lightning.errors import UserError
+from vae_lightning.figures.context import isolated_eval, probe_images, to_device
+from vae_lightning.models import ELBOModule
+
+ALLOWED_PROCESSES = 8  # on any machine, however few cores it has
+
+
+def check_labels(conditional: bool, data: ImageDataModule) -> None:
+    """Check that the data has labels if the model is conditional.
+
+    Raises:
+        UserError: if it has none.
+    """
+    if conditional and data.splits["train"].y is None:
+        raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
+
+
+def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
+    """Evaluate the objective on two images and build the optimizers.
+
+    Raises:
+        UserError: if a term is not finite, or the model does not log the monitor. Training metrics of adversarial
+            models are not checked, since only training can tell their names.
+    """
+    model.regularizer.dataset_size = len(data.splits["train"].x)
+    with isolated_eval(model):
+        terms = model.objective(model(*to_device(probe_images(data, 2), model.device)))
+    if bad := [name for name, value in terms.items() if not value.isfinite()]:
+        raise UserError(
+            f"model: {' and '.join(bad)} of the first images is not finite, before any training. Use smaller weights of"
+            " the model, or a likelihood with more noise."
+        )
+    derived = ["nelbo", "recon_kl_ratio", *["bits_per_dim"] * model.likelihood.eight_bit] if "rate" in terms else []
+    names = [*terms, *derived, *model.regularizer.effective_weights(model.warmup)]
+    stage, _, name = monitor.partition("/")
+    if name not in names and (stage == "val" or model.automatic_optimization):
+        raise UserError(f"monitor={monitor}: not logged. Use {stage}/ followed by one of {', '.join(names)}.")
+    model.configure_optimizers()
+
+
+def check_cpu_process_count(trainer: L.Trainer) -> None:
+    """Check that the number of processes on a CPU would not bring the machine to a halt.
+
+    Raises:
+        UserError: if there are too many.
+    """
+    most = max(ALLOWED_PROCESSES, os.cpu_count() or 1)
+    if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > most:
+        raise UserError(f"trainer.devices={trainer.num_devices}: each is a process on this CPU. Use at most {most}.")

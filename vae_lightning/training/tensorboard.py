@@ -1,0 +1,29 @@
+"""The TensorBoard logger."""
+
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch.utils.tensorboard.summary import hparams
+
+
+class TensorBoard(TensorBoardLogger):
+    """Writes events directly to the run directory, so `tensorboard --logdir runs` shows each run under its name.
+
+    Args:
+        run_dir: the run directory.
+    """
+
+    def __init__(self, *, run_dir: str) -> None:
+        super().__init__(run_dir, name="", version="", default_hp_metric=False)
+
+    @rank_zero_only
+    def log_result(self, hyperparameters: dict[str, Any], metrics: dict[str, float]) -> None:
+        """Show hyper-parameters and metrics in the HParams tab. The tab shows the last logged value of each metric."""
+        for summary in hparams(hyperparameters, metrics):
+            self.experiment._get_file_writer().add_summary(summary)
+        self.experiment.close()  # the last event of the run; otherwise the writer's thread would stay alive
+
+    def save(self) -> None:
+        """Flush the events. No hparams.yaml is written, since the configuration is in `.hydra/config.yaml`."""
+        self.experiment.flush()
