@@ -8,7 +8,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vae_lightning.config.error_reporting import report_errors
-from vae_lightning.config.overrides import expand_resume, split_flags
+from vae_lightning.config.overrides import expand_resume, normalize, split_flags
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
 from vae_lightning.sweeps.job import run_sweep_job
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     with report_errors("debug=true" in map(str.lower, arguments)):
         flags, overrides = split_flags(expand_resume(arguments))
-        sys.argv[1:] = [*flags, *overrides]  # Hydra reads them there, and DDP starts its other processes with them
+        sys.argv[1:] = [*flags, *normalize(overrides)]  # Hydra reads them there, and DDP starts its other processes with them
         try:
             run_hydra()
         except KeyboardInterrupt:  # while a launcher waits for jobs in other processes; a run handles it by itself

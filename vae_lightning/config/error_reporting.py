@@ -18,6 +18,7 @@ from yaml import YAMLError
 
 from vae_lightning.config.overrides import override_key
 from vae_lightning.config.paths import CONF_DIR, config_dirs
+from vae_lightning.config.schema import TRAINER_OPTIONS
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.console import train_command
 
@@ -98,7 +99,7 @@ def suggest_option(key: str, arguments: list[str]) -> str:
         except HydraException:  # there is a second error
             cfg = compose("train")
     parent, _, leaf = key.rpartition(".")
-    options = list(iter_options(OmegaConf.to_container(cfg)))
+    options = [*iter_options(OmegaConf.to_container(cfg)), *(f"trainer.{name}" for name in TRAINER_OPTIONS)]
     if alike := [option for option in options if leaf in option.rpartition(".")[2]]:
         return f"Did you mean {' or '.join(alike)}?"
     if elsewhere := [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]:

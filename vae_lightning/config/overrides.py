@@ -4,6 +4,8 @@ import hashlib
 
 from omegaconf import OmegaConf
 
+from vae_lightning.config.replay import check_replayable
+from vae_lightning.config.schema import TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_overrides
 from vae_lightning.runs.discovery import find_newest_run, resolve_run
@@ -40,8 +42,19 @@ def expand_resume(arguments: list[str]) -> list[str]:
     run = run_dir_of(checkpoint)
     if not (run / OVERRIDES).is_file():
         raise UserError(f"resume={resume}: {run} is not a run directory, it has no {OVERRIDES}. Use runs/NAME/TIME.")
-    before = [argument for argument in read_overrides(run) if override_key(argument) not in {*given, "resume"}]
+    replaced = {*given, "resume", "run_dir"}  # the run may have been moved
+    before = [argument for argument in read_overrides(run) if override_key(argument) not in replaced]
+    check_replayable(before, run)
     return [*before, *given.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
+
+
+def normalize(overrides: list[str]) -> list[str]:
+    """Return overrides with `++` before options of the Trainer that conf/ does not mention, so no `+` is needed."""
+    optional = {f"trainer.{name}" for name in TRAINER_OPTIONS}
+    return [
+        f"++{override.lstrip('+')}" if override_key(override) in optional and not override.startswith("~") else override
+        for override in overrides
+    ]
 
 
 def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:

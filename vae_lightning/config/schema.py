@@ -10,6 +10,38 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")  # 16-bit weights 
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
+# Options of Lightning's Trainer that conf/trainer/ leaves at their defaults; they can be set without a `+`.
+TRAINER_OPTIONS = (
+    "accumulate_grad_batches",
+    "barebones",
+    "benchmark",
+    "check_val_every_n_epoch",
+    "detect_anomaly",
+    "enable_autolog_hparams",
+    "enable_checkpointing",
+    "fast_dev_run",
+    "gradient_clip_algorithm",
+    "gradient_clip_val",
+    "inference_mode",
+    "limit_predict_batches",
+    "limit_test_batches",
+    "limit_train_batches",
+    "limit_val_batches",
+    "max_steps",
+    "max_time",
+    "min_epochs",
+    "min_steps",
+    "model_registry",
+    "num_nodes",
+    "overfit_batches",
+    "plugins",
+    "reload_dataloaders_every_n_epochs",
+    "strategy",
+    "sync_batchnorm",
+    "val_check_interval",
+)
+
+
 class Rule(NamedTuple):
     """A condition on a value, and its description: "must be {description}"."""
 
@@ -76,6 +108,10 @@ TEXTS = list_of(TEXT)
 FOLDER_NAME = Rule(is_folder_name, "the name of a single directory")
 COMPONENT = Rule(is_component, "a choice of its config group, with a _target_")
 COUNT = integer(1)
+BATCHES = Rule(
+    lambda v: integer(0).is_valid(v) or (type(v) is float and 0 <= v <= 1),
+    "a number of batches, or a fraction of all batches such as 0.1",
+)
 SIZE = integer(1, 1_000_000)  # of something allocated at once: a typo must not take all memory
 FEW = integer(1, 1_000)  # of something built one at a time
 
@@ -159,6 +195,21 @@ FIELD_RULES = {
     "precision": one_of(PRECISIONS),
     "devices": Rule(is_devices, "auto, a number of devices, or a list of their indices"),
     "max_epochs": COUNT,
+    "min_epochs": optional(COUNT),
+    "max_steps": integer(-1),
+    "min_steps": optional(COUNT),
+    "limit_train_batches": optional(BATCHES),
+    "limit_val_batches": optional(BATCHES),
+    "limit_test_batches": optional(BATCHES),
+    "overfit_batches": BATCHES,
+    "check_val_every_n_epoch": optional(COUNT),
+    "accumulate_grad_batches": COUNT,
+    "gradient_clip_val": optional(NOT_NEGATIVE),
+    "num_nodes": COUNT,
+    "detect_anomaly": FLAG,
+    "inference_mode": FLAG,
+    "sync_batchnorm": FLAG,
+    "enable_checkpointing": optional(FLAG),
     "log_every_n_steps": COUNT,
     "num_sanity_val_steps": integer(-1),
     "enable_progress_bar": FLAG,

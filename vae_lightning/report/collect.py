@@ -13,6 +13,7 @@ from vae_lightning.report.escaping import visible
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics, read_overrides, read_yaml
 from vae_lightning.runs.format import migrate_override
 from vae_lightning.runs.layout import CONFIG, FAILURE, OVERRIDES, PRUNED, has_resumable_checkpoint
+from vae_lightning.runs.untrusted import read_text
 
 SWEEP_CONFIG = "multirun.yaml"  # written by Hydra's sweepers
 
@@ -85,7 +86,7 @@ def read_state(folder: Path) -> tuple[str, str]:
 
 def read_reason(path: Path) -> str:
     """Read why a run failed or was pruned, as one line."""
-    return visible(" ".join(path.read_text(encoding="utf-8").split()))
+    return visible(" ".join(read_text(path, path.parent).split()))
 
 
 def option_label(key: str) -> str:
@@ -126,7 +127,7 @@ def sweep_command(root: Path) -> str:
     path = root / SWEEP_CONFIG
     if not path.is_file():
         return ""
-    config = read_yaml(path)
+    config = read_yaml(path, root)
     with as_user_error(f"{path}: not a sweep as Hydra writes it ({{error}}). Restore the original file or delete it."):
         overrides = config["hydra"]["overrides"]
         hydra_overrides = [option for option in overrides.get("hydra", []) if not option.startswith("hydra.mode=")]

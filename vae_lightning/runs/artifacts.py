@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.runs.format import migrate_config, migrate_override
 from vae_lightning.runs.layout import CONFIG, FAILURE, METRICS, OVERRIDES
+from vae_lightning.runs.untrusted import parse_yaml, read_text
 
 
 def read_metrics(run_dir: Path) -> dict[str, float]:
@@ -18,10 +17,10 @@ def read_metrics(run_dir: Path) -> dict[str, float]:
         UserError: if the file cannot be read.
     """
     path = run_dir / METRICS
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(read_text(path, run_dir))
         if not isinstance(metrics, dict):
             raise ValueError("not a JSON object")
         return metrics
@@ -36,9 +35,9 @@ def read_config(run_dir: Path) -> dict[str, Any]:
         UserError: if there is none, it cannot be read, or it contains an interpolation, which could run code.
     """
     path = run_dir / CONFIG
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{run_dir}: not a run directory, it has no {CONFIG}. Pass a directory under runs/.")
-    config = read_yaml(path)
+    config = read_yaml(path, run_dir)
     if not isinstance(config, dict) or "${" in str(config):
         raise UserError(f"{path}: not a resolved configuration as a run writes it. Restore the original file.")
     return migrate_config(config)
@@ -50,20 +49,20 @@ def read_overrides(run_dir: Path) -> list[str]:
     Raises:
         UserError: if the file is missing or cannot be read.
     """
-    overrides = read_yaml(run_dir / OVERRIDES)
+    overrides = read_yaml(run_dir / OVERRIDES, run_dir)
     if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
         raise UserError(f"{run_dir / OVERRIDES}: cannot be read (not a list of overrides). Restore the original file.")
     return [migrate_override(override) for override in overrides]
 
 
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file as plain containers, without resolving interpolations.
+def read_yaml(path: Path, run_dir: Path) -> Any:
+    """Read a YAML file of a run as plain containers, without resolving interpolations.
 
     Raises:
         UserError: if the file cannot be read.
     """
     with as_user_error(f"{path}: cannot be read ({{error}}). Restore the original file."):
-        return OmegaConf.to_container(OmegaConf.load(path))
+        return parse_yaml(read_text(path, run_dir))
 
 
 def is_finished(run_dir: Path) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, as_user_error
+from vae_lightning.runs.untrusted import check_regular_file
 
 CHECKPOINTS = "checkpoints"
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
@@ -34,7 +35,9 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
     names = (f"{preferred}.ckpt", LAST, PREVIOUS, BEST)  # last.ckpt is missing for a moment while it is replaced
     candidates = [folder / name for name in names for folder in (path / CHECKPOINTS, path)]
     for candidate in candidates:
-        if candidate.is_file():
+        if candidate.exists():
+            with as_user_error(f"{candidate}: cannot be read ({{error}}). Replace it by the checkpoint itself."):
+                check_regular_file(candidate, path)
             return candidate
     if path.is_dir():
         raise UserError(f"{path}: no {CHECKPOINTS}/last.ckpt or best.ckpt here. Pass a run directory.")

@@ -41,16 +41,19 @@ def print_run_header(name: str, data: ImageDataModule, model: ELBOModule, traine
 
 @rank_zero_only
 def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None:
-    """Print the test metrics, and where to look next."""
+    """Print the test metrics, and where to look next, as far as it exists."""
     table = Table("test of best.ckpt", "nats per image")
     for name in ("distortion", "rate", "nelbo"):
         if f"test/{name}" in metrics:
             table.add_row(name, f"{metrics[f'test/{name}']:.2f}")
     CONSOLE.print(table)
-    CONSOLE.print(f"figures    {display_path(run_dir / 'figures')}")
-    CONSOLE.print(f"curves     tensorboard --logdir {display_path(run_dir.parent)}")
-    longer = 2 * (trainer.max_epochs or 1)
-    CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} trainer.max_epochs={longer}")
+    if (run_dir / "figures").is_dir():
+        CONSOLE.print(f"figures    {display_path(run_dir / 'figures')}")
+    if any(run_dir.glob("events.out.tfevents*")):
+        CONSOLE.print(f"curves     tensorboard --logdir {display_path(run_dir.parent)}")
+    if has_resumable_checkpoint(run_dir):
+        longer = 2 * (trainer.max_epochs or 1)
+        CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} trainer.max_epochs={longer}")
 
 
 @rank_zero_only

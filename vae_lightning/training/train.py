@@ -5,6 +5,8 @@ from typing import Any
 
 import lightning as L
 from hydra.errors import HydraException
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ProgressBar as LightningProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -22,7 +24,12 @@ from vae_lightning.runs.layout import BEST, CHECKPOINTS
 from vae_lightning.runs.recording import save_configuration, save_metrics
 from vae_lightning.training.messages import print_resume_hint, print_run_header, print_summary, quiet_lightning
 from vae_lightning.training.performance import compile_networks, disable_nvml_check, tune_malloc
-from vae_lightning.training.preflight import check_cpu_process_count, check_labels, check_model
+from vae_lightning.training.preflight import (
+    check_cpu_process_count,
+    check_labels,
+    check_manual_optimization,
+    check_model,
+)
 from vae_lightning.training.tensorboard import TensorBoard
 
 EXPLAINED = (UserError, HydraException, OmegaConfBaseException, Interrupted)  # errors that need no more words
@@ -65,7 +72,8 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
             compile_networks(model, cfg.compile)
         check_model(model, cfg.monitor, data)
         state = RunState(config, run_dir)
-        callbacks = build_components(cfg, "callbacks", L.Callback)
+        callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
+        check_manual_optimization(model, config["trainer"], callbacks)
         trainer: L.Trainer = build_component(
             cfg,
             "trainer",
@@ -73,6 +81,7 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
             callbacks=[state, TerminateOnNaN(run_dir / CHECKPOINTS), *callbacks, shutdown],
             logger=build_components(cfg, "logger", Logger),
             plugins=[AtomicCheckpointIO(), *(build(cfg.trainer.get("plugins")) or [])],
+            enable_checkpointing=True,  # Lightning counts the callback that handles signals as a checkpoint
         )
         check_cpu_process_count(trainer)
 
@@ -113,6 +122,16 @@ def fit(trainer: L.Trainer, model: ELBOModule, data: ImageDataModule, checkpoint
         raise UserError(
             f"{failure} ({type(error).__name__}: {one_line(error)}). debug=true shows where it comes from."
         ) from error
+
+
+def enabled_callbacks(callbacks: list[L.Callback], trainer: dict[str, Any]) -> list[L.Callback]:
+    """Return the callbacks without those that an option of the trainer disables; Lightning would raise an error."""
+    disabled: list[type[L.Callback]] = []
+    if trainer.get("enable_progress_bar") is False:
+        disabled.append(LightningProgressBar)
+    if trainer.get("enable_checkpointing") is False:
+        disabled.append(ModelCheckpoint)
+    return [callback for callback in callbacks if not isinstance(callback, tuple(disabled))]
 
 
 def logged_metrics(trainer: L.Trainer) -> dict[str, float]:

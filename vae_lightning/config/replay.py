@@ -1,0 +1,54 @@
+"""Which overrides of a saved run may be replayed when it is resumed, since the run may come from somebody else."""
+
+import re
+from pathlib import Path
+
+from vae_lightning.errors import UserError
+
+# Packages whose classes only compute, draw or log: an override may name them again.
+REPLAYED_PACKAGES = (
+    "vae_lightning.models.",
+    "vae_lightning.networks.",
+    "vae_lightning.distributions.",
+    "vae_lightning.regularizers.",
+    "vae_lightning.data.",
+    "vae_lightning.callbacks.",
+    "lightning.pytorch.callbacks.",
+    "torch.optim.",
+)
+CLASS_NAME = re.compile(r"(\w+\.)+[A-Z]\w*")  # of a package or module, then a class: no function
+
+
+def check_replayable(overrides: list[str], run_dir: Path) -> None:
+    """Check that replaying the overrides of a run can neither run code from it nor read this machine's environment.
+
+    Hydra's flags and its own options, interpolations, configuration files outside of `conf/` and classes of other
+    packages are not replayed. Users who made the run themselves pass such overrides again on the command line.
+
+    Raises:
+        UserError: for the first override that is not allowed.
+    """
+    for override in overrides:
+        key, _, value = override.partition("=")
+        name = key.lstrip("+~")
+        problem = ""
+        if override.startswith("-") or name.partition(".")[0].partition("/")[0] == "hydra":
+            problem = "configures Hydra itself"
+        elif "${" in override:
+            problem = "contains an interpolation"
+        elif "." not in name and ".." in value:
+            problem = "names a file outside of conf/"
+        elif "_target_" in override and not is_trusted_target(name, value):
+            problem = "names a class that is not trusted"
+        if problem:
+            raise UserError(
+                f"resume={run_dir}: its override {override!r} {problem}, so it is not replayed. If you trust it, remove"
+                " it from .hydra/overrides.yaml and pass it again on the command line."
+            )
+
+
+def is_trusted_target(name: str, value: str) -> bool:
+    """Return whether an override sets a single `_target_` to a class of the trusted packages."""
+    target = value.strip("'\"")
+    is_class = bool(CLASS_NAME.fullmatch(target)) and target.startswith(REPLAYED_PACKAGES)
+    return name.endswith("._target_") and is_class
