@@ -1,4 +1,4 @@
-"""The importance-weighted bound on a linear-Gaussian model, whose log p(x) is known."""
+"""Tests of the importance-weighted bound on a linear-Gaussian model, whose log p(x) is known."""
 
 from functools import partial
 from itertools import pairwise
@@ -17,7 +17,7 @@ SIGMA = 0.5
 
 
 class LinearGaussianImages(NamedTuple):
-    """N(mean, SIGMA²) without a sigmoid."""
+    """N(mean, SIGMA²), without a sigmoid."""
 
     mean: torch.Tensor
 
@@ -34,14 +34,14 @@ class LinearGaussian(Likelihood):
 
 @pytest.fixture
 def linear(parts):
-    """p(x|z) = N(Wz + b, SIGMA²) of 4 pixels, 2 latents."""
+    """p(x|z) = N(Wz + b, SIGMA²) with 4 pixels and 2 latents."""
     torch.manual_seed(0)
     linear = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian()}
     return partial(IWAE, **{**parts, **linear, "latent_dim": 2, "image_shape": (1, 2, 2)})
 
 
 def log_evidence(model, x):
-    """log N(x; b, W Wᵀ + SIGMA² I), (B,)."""
+    """Return log N(x; b, W Wᵀ + SIGMA² I), (B,)."""
     layer = model.decoder[0]
     covariance = layer.weight @ layer.weight.T + SIGMA**2 * torch.eye(4)
     return MultivariateNormal(layer.bias, covariance).log_prob(x.flatten(1))
@@ -51,8 +51,8 @@ X = torch.rand(5, 1, 2, 2, generator=torch.Generator().manual_seed(1))
 
 
 @torch.no_grad()
-def test_the_bound_rises_with_k_to_log_p_and_never_above(linear):
-    """In the mean over many draws; the encoder is not the true posterior."""
+def test_bound_increases_with_k_towards_log_p_and_stays_below(linear):
+    """On average over many samples. The encoder is not the true posterior."""
     weights = linear(num_samples=1).state_dict()
     bounds = {}
     for k in (1, 5, 50, 2000):
@@ -70,7 +70,7 @@ def test_the_bound_rises_with_k_to_log_p_and_never_above(linear):
 
 
 @torch.no_grad()
-def test_with_one_sample_it_is_the_elbo(linear):
+def test_one_sample_gives_the_elbo(linear):
     model = linear(num_samples=1)
     values = torch.stack([model.objective(model(X))["loss"] for _ in range(4000)])
     terms = [model.objective(model(X)) for _ in range(4000)]
@@ -80,7 +80,7 @@ def test_with_one_sample_it_is_the_elbo(linear):
 
 
 @torch.no_grad()
-def test_with_the_true_posterior_every_draw_gives_log_p(linear):
+def test_every_sample_gives_log_p_under_the_true_posterior(linear):
     """One latent, whose posterior is a diagonal Gaussian."""
     model = linear(num_samples=3, latent_dim=1)
     w, b = model.decoder[0].weight, model.decoder[0].bias
@@ -89,31 +89,31 @@ def test_with_the_true_posterior_every_draw_gives_log_p(linear):
     model.posterior.mu.bias.copy_(-(variance * w.T / SIGMA**2) @ b)
     model.posterior.logvar.weight.zero_()
     model.posterior.logvar.bias.copy_(variance.log()[0])
-    s = model(X)
-    log_w = (s.px.log_prob(s.x) + s.pz.log_prob(s.z) - s.qz.log_prob(s.z)).unflatten(0, (3, -1))
+    out = model(X)
+    log_w = (out.px.log_prob(out.x) + out.pz.log_prob(out.z) - out.qz.log_prob(out.z)).unflatten(0, (3, -1))
     torch.testing.assert_close(log_w, log_evidence(model, X).expand(3, -1))
 
 
-def test_the_gradient_is_that_of_burda():
-    """Σ_k w̃_k ∇ log w_k, Eq. 14."""
+def test_gradient_matches_eq_14():
+    """Σ_k w̃_k ∇ log w_k, Burda et al. 2016, Eq. 14."""
     log_w = torch.randn(6, 2, requires_grad=True)
     importance_weighted_bound(log_w).sum().backward()
     torch.testing.assert_close(log_w.grad, log_w.detach().softmax(0))
 
 
-def test_each_image_meets_its_own_draws(parts, images):
-    """K copies of the batch, in the order in which the objective takes them apart."""
+def test_samples_belong_to_their_images(parts, images):
+    """The batch is repeated in the order in which the objective unflattens it."""
     model = IWAE(num_samples=3, **parts)
-    s = model(images)
+    out = model(images)
     q = model.encode(images)
-    assert torch.equal(s.x.unflatten(0, (3, 7))[2], model.as_images(images))
-    torch.testing.assert_close(s.qz.mu.unflatten(0, (3, 7))[1], q.mu)
-    log_w = (s.px.log_prob(s.x) + s.pz.log_prob(s.z) - s.qz.log_prob(s.z)).view(3, 7)
+    assert torch.equal(out.x.unflatten(0, (3, 7))[2], model.as_images(images))
+    torch.testing.assert_close(out.qz.mu.unflatten(0, (3, 7))[1], q.mu)
+    log_w = (out.px.log_prob(out.x) + out.pz.log_prob(out.z) - out.qz.log_prob(out.z)).view(3, 7)
     expected = -(log_w.logsumexp(0) - torch.tensor(3.0).log()).mean()
-    torch.testing.assert_close(model.objective(s)["loss"], expected)
+    torch.testing.assert_close(model.objective(out)["loss"], expected)
 
 
-def test_its_encoder_and_decoder_are_the_vaes(parts, images):
+def test_encode_and_reconstruct_equal_those_of_the_vae(parts, images):
     model, vae = IWAE(num_samples=3, **parts), VAE(**parts)
     vae.load_state_dict(model.state_dict())
     assert isinstance(model.encode(images), DiagonalGaussian)

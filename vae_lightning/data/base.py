@@ -28,7 +28,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
             for all (as in Salakhutdinov & Murray 2008) or anew in each batch (as in Burda et al. 2016).
         device_resident: keep the images on the accelerator: true, false, or `auto`, where it is a GPU of whose free
             memory they take less than half.
-        validation_split: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a paper.
+        validation_split: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a
+            paper.
 
     Raises:
         UserError: when `binarize` or `validation_split` is none of these.

@@ -1,6 +1,6 @@
-"""A batch that several processes share: which rows are whose, and what all of them are.
+"""Sharding of a batch among processes, and collectives over its rows.
 
-With one process, and outside of `with shard:`, each function here hands back what it is given.
+With one process, and outside of `with shard:`, each function returns its argument.
 """
 
 from typing import Any
@@ -10,20 +10,20 @@ from torch import Tensor
 
 
 class BatchShard:
-    """The part of a batch that falls to this process: every `world_size`-th image, from the `rank`-th on.
+    """The rows of a global batch that belong to this process: every `world_size`-th image, starting at `rank`.
 
-    Inside `with shard:` all processes draw the noise of the whole batch and keep their rows of it, and what is no mean
-    over images is computed of all rows. So any number of processes take the very step that one takes with the whole
-    batch, up to rounding, if their generators are in the same state.
+    Inside `with shard:` all processes draw the noise of the global batch and keep their rows, and quantities that are
+    not means over images are computed from all rows. So any number of processes take the same step as one process with
+    the global batch, up to rounding, if their random number generators are in the same state.
 
-    The processes must enter it for the same batches, and the whole batch must have an image for each of them.
+    All processes must enter the block for the same batches, which must have at least one image per process.
 
     Args:
-        rank: this process.
-        world_size: the number of processes.
+        rank: of this process.
+        world_size: number of processes.
 
     Attributes:
-        total: the number of images of the whole batch; whoever gives out batches sets it for each.
+        total: number of images in the global batch, set by the data loader for each batch.
     """
 
     active: "BatchShard | None" = None
@@ -35,12 +35,12 @@ class BatchShard:
 
     @property
     def size(self) -> int:
-        """The number of images that fall to this process."""
+        """Number of images of this process."""
         return len(range(self.total)[self.rows])
 
     @property
     def rows(self) -> slice:
-        """The rows of the whole batch that fall to this process."""
+        """Rows of the global batch that belong to this process."""
         return slice(self.rank, None, self.world_size)
 
     def __enter__(self) -> None:
@@ -52,24 +52,24 @@ class BatchShard:
 
 
 def global_batch_size(n: int) -> int:
-    """The rows of the whole batch, of which n are this process's: as many times its images as n is of the shard's."""
+    """Return the number of global rows that correspond to n local rows, a multiple of the images of this process."""
     shard = BatchShard.active
     return n if shard is None else n // shard.size * shard.total
 
 
 def local_rows(x: Tensor) -> Tensor:
-    """This process's rows of x (whole, ...), which may hold the batch several times over, one after the other."""
+    """Return this process's rows of x (global, ...), which may contain the batch several times in a row."""
     shard = BatchShard.active
     return x if shard is None else x.unflatten(0, (-1, shard.total))[:, shard.rows].flatten(0, 1)
 
 
 def all_gather_rows(x: Tensor) -> Tensor:
-    """The rows of all processes, (whole, ...), of this process's x; a gradient finds its way back to all of them."""
+    """Return the rows of all processes, (global, ...), given this process's rows x; gradients flow to all of them."""
     return x if BatchShard.active is None else AllGatherRows.apply(x, BatchShard.active)
 
 
 def sum_across_processes(x: Tensor) -> Tensor:
-    """The sum of x over all processes, without a gradient."""
+    """Return the sum of x over all processes, without a gradient."""
     if BatchShard.active is None:
         return x
     x = x.detach().clone()
@@ -78,17 +78,17 @@ def sum_across_processes(x: Tensor) -> Tensor:
 
 
 def scale_loss(loss: Tensor) -> Tensor:
-    """The loss of this process's images so that the mean of it over processes is the mean over all images."""
+    """Scale the loss of this process such that its mean over processes is the mean over all images."""
     shard = BatchShard.active
     return loss if shard is None else loss * (shard.size * shard.world_size / shard.total)
 
 
 class AllGatherRows(torch.autograd.Function):
-    """Each process puts its rows into zeros, and the sum over processes is all rows; backward, the other way round."""
+    """Scatter the rows into zeros and sum over processes, which yields all rows; backward, sum and select the rows."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, shard: BatchShard) -> Tensor:
-        """(own, ...) to (total, ...)."""
+        """Map local rows (n, ...) to global rows (total, ...)."""
         ctx.rows = shard.rows
         rows = x.new_zeros(shard.total, *x.shape[1:])
         rows[shard.rows] = x
@@ -97,7 +97,7 @@ class AllGatherRows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """The sum of what all processes make of this process's rows."""
-        gradient = gradient.clone(memory_format=torch.contiguous_format)  # it may be somebody else's as well
+        """Sum the gradients of all processes with respect to the local rows."""
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # other functions may use the same tensor
         torch.distributed.all_reduce(gradient)
         return gradient[ctx.rows], None

@@ -1,4 +1,4 @@
-"""Posteriors, priors and likelihoods. Nothing here knows of Lightning or Hydra."""
+"""Posteriors, priors and likelihoods, without Lightning or Hydra."""
 
 from vae_lightning.distributed.batch_sharding import (
     BatchShard,

@@ -1,4 +1,4 @@
-"""What one pass through a model knows: the input of every objective."""
+"""The result of a forward pass, from which every objective is computed."""
 
 from typing import Any, NamedTuple
 
@@ -6,14 +6,14 @@ from torch import Tensor
 
 
 class ForwardPass(NamedTuple):
-    """One batch and all that the model says about it.
+    """A batch and the distributions that the model assigns to it.
 
     Attributes:
         x: images, (B, C, H, W) in [0, 1].
-        y: labels, (B,) int64 or (B, A), or None for unlabelled data.
+        y: labels, (B,) int64 or (B, A), or None for unlabeled data.
         qz: the posterior q(z|x).
         pz: the prior p(z).
-        z: latents drawn from qz, (B, D).
+        z: samples from qz, (B, D).
         px: the likelihood p(x|z).
     """
 

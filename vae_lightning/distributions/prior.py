@@ -1,7 +1,7 @@
-"""Priors p(z): where a sample comes from.
+"""Priors p(z).
 
-A prior is a small module that gives the distribution of a batch's latents. It is built by the model, which knows the
-shapes: `prior(latent_dim=D, condition_dim=K, image_shape=(C, H, W))`.
+A prior is a module that returns the distribution of a batch's latents. The model builds it, since it knows the shapes:
+`prior(latent_dim=D, condition_dim=K, image_shape=(C, H, W))`.
 """
 
 import math
@@ -20,22 +20,22 @@ from vae_lightning.distributions.posterior import (
 )
 from vae_lightning.errors import UserError
 
-Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] to q(z|x)
+Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] -> q(z|x)
 
 
 class Prior(nn.Module):
-    """`prior(encode, condition)` is p(z), or p(z|y) where it depends on the condition (B, K), None for none."""
+    """Base class: `prior(encode, condition)` returns p(z), or p(z|y) if it depends on the condition (B, K) or None."""
 
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
-        """Return a distribution with `log_prob(z)` and `sample(n, generator)`."""
+        """Return a distribution with methods `log_prob(z)` and `sample(n, generator)`."""
         raise TypeError(f"{type(self).__name__} must define forward(encode, condition)")
 
     def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
-        """Raise UserError when the prior and the rest of the model do not go together."""
+        """Raise a UserError if the prior does not support the rest of the model."""
 
 
 class StandardNormal(Prior):
-    """p(z) = N(0, I) in D dimensions (vae-cvae-mnist, Eq. 1)."""
+    """p(z) = N(0, I) in D dimensions. vae-cvae-mnist, Eq. 1."""
 
     zeros: Tensor
 
@@ -44,33 +44,33 @@ class StandardNormal(Prior):
         self.register_buffer("zeros", torch.zeros(1, latent_dim), persistent=False)
 
     def forward(self, encode: Encode, condition: Tensor | None) -> StandardGaussian:
-        """The same for every image."""
+        """Return N(0, I), the same for every image."""
         return StandardGaussian(self.zeros, self.zeros)
 
 
 class ClassConditional(Prior):
-    """p(z|y) = N(mu_y, diag(σ_y²)), learned, N(0, I) at the start (the prior of Sohn et al. 2015, linear).
+    """p(z|y) = N(mu_y, diag(σ_y²)), learned, initially N(0, I). The prior of Sohn et al. 2015 with a linear map.
 
     Raises:
-        UserError: when the model is not conditional.
+        UserError: if the model is not conditional.
     """
 
     def __init__(self, *, latent_dim: int, condition_dim: int, **_: Any) -> None:
         super().__init__()
         if not condition_dim:
-            raise UserError("model/prior=class_conditional needs the labels: type model.conditional=true as well")
+            raise UserError("model/prior=class_conditional: requires labels. Set model.conditional=true as well.")
         self.mu, self.logvar = (nn.Linear(condition_dim, latent_dim, bias=False) for _ in range(2))
         for layer in (self.mu, self.logvar):
             nn.init.zeros_(layer.weight)
 
     def forward(self, encode: Encode, condition: Tensor | None) -> DiagonalGaussian:
-        """One Gaussian an image, by its label: mu and logvar are (B, D)."""
+        """Return one Gaussian per image, by its label, with mu and logvar (B, D)."""
         assert condition is not None
         return DiagonalGaussian(promote_to_float32(self.mu(condition)), promote_to_float32(self.logvar(condition)))
 
 
 class GaussianMixture(NamedTuple):
-    """K diagonal Gaussians of equal weight.
+    """K diagonal Gaussians with equal weights.
 
     Attributes:
         mu: (K, D).
@@ -81,12 +81,12 @@ class GaussianMixture(NamedTuple):
     logvar: Tensor
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """The log density of z (B, D): (B,), in nats."""
+        """Compute the log density of z (B, D): (B,), in nats."""
         components = DiagonalGaussian(self.mu, self.logvar).log_prob(z[:, None])  # (B, K)
         return torch.logsumexp(components, dim=1) - math.log(len(self.mu))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, (n, D), each from a component of its own."""
+        """Sample n latents, (n, D), each from a random component."""
         k = local_rows(torch.randint(len(self.mu), (global_batch_size(n),), generator=generator)).to(self.mu.device)
         return DiagonalGaussian(self.mu[k], self.logvar[k]).sample(n, generator)
 
@@ -95,28 +95,34 @@ class VampPrior(Prior):
     """p(z) = 1/K Σ_k q(z|u_k) with learned pseudo-images u_k. Tomczak & Welling 2018, Eq. 9.
 
     Args:
-        condition_dim: must be 0: the posterior of a pseudo-image would need a label too.
+        condition_dim: must be 0, since the posterior of a pseudo-image would need a label.
         image_shape: (C, H, W) of a pseudo-image.
         num_components: K.
 
     Raises:
-        UserError: when the model is conditional.
+        UserError: if the model is conditional.
     """
 
-    def __init__(self, *, condition_dim: int, image_shape: tuple[int, ...], num_components: int, **_: Any) -> None:
+    def __init__(
+        self, *, condition_dim: int, image_shape: tuple[int, ...], num_components: int = 100, **_: Any
+    ) -> None:
         super().__init__()
         if condition_dim:
-            raise UserError("model/prior=vamp has no labels for its pseudo-images: type model.conditional=false")
-        self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # dark, as images of digits are
+            raise UserError("model/prior=vamp: pseudo-images have no labels. Set model.conditional=false.")
+        self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # dark, like images of digits
 
     def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
-        """Refuse a posterior without a density, and batch norm, in whose statistics pseudo-images would take part."""
+        """Check that the posterior has a density, and that there is no batch norm, which pseudo-images would affect.
+
+        Raises:
+            UserError: if not.
+        """
         if not isinstance(posterior, GaussianPosterior):
-            raise UserError("model/prior=vamp needs a Gaussian posterior: type model/prior=standard_normal")
+            raise UserError("model/prior=vamp: requires a Gaussian posterior. Set model/prior=standard_normal.")
         if any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
-            raise UserError("model/prior=vamp needs a network without batch norm: type model/network=conv")
+            raise UserError("model/prior=vamp: requires a network without batch norm. Set model/network=conv.")
 
     def forward(self, encode: Encode, condition: Tensor | None) -> GaussianMixture:
-        """Encode the pseudo-images."""
+        """Return the mixture of the posteriors of the pseudo-images."""
         q = encode(torch.sigmoid(self.logits))
         return GaussianMixture(q.mu, q.logvar)

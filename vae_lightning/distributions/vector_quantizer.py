@@ -1,4 +1,4 @@
-"""Discrete codes: a posterior that puts all its mass on the nearest entries of a codebook."""
+"""Vector quantization: a posterior with all its mass on the nearest entries of a codebook."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,16 @@ from vae_lightning.distributed.batch_sharding import all_gather_rows, sum_across
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 
-DEAD_CODE_FRACTION = 0.01  # a code used less than this, relative to equal use of all, is revived
+DEAD_CODE_FRACTION = 0.01  # a code used less often than this, relative to uniform use, is reset
 
 
 class Codes(NamedTuple):
-    """P codes an image.
+    """P codes per image.
 
     Attributes:
-        features: what the encoder asked for, (B, P, d).
-        codes: the nearest entries of the codebook, (B, P, d).
-        indices: which these are, int64 (B, P).
+        features: outputs of the encoder, (B, P, d).
+        codes: nearest entries of the codebook, (B, P, d).
+        indices: of these entries, int64 (B, P).
     """
 
     features: Tensor
@@ -28,43 +28,43 @@ class Codes(NamedTuple):
 
     @property
     def mean(self) -> Tensor:
-        """The codes, (B, P·d)."""
+        """Codes, (B, P·d)."""
         return self.codes.flatten(1)
 
     def rsample(self) -> Tensor:
-        """The codes, (B, P·d), with the gradient of the features. van den Oord et al. 2017, section 3.2."""
+        """Return the codes, (B, P·d), with the gradient of the features. van den Oord et al. 2017, section 3.2."""
         return (self.features + (self.codes - self.features).detach()).flatten(1)
 
 
 class VectorQuantizer(nn.Module):
-    """Features (B, F) -> Codes: one linear layer to P vectors, each replaced by the nearest of K codes.
+    """Maps features (B, F) to `Codes`: a linear layer to P vectors, each replaced by the nearest of K codes.
 
-    In training mode the codebook follows the features: by exponential moving averages (van den Oord et al. 2017,
-    appendix A.1), or, with `ema=False`, by the codebook loss alone. A code that is hardly used begins anew at a feature
-    of the batch; at the very start that is every code.
+    During training the codebook is updated by exponential moving averages of the features (van den Oord et al. 2017,
+    appendix A.1), or, with `ema=False`, by the codebook loss. Rarely used codes are reset to random features of the
+    batch; initially these are all codes.
 
     Args:
         num_features: F.
-        latent_dim: P·d, what the decoder is given.
+        latent_dim: P·d, the number of values that the decoder receives.
         code_dim: d.
         codebook_size: K.
-        ema: whether the codebook follows by moving averages.
-        decay: γ of the moving averages, also that of each code's use.
+        ema: update the codebook by moving averages.
+        decay: γ of the moving averages, including those of code usage.
 
     Raises:
-        UserError: when code_dim does not divide latent_dim.
+        UserError: if code_dim does not divide latent_dim.
     """
 
     embedding: Tensor  # (K, d)
-    use: Tensor  # (K,): how often a batch asks for each code, moving average
-    sums: Tensor  # (K, d): the sum of the features that did, moving average
+    use: Tensor  # (K,): moving average of the usage of each code per batch
+    sums: Tensor  # (K, d): moving average of the sum of the features assigned to each code
 
     def __init__(
         self, num_features: int, latent_dim: int, *, code_dim: int, codebook_size: int, ema: bool, decay: float
     ) -> None:
         super().__init__()
         if latent_dim % code_dim:
-            raise UserError(f"model.latent_dim={latent_dim}: type a multiple of model.code_dim={code_dim}")
+            raise UserError(f"model.latent_dim={latent_dim}: must be a multiple of model.code_dim={code_dim}.")
         self.positions = latent_dim // code_dim
         self.ema, self.decay = ema, decay
         self.features = nn.Linear(num_features, latent_dim)
@@ -77,30 +77,30 @@ class VectorQuantizer(nn.Module):
         self.register_buffer("sums", torch.zeros(codebook_size, code_dim))
 
     def forward(self, features: Tensor) -> Codes:
-        """Map features (B, F) to codes; in training mode, update the codebook with them."""
-        asked = promote_to_float32(self.features(features)).unflatten(1, (self.positions, -1))  # (B, P, d)
-        flat = asked.detach().flatten(0, 1)  # (B·P, d)
+        """Map features (B, F) to codes; during training, update the codebook."""
+        vectors = promote_to_float32(self.features(features)).unflatten(1, (self.positions, -1))  # (B, P, d)
+        flat = vectors.detach().flatten(0, 1)  # (B·P, d)
         if self.training:
-            self.reset_dead_codes(all_gather_rows(asked.detach()).flatten(0, 1))
+            self.reset_dead_codes(all_gather_rows(vectors.detach()).flatten(0, 1))
         indices = self.nearest(flat)
-        codes = F.embedding(indices, self.embedding).view_as(asked)  # before the update: what the features met
+        codes = F.embedding(indices, self.embedding).view_as(vectors)  # before the update
         if self.training:
             self.update_ema(flat, indices)
-        return Codes(asked, codes, indices.view(asked.shape[:2]))
+        return Codes(vectors, codes, indices.view(vectors.shape[:2]))
 
     def nearest(self, flat: Tensor) -> Tensor:
-        """The index of the code nearest to each of (N, d), int64 (N,); ‖f‖² is the same for all codes and left out."""
+        """Return the index of the nearest code for (N, d), int64 (N,). ‖f‖², the same for all codes, is omitted."""
         codes = self.embedding.detach()
-        with torch.autocast(flat.device.type, enabled=False):  # in half precision near codes would be mistaken
+        with torch.autocast(flat.device.type, enabled=False):  # half precision would confuse nearby codes
             return (codes.square().sum(1) - 2 * flat @ codes.T).argmin(1)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """Indices (B, P) to what the decoder is given, (B, P·d)."""
+        """Return the codes of indices (B, P), as the decoder receives them, (B, P·d)."""
         return F.embedding(indices, self.embedding).flatten(1)
 
     @torch.no_grad()
     def reset_dead_codes(self, flat: Tensor) -> None:
-        """Let each dead code begin anew at a random feature."""
+        """Reset each dead code to a random feature."""
         fair = len(flat) / len(self.use)
         dead = (self.use < DEAD_CODE_FRACTION * fair)[:, None]
         new = broadcast_from_rank_zero(flat[torch.randint(len(flat), (len(self.use),), device=flat.device)])
@@ -120,7 +120,7 @@ class VectorQuantizer(nn.Module):
 
 
 def broadcast_from_rank_zero(x: Tensor) -> Tensor:
-    """The same in all processes: that of the first."""
+    """Return the tensor of process 0 in all processes."""
     if torch.distributed.is_initialized():
         torch.distributed.broadcast(x, 0)
     return x

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions.posterior import LOG_2PI
+from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE, LOG_2PI
 from vae_lightning.metrics.repeats import Track
 
 
@@ -70,7 +70,7 @@ def log_aggregate(mu: Tensor, logvar: Tensor, z: Tensor, chunk: int) -> tuple[Te
     return log_qz - math.log(len(mu)), log_marginals - math.log(len(mu))
 
 
-def active_units(mu: Tensor, threshold: float = 0.01) -> int:
+def active_units(mu: Tensor, threshold: float = ACTIVE_UNIT_VARIANCE) -> int:
     """Count the latents whose posterior means (N, D) have a variance over images above the threshold.
 
     Burda et al. 2016, section 5.2.

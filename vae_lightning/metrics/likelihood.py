@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lightning.distributions.likelihoods.base import bits_per_dim as bits_per_dim
 from vae_lightning.metrics.repeats import Track
 
 # Maps indices of images, int64 (b,), and standard normal noise (b, k, D) to log p(x|z) and log p(z) - log q(z|x) of
@@ -78,8 +79,3 @@ def estimate_images(
             log_sum = torch.logaddexp(log_sum, pass_log_sum)
             distortion, rate = distortion + pass_distortion, rate + pass_rate
     return LikelihoodEstimate(log_sum - math.log(samples), distortion / samples, rate / samples)
-
-
-def bits_per_dim(nats: float, image_shape: tuple[int, ...]) -> float:
-    """Convert nats per image to bits per dimension. This is meaningful only for a probability of 8-bit images."""
-    return nats / (math.prod(image_shape) * math.log(2))

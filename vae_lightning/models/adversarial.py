@@ -1,7 +1,8 @@
-"""Models that are trained against a discriminator: two optimisers, two losses a batch."""
+"""Models that are trained against a discriminator, with two optimizers and two losses per batch."""
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -12,34 +13,41 @@ from vae_lightning.distributed.batch_sharding import scale_loss
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.models.base import ELBOModule
 
+DISCRIMINATOR_OPTIMIZER = partial(torch.optim.Adam, lr=1e-4, fused=True)
+
 
 class Adversarial(ELBOModule):
-    """An autoencoder and a discriminator, each with an optimiser of its own that holds nothing of the other.
+    """Base class of models with a discriminator, which has an optimizer of its own.
 
-    Each batch is a step of the autoencoder on `objective`, then one of the discriminator on `discriminator_loss`. While
-    one is trained the other's weights take no gradient.
+    Each batch is one step of the autoencoder on `objective`, then one of the discriminator on `discriminator_loss`.
+    While one is trained, the weights of the other receive no gradient.
 
     Args:
-        discriminator_optimizer: parameters -> optimiser.
-        **parts: those of `ELBOModule`.
+        discriminator_optimizer: parameters -> optimizer.
+        **kwargs: those of `ELBOModule`.
 
     Attributes:
-        discriminator: a subclass sets it.
+        discriminator: set by subclasses.
     """
 
     discriminator: nn.Module
 
-    def __init__(self, *, discriminator_optimizer: Callable[..., torch.optim.Optimizer], **parts: Any) -> None:
-        super().__init__(**parts)
+    def __init__(
+        self,
+        *,
+        discriminator_optimizer: Callable[..., torch.optim.Optimizer] = DISCRIMINATOR_OPTIMIZER,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
         self.automatic_optimization = False
         self.discriminator_optimizer = discriminator_optimizer
 
     @abstractmethod
     def discriminator_loss(self, out: ForwardPass) -> Tensor:
-        """What the discriminator minimises, a scalar; s is the pass of the autoencoder's step."""
+        """Compute the loss of the discriminator, a scalar, from the forward pass of the autoencoder's step."""
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """One step of each."""
+        """Take one step of each optimizer."""
         autoencoder, discriminator = cast(list[LightningOptimizer], self.optimizers())
         with self.shard:
             self.toggle_optimizer(autoencoder)
@@ -55,13 +63,13 @@ class Adversarial(ELBOModule):
             self.accumulate_metrics(batch, terms)
 
     def step_optimizer(self, optimizer: Any, loss: Tensor) -> None:
-        """One step down the loss."""
+        """Take one step of an optimizer on a loss."""
         optimizer.zero_grad()
         self.manual_backward(scale_loss(loss))
         optimizer.step()
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The autoencoder's optimiser, then the discriminator's."""
+        """Build the optimizer of the autoencoder, then that of the discriminator."""
         of_discriminator = {id(p) for p in self.discriminator.parameters()}
         of_autoencoder = [p for p in self.parameters() if id(p) not in of_discriminator]
         return [self.optimizer(of_autoencoder), self.discriminator_optimizer(self.discriminator.parameters())]

@@ -1,5 +1,7 @@
 """The FactorVAE."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,34 +12,48 @@ from vae_lightning.distributions import ForwardPass
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.regularizers import DensityRatio, Discriminator, permute_dims
 
+DISCRIMINATOR_OPTIMIZER = partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.9), fused=True)
+
 
 class FactorVAE(Adversarial):
-    """distortion + KL + γ · TC(z), the TC from a discriminator. Kim & Mnih 2018, Eq. 2 and Algorithm 2.
+    """distortion + KL + γ · TC(z), with TC estimated by a discriminator. Kim & Mnih 2018, Eq. 2 and Algorithm 2.
 
-    The discriminator learns from draws of the batch against the permuted draws of a second batch, so that the two are
+    The discriminator compares samples of the batch with permuted samples of a second batch, so that the two are
     independent, as in the algorithm.
 
     Args:
-        gamma: γ ≥ 0, the weight of the total correlation; 0 is the VAE.
-        discriminator_dims: the widths of the discriminator's hidden layers.
+        gamma: γ >= 0, the weight of the total correlation; 0 gives the VAE.
+        discriminator_dims: widths of the hidden layers of the discriminator.
         latent_dim: D.
-        discriminator_optimizer: parameters -> optimiser.
-        **parts: the others of `ELBOModule`.
+        discriminator_optimizer: parameters -> optimizer.
+        **kwargs: the others of `ELBOModule`.
     """
 
     regularizer: DensityRatio
 
-    def __init__(self, *, gamma: float, discriminator_dims: list[int], latent_dim: int, **parts: Any) -> None:
-        regularizer = DensityRatio(gamma=gamma, discriminator=Discriminator(latent_dim, discriminator_dims))
-        super().__init__(regularizer=regularizer, latent_dim=latent_dim, **parts)
+    def __init__(
+        self,
+        *,
+        gamma: float = 10.0,
+        discriminator_dims: Sequence[int] = (1000,) * 6,
+        latent_dim: int = 10,
+        discriminator_optimizer: Callable[..., torch.optim.Optimizer] = DISCRIMINATOR_OPTIMIZER,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            regularizer=DensityRatio(gamma=gamma, discriminator=Discriminator(latent_dim, list(discriminator_dims))),
+            latent_dim=latent_dim,
+            discriminator_optimizer=discriminator_optimizer,
+            **kwargs,
+        )
 
     @property
     def discriminator(self) -> Discriminator:  # type: ignore[override]
-        """It belongs to the regularizer, which asks it for the total correlation."""
+        """The discriminator. It belongs to the regularizer, which estimates the total correlation with it."""
         return self.regularizer.discriminator
 
     def discriminator_loss(self, out: ForwardPass) -> Tensor:
-        """The cross-entropy; nothing of it reaches the encoder."""
+        """Compute the cross-entropy, without a gradient for the encoder."""
         second = self.trainer.datamodule.random_batch(len(out.x), self.device)  # type: ignore[attr-defined]
         with torch.no_grad():
             z = self.encode(*second).rsample()

@@ -1,4 +1,4 @@
-"""The hierarchical VAE: groups of latents, each given those above it."""
+"""The ladder VAE: groups of latents, each conditioned on those above it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,14 +18,14 @@ Draw = Callable[[DiagonalGaussian], Tensor]
 class LadderPosterior(nn.Module):
     """A hierarchy p(z_1) Π_l p(z_l | z_<l) and its posterior, inferred from the top down. Sønderby et al. 2016.
 
-    The image speaks upwards: features -> evidence for the lowest group -> ... -> evidence for the first. The latents
-    are then drawn downwards, each group from the product of its evidence and its prior, which both are Gaussians.
+    The bottom-up pass maps features to evidence for the lowest group, then for the one above, up to the first. The
+    top-down pass samples each group from the product of its evidence and its prior, which are both Gaussians.
 
     Args:
         num_features: F.
-        latent_dim: D, the number of all latents.
+        latent_dim: D, the number of latents of all groups.
         num_groups: L, which divides D; group 1 is the top.
-        hidden_dims: the widths of the layers between two groups, upwards and downwards; none makes all maps linear.
+        hidden_dims: widths of the layers between two groups, in both directions; empty makes all maps linear.
     """
 
     zeros: Tensor
@@ -35,9 +35,9 @@ class LadderPosterior(nn.Module):
         group_dim = latent_dim // num_groups
         self.register_buffer("zeros", torch.zeros(1, group_dim), persistent=False)
         dims = [num_features, *hidden_dims]
-        self.up = nn.ModuleList()  # from the evidence of one group to that of the one above it
-        self.evidence = nn.ModuleList([GaussianPosterior(num_features, group_dim)])  # the lowest first
-        self.down = nn.ModuleList()  # from z_<l to p(z_l), l = 2, ..., L
+        self.up = nn.ModuleList()  # evidence of a group -> evidence of the one above
+        self.evidence = nn.ModuleList([GaussianPosterior(num_features, group_dim)])  # lowest group first
+        self.down = nn.ModuleList()  # z_<l -> p(z_l), l = 2, ..., L
         for group in range(1, num_groups):
             self.up.append(nn.Sequential(*linear_layers(dims, "SiLU")))
             self.evidence.append(GaussianPosterior(dims[-1], group_dim))
@@ -46,7 +46,7 @@ class LadderPosterior(nn.Module):
             self.down.append(nn.Sequential(*linear_layers(above, "SiLU"), GaussianPosterior(above[-1], group_dim)))
 
     def forward(self, features: Tensor) -> list[DiagonalGaussian]:
-        """Features (B, F) to the evidence for each group, the top first."""
+        """Map features (B, F) to the evidence for each group, the top group first."""
         evidence = [self.evidence[0](features)]
         for up, to_evidence in zip(self.up, list(self.evidence)[1:], strict=True):
             features = up(features)
@@ -54,26 +54,34 @@ class LadderPosterior(nn.Module):
         return evidence[::-1]
 
     def prior(self, above: list[Tensor]) -> DiagonalGaussian:
-        """p(z_l | z_<l), (B, D/L); for the first group N(0, I), (1, D/L)."""
+        """Return p(z_l | z_<l), (B, D/L), given the samples of the groups above; for the first N(0, I), (1, D/L)."""
         if above:
             return self.down[len(above) - 1](torch.cat(above, dim=1))
         return DiagonalGaussian(self.zeros, self.zeros)
 
     def infer(self, evidence: list[DiagonalGaussian], draw: Draw) -> tuple[DiagonalGaussian, DiagonalGaussian, Tensor]:
-        """Go down the groups; return q(z_l|z_<l, x), p(z_l|z_<l) and z, each of all groups side by side, (B, D)."""
+        """Infer the groups from the top down.
+
+        Args:
+            evidence: for each group, the top first.
+            draw: how a group is drawn from its posterior.
+
+        Returns:
+            q(z_l|z_<l, x), p(z_l|z_<l) and z, each with all groups concatenated, (B, D).
+        """
         qs: list[DiagonalGaussian] = []
         ps: list[DiagonalGaussian] = []
         z: list[Tensor] = []
-        for seen in evidence:
+        for evidence_l in evidence:
             p = self.prior(z)
-            q = precision_weighted(seen, p) if z else seen
+            q = precision_weighted(evidence_l, p) if z else evidence_l
             qs.append(q)
             ps.append(DiagonalGaussian(p.mu.expand_as(q.mu), p.logvar.expand_as(q.logvar)))
             z.append(draw(q))
-        return side_by_side(qs), side_by_side(ps), torch.cat(z, dim=1)
+        return concatenate(qs), concatenate(ps), torch.cat(z, dim=1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents from the prior, group by group, (n, D)."""
+        """Sample n latents from the prior, group by group, (n, D)."""
         z: list[Tensor] = []
         for _ in self.evidence:
             z.append(self.prior(z).sample(n, generator))
@@ -81,48 +89,50 @@ class LadderPosterior(nn.Module):
 
 
 def precision_weighted(a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
-    """The normalised product of two Gaussians. Sønderby et al. 2016, Eqs. 17 and 18."""
-    weight = torch.sigmoid(b.logvar - a.logvar)  # that of a: its precision among both
+    """Return the normalized product of two Gaussians. Sønderby et al. 2016, Eqs. 17 and 18."""
+    weight = torch.sigmoid(b.logvar - a.logvar)  # precision of a, relative to that of both
     return DiagonalGaussian(weight * a.mu + (1 - weight) * b.mu, -torch.logaddexp(-a.logvar, -b.logvar))
 
 
-def side_by_side(groups: list[DiagonalGaussian]) -> DiagonalGaussian:
-    """Groups (B, D/L) as one (B, D)."""
+def concatenate(groups: list[DiagonalGaussian]) -> DiagonalGaussian:
+    """Concatenate groups (B, D/L) to one Gaussian (B, D)."""
     return DiagonalGaussian(torch.cat([g.mu for g in groups], dim=1), torch.cat([g.logvar for g in groups], dim=1))
 
 
 class HVAE(ELBOModule):
-    """distortion + Σ_l KL(q(z_l|z_<l, x) || p(z_l|z_<l)), with the ladder's inference. Sønderby et al. 2016.
+    """distortion + Σ_l KL(q(z_l|z_<l, x) || p(z_l|z_<l)), with ladder inference. Sønderby et al. 2016.
 
-    The decoder sees all groups. `rate_group_1` is the KL of the top group, and so on; they sum to the rate.
+    The decoder receives all groups. `rate_group_1` is the KL of the top group, and so on; they sum to the rate.
 
     Args:
-        latent_dim: the number of latents of each group.
-        num_groups: L ≥ 1; 1 is the VAE.
-        hidden_dims: the widths of the layers between two groups.
-        **parts: the others of `ELBOModule`.
+        latent_dim: number of latents per group.
+        num_groups: L >= 1; 1 gives the VAE.
+        hidden_dims: widths of the layers between two groups.
+        **kwargs: the others of `ELBOModule`.
     """
 
     posterior: LadderPosterior
 
-    def __init__(self, *, latent_dim: int, num_groups: int, hidden_dims: Sequence[int], **parts: Any) -> None:
+    def __init__(
+        self, *, latent_dim: int = 10, num_groups: int = 2, hidden_dims: Sequence[int] = (128,), **kwargs: Any
+    ) -> None:
         super().__init__(
             regularizer=GroupedKL(beta=1.0, num_groups=num_groups),
             latent_dim=num_groups * latent_dim,
             posterior=partial(LadderPosterior, num_groups=num_groups, hidden_dims=hidden_dims),
-            **parts,
+            **kwargs,
         )
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
-        """As in `ELBOModule`; q and p of a group are given the groups drawn above it."""
+        """Run the model; q and p of each group are conditioned on the samples of the groups above."""
         x = self.as_images(x)
         qz, pz, z = self.posterior.infer(super().encode(x, y), DiagonalGaussian.rsample)
         return ForwardPass(x, y, qz, pz, z, self.decode(z, y))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
-        """q(z_l|z_<l, x) of all groups, with the mean for each group above."""
+        """Return q(z_l|z_<l, x) of all groups, given the means of the groups above."""
         return self.posterior.infer(super().encode(x, y), lambda q: q.mu)[0]
 
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents from the prior, from the top down."""
+        """Sample n latents from the prior, from the top down, (n, D)."""
         return self.posterior.sample(n, generator)

@@ -12,9 +12,9 @@ from vae_lightning.regularizers import KL
 
 
 def importance_weighted_bound(log_w: Tensor) -> Tensor:
-    """log 1/K Σ_k w_k of each image, (B,): in the mean never above log p(x), and nearer with each k.
+    """Compute log 1/K Σ_k w_k of each image, (B,). Its mean is at most log p(x), and tighter for larger K.
 
-    Its gradient is Σ_k w̃_k ∇ log w_k with w̃ = w / Σ w, that of Burda et al. 2016, Eq. 14.
+    Its gradient is Σ_k w̃_k ∇ log w_k with w̃ = w / Σ w, as in Burda et al. 2016, Eq. 14.
 
     Args:
         log_w: log p(x, z_k) - log q(z_k|x) with z_k ~ q(z|x), (K, B).
@@ -25,20 +25,20 @@ def importance_weighted_bound(log_w: Tensor) -> Tensor:
 class IWAE(ELBOModule):
     """-E[log 1/K Σ_k p(x, z_k) / q(z_k|x)]. Burda et al. 2016, Eq. 8.
 
-    `objective` is this bound, which is at most `nelbo`; distortion, rate and nelbo are those of the VAE, in the mean
-    over the K draws. During a warm-up log p(z) - log q(z|x) is weighted inside the weights.
+    `objective` is this bound, which is at most `nelbo`. Distortion, rate and nelbo are those of the VAE, averaged over
+    the K samples. The warm-up weights log p(z) - log q(z|x) inside the importance weights.
 
     Args:
-        num_samples: K ≥ 1; 1 is the VAE with a sampled KL. The decoder sees K times the batch.
-        **parts: those of `ELBOModule`.
+        num_samples: K >= 1; 1 gives the VAE with a sampled KL. The decoder processes K times the batch.
+        **kwargs: those of `ELBOModule`.
     """
 
-    def __init__(self, *, num_samples: int, **parts: Any) -> None:
-        super().__init__(regularizer=KL(beta=1.0), **parts)
+    def __init__(self, *, num_samples: int = 5, **kwargs: Any) -> None:
+        super().__init__(regularizer=KL(beta=1.0), **kwargs)
         self.num_samples = num_samples
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
-        """As in `ELBOModule`, with K draws of each image: K·B of everything, the batch K times over."""
+        """Run the model with K samples per image: every tensor has K·B rows, the batch K times in a row."""
         x = self.as_images(x)
         k = self.num_samples
         q = self.encode(x, y)
@@ -48,7 +48,7 @@ class IWAE(ELBOModule):
         return ForwardPass(x, y, qz, self.prior(self.encode, self.condition(y)), z, self.decode(z, y))
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
-        """The bound in place of the sum of distortion and rate."""
+        """Compute the bound, instead of the sum of distortion and rate."""
         log_px = out.px.log_prob(out.x)
         log_ratio = out.pz.log_prob(out.z) - out.qz.log_prob(out.z)
         log_px, log_ratio = (t.unflatten(0, (self.num_samples, -1)) for t in (log_px, log_ratio))  # (K, B)

@@ -10,16 +10,16 @@ from vae_lightning.distributions import ForwardPass
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.models.adversarial import Adversarial
-from vae_lightning.networks import Encoder, Network
+from vae_lightning.networks import Conv, Encoder, Network
 from vae_lightning.regularizers import KL
 from vae_lightning.types import Shape
 
 
 class ImageDiscriminator(nn.Module):
-    """Images (B, C, H, W) to features (B, F) and the logit (B,) of "this is a real image".
+    """Maps images (B, C, H, W) to features (B, F) and to the logit (B,) of the image being real.
 
     Args:
-        encoder: images to features.
+        encoder: images -> features.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -34,35 +34,38 @@ class ImageDiscriminator(nn.Module):
 
 
 class VAEGAN(Adversarial):
-    """Reconstruction in the features of a discriminator of images. Larsen et al. 2016, Algorithm 1.
+    """Reconstruction error in the features of an image discriminator. Larsen et al. 2016, Algorithm 1.
 
     - encoder: KL + L, where L = ½ ‖f(x) - f(x̃)‖² is -log N(f(x); f(x̃), I) less its constant (Eq. 7), f the
       discriminator's features and x̃ the reconstruction.
-    - decoder: γ · L - log D(x̃) - log D(x_p), x_p decoded from the prior (the generator's loss that does not saturate).
+    - decoder: γ · L - log D(x̃) - log D(x_p), with x_p decoded from the prior (the non-saturating generator loss).
     - discriminator: -log D(x) - log(1 - D(x̃)) - log(1 - D(x_p)).
 
-    L is measured in features that change with the discriminator, so that epochs do not compare by it: `objective` is
-    the nelbo in pixels, as of the VAE.
+    L is measured in features that change with the discriminator, so it cannot compare epochs. `objective` is the nelbo
+    in pixels, as of the VAE.
 
     Args:
         gamma: γ > 0.
-        network: the recipe of encoder and decoder; the discriminator is one more encoder.
+        network: builds encoder and decoder, and another encoder as the discriminator; None for `Conv()`.
         image_shape: (C, H, W).
-        **parts: the others of `Adversarial`.
+        **kwargs: the others of `Adversarial`.
 
     Raises:
-        UserError: when gamma is not positive.
+        UserError: if gamma is not positive.
     """
 
-    def __init__(self, *, gamma: float, network: Network, image_shape: Shape, **parts: Any) -> None:
-        super().__init__(regularizer=KL(beta=1.0), network=network, image_shape=image_shape, **parts)
+    def __init__(
+        self, *, image_shape: Shape, gamma: float = 1.0, network: Network | None = None, **kwargs: Any
+    ) -> None:
+        network = network or Conv()
+        super().__init__(regularizer=KL(beta=1.0), network=network, image_shape=image_shape, **kwargs)
         if gamma <= 0:
-            raise UserError(f"model.gamma={gamma}: the decoder's weight of the features must be above 0")
+            raise UserError(f"model.gamma={gamma}: must be > 0, since it weights the feature distortion.")
         self.gamma = gamma
         self.discriminator = ImageDiscriminator(network.encoder(self.image_shape, 0))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
-        """As in `ELBOModule`; γ weighs L for the decoder alone: what it hands back to the encoder is divided by γ."""
+        """Run the model. γ weights L for the decoder only, so the gradient to the encoder is divided by γ."""
         x = self.as_images(x)
         qz = self.encode(x, y)
         z = qz.rsample()
@@ -70,7 +73,7 @@ class VAEGAN(Adversarial):
         return ForwardPass(x, y, qz, self.prior(self.encode, self.condition(y)), z, px)
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
-        """The losses of encoder and decoder in one sum, of which each gets its own gradient."""
+        """Compute the losses of encoder and decoder as one sum, which gives each its own gradient."""
         distortion = -out.px.log_prob(out.x).mean()
         penalty, terms = self.regularizer(out)
         features = 0.5 * (self.discriminator(out.x)[0] - self.discriminator(out.px.mean)[0]).square().sum(1).mean()
@@ -85,18 +88,18 @@ class VAEGAN(Adversarial):
         }
 
     def discriminator_loss(self, out: ForwardPass) -> Tensor:
-        """What tells the real images from both kinds of others."""
+        """Compute the cross-entropy of telling real images from reconstructions and samples."""
         with torch.no_grad():
             fakes = self.fakes(out)
         real = F.softplus(-self.discriminator(out.x)[1])
         return real.mean() + F.softplus(self.discriminator(fakes)[1]).sum() / len(out.x)
 
     def fakes(self, out: ForwardPass) -> Tensor:
-        """The images again and as many from the prior, (2B, C, H, W); nothing of them reaches the encoder."""
+        """Decode the latents again, and as many from the prior, without a gradient for the encoder: (2B, C, H, W)."""
         z = torch.cat([out.z, self.sample_prior(len(out.x), out.y)]).detach()
         return self.decode(z, None if out.y is None else torch.cat([out.y, out.y])).mean
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
-    """x, whose gradient is multiplied by a factor on its way back."""
-    return x.detach() + factor * (x - x.detach())  # the second term is 0: the value is kept to the bit
+    """Return x, whose gradient is multiplied by a factor in the backward pass."""
+    return x.detach() + factor * (x - x.detach())  # the second term is exactly 0

@@ -14,35 +14,44 @@ from vae_lightning.regularizers import Quantization
 class VQVAE(ELBOModule):
     """distortion + ‖sg[f] - e‖² + β · ‖f - sg[e]‖². van den Oord et al. 2017, Eq. 3.
 
-    The latent is P = latent_dim / code_dim codes, each one of K vectors, under a uniform prior. `perplexity` is how
-    many codes a batch uses, as if evenly.
+    The latent consists of P = latent_dim / code_dim codes, each one of K vectors, under a uniform prior. `perplexity`
+    is the effective number of codes that a batch uses.
 
     Args:
-        beta: β > 0, the commitment.
-        latent_dim: P·d, the number of values that the decoder is given.
+        beta: β > 0, the weight of the commitment loss.
+        latent_dim: P·d, the number of values that the decoder receives.
         code_dim: d.
         codebook_size: K.
-        ema: whether the codebook follows by moving averages or by its loss.
-        decay: that of the moving averages, in (0, 1).
-        **parts: the others of `ELBOModule`.
+        ema: update the codebook by exponential moving averages, or else by its loss.
+        decay: of the moving averages, in (0, 1).
+        **kwargs: those of `ELBOModule`.
 
     Raises:
-        UserError: when code_dim does not divide latent_dim.
+        UserError: if code_dim does not divide latent_dim.
     """
 
     posterior: VectorQuantizer
 
     def __init__(
-        self, *, beta: float, code_dim: int, codebook_size: int, ema: bool, decay: float, **parts: Any
+        self,
+        *,
+        beta: float = 0.25,
+        latent_dim: int = 64,
+        code_dim: int = 4,
+        codebook_size: int = 64,
+        ema: bool = True,
+        decay: float = 0.99,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             regularizer=Quantization(beta=beta, codebook_size=codebook_size, ema=ema),
             posterior=partial(VectorQuantizer, code_dim=code_dim, codebook_size=codebook_size, ema=ema, decay=decay),
-            **parts,
+            latent_dim=latent_dim,
+            **kwargs,
         )
         self.codebook_size = codebook_size
 
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, every code equally likely, (n, P·d)."""
+        """Sample n latents with all codes equally likely, (n, P·d)."""
         indices = torch.randint(self.codebook_size, (n, self.posterior.positions), generator=generator)
         return self.posterior.lookup(indices.to(self.device))

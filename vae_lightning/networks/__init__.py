@@ -1,4 +1,4 @@
-"""Encoders (image -> features) and decoders (latent -> what the likelihood needs)."""
+"""Encoders (image -> features) and decoders (latents -> parameters of the likelihood)."""
 
 from vae_lightning.networks.base import Encoder, Network
 from vae_lightning.networks.burgess import Burgess

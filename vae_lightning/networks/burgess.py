@@ -1,7 +1,7 @@
-"""The convolutional network of the literature on disentanglement."""
+"""The convolutional network used in the disentanglement literature."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
@@ -13,38 +13,43 @@ from vae_lightning.types import Shape
 
 @dataclass(frozen=True, kw_only=True)
 class Burgess(Network):
-    """4 x 4 convolutions that halve the image to 4 x 4, then fully connected layers. Burgess et al. 2018, appendix.
+    """4 x 4 convolutions that reduce the image to 4 x 4, then fully connected layers. Burgess et al. 2018, appendix.
 
-    The paper's is of 64 x 64 images: 4 convolutions of 32 channels, 2 fully connected layers of 256, and ReLU. Here
-    the smaller side is halved, at least once, until it is 4 or less: 3 convolutions for 32 x 32, 5 for 128 x 128.
+    The paper uses 64 x 64 images: 4 convolutions with 32 channels, 2 fully connected layers with 256 units, and ReLU.
+    For other sizes, convolutions are added until the smaller side is 4 or less, but at least one: 3 for 32 x 32, 5 for
+    128 x 128. The defaults are those of the paper.
 
     Args:
-        width: the channels of each convolution.
-        hidden_dims: the widths of the fully connected layers, from image to latent; the decoder reverses them.
+        width: number of channels of each convolution.
+        hidden_dims: widths of the fully connected layers, from image to latents; the decoder reverses them.
 
     Raises:
-        UserError: (in `encoder` and `decoder`) when a side is less than 4.
+        UserError: (in `encoder` and `decoder`) if a side is less than 4.
     """
 
-    width: int
-    hidden_dims: Sequence[int]
+    width: int = 32
+    hidden_dims: Sequence[int] = field(default_factory=lambda: [256, 256])
 
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
-        """The condition joins the image as planes: (C + condition_dim, H, W)."""
+        """Build the encoder. The condition is appended to the image as constant planes: (C + condition_dim, H, W)."""
         return self.conv(image_shape).encoder(image_shape, condition_dim)
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
-        """The encoder in reverse."""
+        """Build the decoder, which mirrors the encoder."""
         return self.conv(output_shape).decoder(input_dim, output_shape)
 
     def conv(self, image_shape: Shape) -> Conv:
-        """The network for images of this shape."""
+        """Return the convolutional network for images of this shape.
+
+        Raises:
+            UserError: if a side is less than 4.
+        """
         _, height, width = image_shape
         side = min(height, width)
         if side < 4:
             raise UserError(
-                f"network: images of {height} x {width} are too small to be halved to 2 x 2 or more;"
-                " type model/network=mlp"
+                f"model.network: images of {height} x {width} are too small, each side must be at least 4."
+                " Set model/network=mlp."
             )
         halvings = 1
         while side // 2**halvings > 4:

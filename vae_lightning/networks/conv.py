@@ -1,7 +1,7 @@
-"""Convolutional networks that halve the image at each layer."""
+"""Convolutional networks that halve the image in each layer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
 
@@ -16,94 +16,99 @@ from vae_lightning.types import Shape
 
 @dataclass(frozen=True, kw_only=True)
 class Conv(Network):
-    """Convolutions of stride 2 and padding 1, and their reverse. vae-cvae-mnist, Tables 1 and 2.
+    """Convolutions with stride 2 and padding 1, and a decoder that mirrors them. vae-cvae-mnist, Tables 1 and 2.
 
-    The paper's is channels [32, 64, 128] and kernels [4, 4, 3]: 28 -> 14 -> 7 -> 4, 2048 features. A kernel of 4 takes
-    a side of n to n // 2, one of 3 to (n + 1) // 2; the decoder goes back through the very same sizes, so that any
-    image shape and any number of channels fits.
+    The defaults are those of the paper: 28 -> 14 -> 7 -> 4, 2048 features. A kernel of size 4 maps a side of n pixels
+    to n // 2, one of size 3 to (n + 1) // 2. The decoder passes through the same sizes in reverse, so any image shape
+    works that is large enough.
 
     Args:
-        channels: the channels of the encoder's layers, from image to latent.
+        channels: output channels of the encoder's convolutions, from image to latents.
         kernels: their kernel sizes, each 3 or 4.
-        hidden_dims: the widths of fully connected layers between the last convolution and the latent, from image to
-            latent; the decoder reverses them.
-        activation: the name of a `torch.nn` module.
-        batch_norm: normalise between the convolutions, before the activation: not after the encoder's last, nor after
-            the decoder's. A batch of one image then trains also where the last leaves one pixel.
+        hidden_dims: widths of the fully connected layers between the last convolution and the latents; the decoder
+            reverses them.
+        activation: name of a `torch.nn` module.
+        batch_norm: apply batch norm between the convolutions, before the activation. The last convolution of encoder
+            and decoder has none, so that training on a batch of one image works even if only one pixel is left.
 
     Raises:
-        UserError: when the two lists do not match, a kernel is neither 3 nor 4, or (in `encoder` and `decoder`) the
-            image is too small to be halved so often.
+        UserError: if the two lists do not match, a kernel size is neither 3 nor 4, or (in `encoder` and `decoder`) the
+            image is too small to be halved that often.
     """
 
-    channels: Sequence[int]
-    kernels: Sequence[int]
-    hidden_dims: Sequence[int]
-    activation: str
-    batch_norm: bool
+    channels: Sequence[int] = field(default_factory=lambda: [32, 64, 128])
+    kernels: Sequence[int] = field(default_factory=lambda: [4, 4, 3])
+    hidden_dims: Sequence[int] = field(default_factory=list)
+    activation: str = "ReLU"
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(self.kernels) or not set(self.kernels) <= {3, 4}:
             raise UserError(
-                f"network: channels={list(self.channels)} need as many kernels, each 3 or 4, not {list(self.kernels)}"
+                f"model.network.kernels={list(self.kernels)}: must be {len(self.channels)} kernel sizes, each 3 or 4."
+                f" Set one per entry of channels={list(self.channels)}."
             )
 
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
-        """The condition joins the image as planes: (C + condition_dim, H, W)."""
+        """Build the encoder. The condition is appended to the image as constant planes: (C + condition_dim, H, W)."""
         channels, height, width = image_shape
         shapes = self.shapes((channels + condition_dim, height, width))
         modules: list[nn.Module] = []
         for (before, after), kernel, norm in zip(pairwise(shapes), self.kernels, self.norms, strict=True):
             modules.append(nn.Conv2d(before[0], after[0], kernel, stride=2, padding=1, bias=not norm))
-            modules += self.after_convolution(after[0], norm)
+            modules += self.norm_and_activation(after[0], norm)
         dims = [prod(shapes[-1]), *self.hidden_dims]
         return ConvEncoder([*modules, nn.Flatten(), *linear_layers(dims, self.activation)], dims[-1])
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
-        """Linear layers to the encoder's last shape, then transposed convolutions through its shapes in reverse."""
+        """Build the decoder: linear layers to the encoder's last shape, then transposed convolutions."""
         shapes = self.shapes(output_shape)[::-1]
         dims = [input_dim, *reversed(self.hidden_dims), prod(shapes[0])]
         modules = [*linear_layers(dims, self.activation), nn.Unflatten(1, shapes[0])]
         for (before, after), kernel, norm in zip(pairwise(shapes), reversed(self.kernels), self.norms, strict=True):
-            # the smallest output of a transposed convolution is 2n - 4 + kernel; what the encoder rounded off is added
+            # A transposed convolution outputs at least 2n - 4 + kernel; padding adds the pixels that were rounded off.
             padding = (after[1] - (2 * before[1] - 4 + kernel), after[2] - (2 * before[2] - 4 + kernel))
             modules.append(
                 nn.ConvTranspose2d(
                     before[0], after[0], kernel, stride=2, padding=1, output_padding=padding, bias=not norm
                 )
             )
-            modules += self.after_convolution(after[0], norm)
+            modules += self.norm_and_activation(after[0], norm)
         return nn.Sequential(*modules[:-1])
 
     @property
     def norms(self) -> list[bool]:
-        """Whether batch norm follows each convolution, on either side. One that it follows needs no bias."""
+        """Whether batch norm follows each convolution of encoder and decoder, in which case that one has no bias."""
         return [self.batch_norm] * (len(self.kernels) - 1) + [False]
 
-    def after_convolution(self, channels: int, norm: bool) -> list[nn.Module]:
-        """Batch norm where there is one, and the activation."""
+    def norm_and_activation(self, channels: int, norm: bool) -> list[nn.Module]:
+        """Return the layers after a convolution: batch norm, if any, and the activation."""
         activation = getattr(nn, self.activation)()
         return [nn.BatchNorm2d(channels), activation] if norm else [activation]
 
     def shapes(self, image_shape: Shape) -> list[Shape]:
-        """The shape of the image and of each layer's output, from image to latent."""
+        """Return the shape of the image and of the output of each convolution, from image to latents.
+
+        Raises:
+            UserError: if the image is too small.
+        """
         shapes = [image_shape]
         for channels, kernel in zip(self.channels, self.kernels, strict=True):
             _, height, width = shapes[-1]
             shapes.append((channels, (height + 2 - kernel) // 2 + 1, (width + 2 - kernel) // 2 + 1))
         if min(shapes[-1]) < 1:
             raise UserError(
-                f"network: images of {image_shape[1]} x {image_shape[2]} are too small to be halved"
-                f" {len(self.kernels)} times; use fewer channels and kernels, or model/network=mlp"
+                f"model.network: images of {image_shape[1]} x {image_shape[2]} are too small to be halved"
+                f" {len(self.kernels)} times. Use fewer channels and kernels, or set model/network=mlp."
             )
         return shapes
 
 
 class ConvEncoder(Encoder):
-    """Layers that start with a convolution of the image, and of the condition as planes beside it.
+    """Encoder whose layers receive the image, with the condition appended as constant planes.
 
     Args:
-        layers: modules, one after the other, from (B, C + K, H, W) to (B, num_features).
+        layers: modules applied in sequence, from (B, C + K, H, W) to (B, num_features).
         num_features: F.
     """
 

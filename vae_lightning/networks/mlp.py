@@ -1,7 +1,7 @@
 """Fully connected networks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
 from typing import ClassVar
@@ -15,27 +15,27 @@ from vae_lightning.types import Shape
 
 @dataclass(frozen=True, kw_only=True)
 class MLP(Network):
-    """Hidden layers of the same widths on both sides. kingma-welling-replication, appendix A: [500] and Tanh.
+    """Hidden layers with the same widths in encoder and decoder. kingma-welling-replication, appendix A.
 
-    The appendix lists two more layers in the decoder of its VAE (Linear-8 and Linear-9, for μ_θ and log σ_θ of p(x|z))
-    that its reconstruction x̂ does not pass through; they are left out here.
+    The defaults are those of the paper. Its appendix lists two more layers in the decoder of the VAE (Linear-8 and
+    Linear-9, for μ_θ and log σ_θ of p(x|z)), which are not part of the path to the reconstruction x̂. They are left out.
 
     Args:
-        hidden_dims: the widths of the encoder's hidden layers, from image to latent; the decoder reverses them.
-        activation: the name of a `torch.nn` module.
+        hidden_dims: widths of the encoder's hidden layers, from image to latents; the decoder reverses them.
+        activation: name of a `torch.nn` module.
     """
 
-    hidden_dims: Sequence[int]
-    activation: str
+    hidden_dims: Sequence[int] = field(default_factory=lambda: [500])
+    activation: str = "Tanh"
 
     code_activation: ClassVar[str] = "Tanh"  # appendix A.2
 
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
-        """Flatten, join the condition, then the hidden layers."""
+        """Build the encoder. The condition is appended to the flattened image."""
         return MLPEncoder([prod(image_shape) + condition_dim, *self.hidden_dims], self.activation)
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
-        """The hidden layers in reverse, then one linear layer to the image."""
+        """Build the decoder: the hidden layers in reverse order, then one linear layer to the image."""
         dims = [input_dim, *reversed(self.hidden_dims)]
         return nn.Sequential(
             *linear_layers(dims, self.activation),
@@ -45,7 +45,12 @@ class MLP(Network):
 
 
 class MLPEncoder(Encoder):
-    """Linear layers of widths `dims`, each followed by the activation."""
+    """Encoder with linear layers, each followed by the activation.
+
+    Args:
+        dims: number of inputs, then the width of each layer.
+        activation: name of a `torch.nn` module.
+    """
 
     def __init__(self, dims: Sequence[int], activation: str) -> None:
         super().__init__()
@@ -59,5 +64,5 @@ class MLPEncoder(Encoder):
 
 
 def linear_layers(dims: Sequence[int], activation: str) -> list[nn.Module]:
-    """Linear layers from dims[0] to dims[-1], each followed by the activation."""
+    """Return linear layers from dims[0] to dims[-1], each followed by the activation."""
     return [layer for n_in, n_out in pairwise(dims) for layer in (nn.Linear(n_in, n_out), getattr(nn, activation)())]

@@ -1,7 +1,7 @@
-"""Residual networks, with self-attention where it is asked for."""
+"""Residual networks, optionally with self-attention."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import gcd, prod
 
@@ -15,47 +15,48 @@ from vae_lightning.types import Shape
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet(Network):
-    """Levels of residual blocks, each at half the resolution of the one before, and their reverse.
+    """Levels of residual blocks, each at half the resolution of the previous one, and a decoder that mirrors them.
 
-    Going down, a side of n becomes (n + 1) // 2; the decoder goes back through the very same sizes, so that any image
-    shape fits. The blocks are those of He et al. 2016, "Identity Mappings in Deep Residual Networks", with group norm.
+    From one level to the next, a side of n pixels becomes (n + 1) // 2. The decoder passes through the same sizes in
+    reverse, so any image shape works. The blocks are those of He et al. 2016, "Identity Mappings in Deep Residual
+    Networks", with group norm.
 
     Args:
-        channels: the channels of each level, from image to latent; the first has the image's resolution.
-        blocks: the residual blocks of each level.
-        attention: put a block of self-attention at the lowest resolution, on both sides.
+        channels: number of channels per level, from image to latents; the first level has the image's resolution.
+        blocks: number of residual blocks per level.
+        attention: add self-attention at the lowest resolution, in encoder and decoder.
     """
 
-    channels: Sequence[int]
-    blocks: int
-    attention: bool
+    channels: Sequence[int] = field(default_factory=lambda: [16, 32, 64, 64])
+    blocks: int = 1
+    attention: bool = False
 
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
-        """The condition joins the image as planes: (C + condition_dim, H, W)."""
+        """Build the encoder. The condition is appended to the image as constant planes: (C + condition_dim, H, W)."""
         shapes = self.shapes(image_shape)
         modules = [
-            convolution(image_shape[0] + condition_dim, self.channels[0]),
-            *self.levels(shapes, downsampling),
-            *self.attentions(),
-            *activated(self.channels[-1]),
+            conv3x3(image_shape[0] + condition_dim, self.channels[0]),
+            *self.levels(shapes, downsample),
+            *self.attention_layers(),
+            *norm_activation(self.channels[-1]),
             nn.Flatten(),
         ]
         return ConvEncoder(modules, prod(shapes[-1]))
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
-        """A linear layer to the encoder's last shape, then the levels in reverse."""
+        """Build the decoder: a linear layer to the encoder's last shape, then the levels in reverse order."""
         shapes = self.shapes(output_shape)[::-1]
         return nn.Sequential(
             nn.Linear(input_dim, prod(shapes[0])),
             nn.Unflatten(1, shapes[0]),
-            *self.attentions(),
-            *self.levels(shapes, upsampling),
-            *activated(self.channels[0]),
-            convolution(self.channels[0], output_shape[0]),
+            *self.attention_layers(),
+            *self.levels(shapes, upsample),
+            *norm_activation(self.channels[0]),
+            conv3x3(self.channels[0], output_shape[0]),
         )
 
     def shapes(self, image_shape: Shape) -> list[Shape]:
-        """The shape of each level, from image to latent."""
+        """Return the shape of each level, from image to latents."""
         _, height, width = image_shape
         shapes = [(self.channels[0], height, width)]
         for channels in self.channels[1:]:
@@ -64,29 +65,29 @@ class ResNet(Network):
         return shapes
 
     def levels(self, shapes: Sequence[Shape], resampling: Callable[[Shape, Shape], nn.Module]) -> list[nn.Module]:
-        """The residual blocks of each level, and what leads from one level to the next."""
+        """Return the residual blocks of each level, with a resampling module between two levels."""
         modules = residual_blocks(shapes[0][0], shapes[0][0], self.blocks)
         for before, after in pairwise(shapes):
             modules += [resampling(before, after), *residual_blocks(before[0], after[0], self.blocks)]
         return modules
 
-    def attentions(self) -> list[nn.Module]:
-        """Self-attention at the lowest resolution, where it is asked for."""
+    def attention_layers(self) -> list[nn.Module]:
+        """Return the self-attention at the lowest resolution, if any."""
         return [SelfAttention(self.channels[-1])] if self.attention else []
 
 
 class ResidualBlock(nn.Module):
-    """x + f(x), f twice group norm, SiLU and convolution. He et al. 2016, Figure 4(e), "full pre-activation".
+    """x + f(x), where f is group norm, SiLU and convolution, twice. He et al. 2016, Figure 4(e), full pre-activation.
 
     Args:
-        n_in: the channels of x.
-        n_out: the channels of the sum; where they are others, a 1 x 1 convolution takes x there.
+        n_in: number of channels of x.
+        n_out: number of channels of the output; if it differs from n_in, x passes through a 1 x 1 convolution.
     """
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            *activated(n_in), convolution(n_in, n_out), *activated(n_out), convolution(n_out, n_out)
+            *norm_activation(n_in), conv3x3(n_in, n_out), *norm_activation(n_out), conv3x3(n_out, n_out)
         )
         self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1)
 
@@ -96,10 +97,10 @@ class ResidualBlock(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """x + W softmax(q kᵀ / √C) v, among the pixels of an image. Vaswani et al. 2017, Eq. 1, with one head.
+    """x + W softmax(q kᵀ / √C) v over the pixels of an image. Vaswani et al. 2017, Eq. 1, with one head.
 
     Args:
-        channels: C, those of x.
+        channels: C, the number of channels of x.
     """
 
     def __init__(self, channels: int) -> None:
@@ -117,36 +118,36 @@ class SelfAttention(nn.Module):
 
 
 def residual_blocks(n_in: int, n_out: int, blocks: int) -> list[nn.Module]:
-    """Residual blocks, the first of which takes n_in channels to n_out."""
+    """Return residual blocks, the first of which maps n_in channels to n_out."""
     return [ResidualBlock(before, after) for before, after in pairwise([n_in] + [n_out] * blocks)]
 
 
-def downsampling(before: Shape, after: Shape) -> nn.Module:
-    """A convolution that halves the resolution, n to (n + 1) // 2, and leaves the channels as they are."""
+def downsample(before: Shape, after: Shape) -> nn.Module:
+    """Return a convolution that maps a side of n pixels to (n + 1) // 2 and keeps the channels."""
     return nn.Conv2d(before[0], before[0], 3, stride=2, padding=1)
 
 
-def upsampling(before: Shape, after: Shape) -> nn.Module:
-    """The nearest neighbour at the resolution of `after`, then a convolution; the channels stay as they are.
+def upsample(before: Shape, after: Shape) -> nn.Module:
+    """Return nearest-neighbor upsampling to the resolution of `after`, then a convolution that keeps the channels.
 
-    A transposed convolution would leave a checkerboard (Odena et al. 2016).
+    A transposed convolution would cause checkerboard artifacts (Odena et al. 2016).
     """
-    return nn.Sequential(nn.Upsample(size=after[1:], mode="nearest"), convolution(before[0], before[0]))
+    return nn.Sequential(nn.Upsample(size=after[1:], mode="nearest"), conv3x3(before[0], before[0]))
 
 
-def convolution(n_in: int, n_out: int) -> nn.Conv2d:
-    """A 3 x 3 convolution that keeps the resolution."""
+def conv3x3(n_in: int, n_out: int) -> nn.Conv2d:
+    """Return a 3 x 3 convolution that keeps the resolution."""
     return nn.Conv2d(n_in, n_out, 3, padding=1)
 
 
-def activated(channels: int) -> list[nn.Module]:
-    """What comes before a convolution: group norm and SiLU."""
+def norm_activation(channels: int) -> list[nn.Module]:
+    """Return the layers before a convolution: group norm and SiLU."""
     return [group_norm(channels), nn.SiLU()]
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Group norm with groups of 16 channels, larger where 16 do not divide them. Wu & He 2018, Table 3.
+    """Return a group norm with 16 channels per group, or more if 16 does not divide them. Wu & He 2018, Table 3.
 
-    The paper's 32 groups would leave a level of 32 channels one channel a group, which at 1 x 1 is normalised to 0.
+    With the 32 groups of the paper, 32 channels would have one channel per group, which at 1 x 1 is normalized to 0.
     """
     return nn.GroupNorm(gcd(channels, max(1, channels // 16)), channels)

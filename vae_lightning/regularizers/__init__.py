@@ -1,4 +1,4 @@
-"""What is added to the distortion. Nothing here knows of Lightning or Hydra."""
+"""Penalties that are added to the distortion, without Lightning or Hydra."""
 
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 from vae_lightning.regularizers.capacity import Capacity

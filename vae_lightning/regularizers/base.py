@@ -1,4 +1,4 @@
-"""What a regularizer is, and the one that asks for nothing."""
+"""The interface of regularizers, and the empty one."""
 
 from torch import Tensor, nn
 
@@ -24,15 +24,15 @@ class Regularizer(nn.Module):
     standard_normal_only: bool = False
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (penalty, terms) of one batch."""
+        """Return (penalty, terms) for one batch."""
         raise TypeError(f"{type(self).__name__} must define forward(out) -> (penalty, terms)")
 
     def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
-        """The penalty while the warm-up's factor, in [0, 1], is not yet 1."""
+        """Return the penalty under a warm-up factor in [0, 1]."""
         return warmup * penalty
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
-        """What the warm-up makes of the hyper-parameters, by their names, to log."""
+        """Return the weights under a warm-up factor, by name, to log."""
         return {"beta": warmup * self.beta}
 
     @property
@@ -40,20 +40,22 @@ class Regularizer(nn.Module):
         """N.
 
         Raises:
-            UserError: when nobody has said it.
+            UserError: if it has not been set.
         """
         if self.dataset_size is None:
-            raise UserError("this objective needs the number of training images: set model.regularizer.dataset_size")
+            raise UserError(
+                "model.regularizer.dataset_size: this objective requires the number of training images. Set it."
+            )
         return self.dataset_size
 
 
 class NoPenalty(Regularizer):
-    """Nothing but the distortion: an autoencoder. There is no rate, so no nelbo either."""
+    """No penalty, as in an autoencoder. There is no rate and hence no nelbo."""
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {})."""
         return out.z.new_zeros(()), {}
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
-        """There is nothing to weigh."""
+        """Return no weights."""
         return {}

@@ -1,4 +1,4 @@
-"""A rate that is led along a rising capacity."""
+"""A rate that follows a rising capacity."""
 
 from torch import Tensor
 
@@ -11,12 +11,12 @@ from vae_lightning.regularizers.kl import kl
 class Capacity(Regularizer):
     """γ · |rate - C(t)| with C(t) = warm-up · C. Burgess et al. 2018, Eq. 8.
 
-    The rate is the mean over the batch before the difference is taken: C is what the code may hold on average, and an
-    image may need more than another.
+    The difference is taken after averaging the rate over the batch: C is what the code holds on average, and images may
+    differ.
 
     Args:
-        gamma: γ ≥ 0.
-        capacity: C ≥ 0, in nats: where C(t) ends.
+        gamma: γ >= 0.
+        capacity: C >= 0, the final capacity, in nats.
     """
 
     def __init__(self, *, gamma: float, capacity: float) -> None:
@@ -30,9 +30,9 @@ class Capacity(Regularizer):
         return self.apply_warmup(terms["rate"], terms, 1.0), terms
 
     def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
-        """γ · |rate - C(t)|: the warm-up raises the capacity, not γ."""
+        """Return γ · |rate - C(t)|; the warm-up raises the capacity, not γ."""
         return self.gamma * (terms["rate"] - warmup * self.capacity).abs()
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
-        """γ, and C(t)."""
+        """Return γ and C(t)."""
         return {"gamma": self.gamma, "capacity": warmup * self.capacity}

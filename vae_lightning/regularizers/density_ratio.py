@@ -1,4 +1,4 @@
-"""Total correlation by a discriminator that tells q(z) from the product of its marginals."""
+"""Total correlation estimated by a discriminator between q(z) and the product of its marginals."""
 
 import torch
 import torch.nn.functional as F
@@ -11,22 +11,22 @@ from vae_lightning.regularizers.kl import kl
 
 
 def permute_dims(z: Tensor) -> Tensor:
-    """Give each latent a permutation over the batch of its own: draws from Π_d q(z_d). Kim & Mnih 2018, Algorithm 1.
+    """Permute each latent independently over the batch: samples from Π_d q(z_d). Kim & Mnih 2018, Algorithm 1.
 
     Args:
-        z: draws from q(z), (B, D).
+        z: samples from q(z), (B, D).
     """
     return z.gather(0, torch.rand_like(z).argsort(dim=0))
 
 
 class Discriminator(nn.Sequential):
-    """Latents (B, D) to the logit (B,) of "z is from q(z), its latents not permuted". Kim & Mnih 2018, appendix A.
+    """Maps latents (B, D) to the logit (B,) of z being from q(z), not permuted. Kim & Mnih 2018, appendix A.
 
-    The paper's two outputs and their softmax are one logit and its sigmoid here.
+    One logit and its sigmoid replace the paper's two outputs and their softmax.
 
     Args:
         latent_dim: D.
-        hidden_dims: the widths of the hidden layers, each followed by LeakyReLU(0.2); the paper's: six of 1000.
+        hidden_dims: widths of the hidden layers, each followed by LeakyReLU(0.2); six of 1000 in the paper.
     """
 
     def __init__(self, latent_dim: int, hidden_dims: list[int]) -> None:
@@ -36,15 +36,15 @@ class Discriminator(nn.Sequential):
         super().__init__(*layers, nn.Linear([latent_dim, *hidden_dims][-1], 1), nn.Flatten(0))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (B, D) to logits (B,)."""
+        """Map latents (B, D) to logits (B,)."""
         return promote_to_float32(super().forward(z))
 
     def loss(self, z: Tensor, z_permuted: Tensor) -> Tensor:
-        """The cross-entropy of telling draws from q(z) from those of Π_d q(z_d), a scalar; log 2 for a blind one.
+        """Compute the cross-entropy between samples of q(z) and of Π_d q(z_d), a scalar; log 2 at chance level.
 
         Args:
-            z: draws from q(z), (B, D), of one batch.
-            z_permuted: draws from Π_d q(z_d), (B, D), of another.
+            z: samples from q(z), (B, D).
+            z_permuted: samples from Π_d q(z_d), (B, D), of another batch.
         """
         return 0.5 * (F.softplus(-self(z)).mean() + F.softplus(self(z_permuted)).mean())
 
@@ -52,11 +52,11 @@ class Discriminator(nn.Sequential):
 class DensityRatio(Regularizer):
     """KL(q(z|x) || p(z)) + γ · TC(z), TC = E_q(z)[log D(z) - log(1 - D(z))]. Kim & Mnih 2018, Eqs. 2 and 3.
 
-    The logit of the discriminator is that difference of logarithms.
+    The logit of the discriminator equals this difference of logarithms.
 
     Args:
-        gamma: γ ≥ 0.
-        discriminator: latents to logits; trained by another loss, `Discriminator.loss`.
+        gamma: γ >= 0.
+        discriminator: maps latents to logits; trained separately, by `Discriminator.loss`.
     """
 
     def __init__(self, *, gamma: float, discriminator: Discriminator) -> None:
@@ -70,5 +70,5 @@ class DensityRatio(Regularizer):
         return terms["rate"] + self.gamma * terms["total_correlation"], terms
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
-        """The weights of KL and TC."""
+        """Return the weights of KL and TC."""
         return {"beta": warmup, "gamma": warmup * self.gamma}

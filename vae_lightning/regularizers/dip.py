@@ -1,4 +1,4 @@
-"""Disentangled inferred prior: the covariance of the aggregate posterior drawn towards I."""
+"""Disentangled inferred prior: penalizes the distance of the aggregate posterior's covariance from I."""
 
 import torch
 from torch import Tensor
@@ -11,24 +11,26 @@ from vae_lightning.regularizers.kl import kl
 
 
 def covariance(x: Tensor) -> Tensor:
-    """The covariance of the rows of x (B, D), (D, D): E[x xᵀ] - E[x] E[x]ᵀ over the batch, divided by B and not B-1."""
+    """Compute the covariance of the rows of x (B, D), (D, D): E[x xᵀ] - E[x] E[x]ᵀ, divided by B rather than B-1."""
     centred = x - x.mean(0)
-    return (centred[:, :, None] * centred[:, None, :]).mean(0)  # no matrix product: autocast would halve its precision
+    return (centred[:, :, None] * centred[:, None, :]).mean(
+        0
+    )  # not a matrix product, for which autocast would reduce the precision
 
 
 class DIP(Regularizer):
     """KL + λ_od · Σ_{i≠j} C_ij² + λ_d · Σ_i (C_ii - 1)². Kumar et al. 2018, Eqs. 6 (I) and 7 (II).
 
-    C is the covariance of the posterior means (variant `i`), or that of z itself (variant `ii`), which by the law of total
-    covariance is Cov_x[mu(x)] + E_x[diag(σ²(x))].
+    C is the covariance of the posterior means (variant `i`), or that of z itself (variant `ii`), which by the law of
+    total covariance is Cov_x[mu(x)] + E_x[diag(σ²(x))].
 
     Args:
         variant: `i` or `ii`.
-        lambda_od: λ_od ≥ 0, on the squares off the diagonal.
-        lambda_d: λ_d ≥ 0, on the squares of the diagonal less 1.
+        lambda_od: λ_od >= 0, the weight of the squared off-diagonal entries.
+        lambda_d: λ_d >= 0, the weight of the squared differences of the diagonal from 1.
 
     Raises:
-        UserError: when the variant is neither.
+        UserError: if the variant is neither.
     """
 
     standard_normal_only = True

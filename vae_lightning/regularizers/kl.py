@@ -1,4 +1,4 @@
-"""The KL divergence from the posterior to the prior."""
+"""The KL divergence from posterior to prior."""
 
 import torch
 from torch import Tensor
@@ -8,32 +8,35 @@ from vae_lightning.regularizers.base import Regularizer
 
 
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mu, σ²) || N(0, 1)) of each latent, in nats: ½ (mu² + σ² - log σ² - 1). vae-cvae-mnist, Eq. 17.
+    """Compute KL(N(mu, σ²) || N(0, 1)) of each latent in nats, ½ (mu² + σ² - log σ² - 1). vae-cvae-mnist, Eq. 17.
 
-    Its gradients are mu (Eq. 22) and σ - 1/σ with respect to σ (Eq. 23).
+    Its gradients are mu (Eq. 22) and, with respect to σ, σ - 1/σ (Eq. 23).
+
+    >>> gaussian_kl(torch.tensor([0.0, 1.0]), torch.zeros(2))
+    tensor([0.0000, 0.5000])
 
     Args:
         mu: any shape.
-        logvar: log σ², the same shape.
+        logvar: log σ², of the same shape.
 
     Returns:
-        The same shape: one divergence for each latent; sum over the last dimension for that of the whole code.
+        One divergence per latent, of the same shape; sum over the last dimension for that of the whole code.
     """
     return 0.5 * (mu.square() + torch.exp(logvar) - logvar - 1)
 
 
 def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
-    """KL(q || p) of each latent, (B, D), in nats: that to N(0, 1) in the units of p."""
-    if isinstance(p, StandardGaussian):  # the same to the bit
+    """Compute KL(q || p) of each latent, (B, D), in nats."""
+    if isinstance(p, StandardGaussian):  # equal to the bit, and faster
         return gaussian_kl(q.mu, q.logvar)
     return gaussian_kl((q.mu - p.mu) * torch.exp(-0.5 * p.logvar), q.logvar - p.logvar)
 
 
 def kl(out: ForwardPass) -> Tensor:
-    """KL(q(z|x) || p(z)) of each image, (B,), in nats.
+    """Compute KL(q(z|x) || p(z)) of each image, (B,), in nats.
 
-    In closed form where the prior is a diagonal Gaussian too, also one that the label or another latent decides;
-    log q(z|x) - log p(z) at the one z that was drawn where it is not.
+    In closed form if the prior is a diagonal Gaussian as well, including one that depends on the label or on other
+    latents. Otherwise it is estimated by log q(z|x) - log p(z) at the sampled z.
     """
     if isinstance(out.pz, DiagonalGaussian):
         return kl_per_latent(out.qz, out.pz).sum(1)
@@ -41,10 +44,10 @@ def kl(out: ForwardPass) -> Tensor:
 
 
 class KL(Regularizer):
-    """β · KL(q(z|x) || p(z)), mean over the batch. Kingma & Welling 2014, Eq. 10; with β, Higgins et al. 2017.
+    """β · KL(q(z|x) || p(z)), averaged over the batch. Kingma & Welling 2014, Eq. 10; with β, Higgins et al. 2017.
 
     Args:
-        beta: β ≥ 0.
+        beta: β >= 0.
     """
 
     def __init__(self, *, beta: float) -> None:
@@ -58,10 +61,11 @@ class KL(Regularizer):
 
 
 class GroupedKL(KL):
-    """β · Σ_l KL of the l-th group of latents, for a hierarchy; the KL of each group is logged too.
+    """β · Σ_l KL of the l-th group of latents, for a hierarchy. The KL of each group is logged as well.
 
     Args:
-        num_groups: L; the latents are L groups of equal size, the first drawn first.
+        beta: β >= 0.
+        num_groups: L; the latents are L groups of equal size, the top group first.
     """
 
     standard_normal_only = True  # at the top of the hierarchy

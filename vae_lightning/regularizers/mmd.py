@@ -11,7 +11,7 @@ from vae_lightning.errors import UserError, check_choice
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
-# Kernels of the squared distance, on a scale s: that of two draws from N(0, I) in the mean, 2 D.
+# Kernels of the squared distance, at the scale of its mean between two samples of N(0, I), 2 D.
 KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "rbf": lambda squared, scale: torch.exp(-squared / scale),
     "imq": lambda squared, scale: scale / (scale + squared),
@@ -19,10 +19,10 @@ KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 
 def mmd(a: Tensor, b: Tensor, kernel: str) -> Tensor:
-    """The unbiased estimate of MMD² between what a and b were drawn from, a scalar. Gretton et al. 2012, Eq. 3.
+    """Estimate MMD² between the distributions of two samples, a scalar. Gretton et al. 2012, Eq. 3.
 
-    The pairs of a draw with itself are left out, so that it may be negative; its mean over batches is MMD². A sample of
-    one has no pair: its term is then left out.
+    The estimate is unbiased and may be negative, since pairs of a sample with itself are excluded. The term of a sample
+    of size one, which has no pairs, is omitted.
 
     Args:
         a: (N, D).
@@ -43,30 +43,30 @@ def mmd(a: Tensor, b: Tensor, kernel: str) -> Tensor:
 class MMD(Regularizer):
     """(1-α) · KL(q(z|x) || p(z)) + (α+λ-1) · MMD²(q(z), p(z)). InfoVAE: Zhao et al. 2017, section 3.
 
-    α = 1 leaves λ · MMD² alone, which is the Wasserstein autoencoder's penalty (Tolstikhin et al. 2018, Eq. 4), also
-    for a deterministic code; α = 0, λ = 1 is the VAE.
+    α = 1 gives λ · MMD², the penalty of the Wasserstein autoencoder (Tolstikhin et al. 2018, Eq. 4), which also works
+    for a deterministic code. α = 0, λ = 1 gives the VAE.
 
     Args:
-        alpha: α ≤ 1; below 0 the rate weighs more than in the VAE.
+        alpha: α <= 1; below 0 the rate has a larger weight than in the VAE.
         lambda_mmd: λ > 0.
         kernel: `rbf` or `imq`; see `mmd`.
 
     Raises:
-        UserError: when the kernel is neither, or a weight is below 0.
+        UserError: if the kernel is neither, or a weight is negative.
     """
 
     def __init__(self, *, alpha: float, lambda_mmd: float, kernel: str) -> None:
         super().__init__()
         if alpha > 1 or alpha + lambda_mmd < 1:
             raise UserError(
-                f"model.alpha={alpha}, model.lambda_mmd={lambda_mmd}: the weights 1 - alpha of KL and"
-                " alpha + lambda_mmd - 1 of MMD must not be below 0"
+                f"model.alpha={alpha}, model.lambda_mmd={lambda_mmd}: the weights 1 - alpha of the KL and"
+                " alpha + lambda_mmd - 1 of the MMD must be >= 0."
             )
         self.alpha, self.lambda_mmd = alpha, lambda_mmd
         self.kernel = check_choice("model.kernel", kernel, KERNELS)
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (the weighted sum, {mmd, and where the posterior has a density, rate})."""
+        """Return (the weighted sum, {mmd, and rate if the posterior has a density})."""
         terms = {"mmd": mmd(all_gather_rows(out.z), all_gather_rows(out.pz.sample(len(out.z))), self.kernel)}
         penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
         if not isinstance(out.qz, DeltaDistribution):
@@ -75,5 +75,5 @@ class MMD(Regularizer):
         return penalty, terms
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
-        """The weights of KL and MMD²."""
+        """Return the weights of KL and MMD²."""
         return {"beta": warmup * (1 - self.alpha), "lambda_mmd": warmup * (self.alpha + self.lambda_mmd - 1)}

@@ -1,4 +1,4 @@
-"""What draws codes and features together."""
+"""The losses between codes and features."""
 
 import math
 
@@ -11,20 +11,20 @@ from vae_lightning.regularizers.base import Regularizer
 
 
 class Quantization(Regularizer):
-    """‖sg[f] - e‖² + β · ‖f - sg[e]‖², summed over codes, mean over the batch. van den Oord et al. 2017, Eq. 3.
+    """‖sg[f] - e‖² + β · ‖f - sg[e]‖², summed over codes, averaged over the batch. van den Oord et al. 2017, Eq. 3.
 
-    f are the encoder's features, e the nearest codes, sg stops the gradient. With a codebook that follows by moving
-    averages the first term has no gradient and is left out.
+    f are the encoder's features, e the nearest codes, and sg stops the gradient. If the codebook is updated by moving
+    averages, the first term has no gradient and is omitted.
 
-    The rate is P · log K: the KL from one certain choice to a uniform prior over K codes, P times (section 3.1).
+    The rate is P · log K, the KL from a deterministic choice to a uniform prior over K codes, P times (section 3.1).
 
     Args:
-        beta: β > 0, the commitment.
+        beta: β > 0, the weight of the commitment loss.
         codebook_size: K.
-        ema: whether the codebook follows by moving averages.
+        ema: whether the codebook is updated by moving averages.
     """
 
-    standard_normal_only = True  # the prior over codes is uniform; no other can be chosen
+    standard_normal_only = True  # the prior over codes is always uniform
 
     def __init__(self, *, beta: float, codebook_size: int, ema: bool) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Quantization(Regularizer):
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {rate, commitment, perplexity}).
 
-        The perplexity is exp of the entropy of the batch's codes: how many of the K are in use, as if evenly.
+        The perplexity is exp of the entropy of the batch's codes: the effective number of codes in use.
         """
         features, codes, indices = out.qz
         commitment = (features - codes.detach()).square().sum((1, 2)).mean()
@@ -41,9 +41,9 @@ class Quantization(Regularizer):
         if not self.ema:
             penalty = penalty + (features.detach() - codes).square().sum((1, 2)).mean()
         use = sum_across_processes(torch.bincount(indices.flatten(), minlength=self.codebook_size))
-        share = use / use.sum()
+        fractions = use / use.sum()
         return penalty, {
             "rate": torch.full_like(commitment, indices.shape[1] * math.log(self.codebook_size)),
             "commitment": commitment,
-            "perplexity": torch.special.entr(share).sum().exp(),
+            "perplexity": torch.special.entr(fractions).sum().exp(),
         }

@@ -1,4 +1,4 @@
-"""The KL taken apart: mutual information, total correlation, dimension-wise KL."""
+"""The decomposition of the KL into mutual information, total correlation and dimension-wise KL."""
 
 import math
 from typing import NamedTuple
@@ -16,7 +16,7 @@ ESTIMATORS = ("stratified", "weighted")
 
 
 class Decomposition(NamedTuple):
-    """E_x KL(q(z|x) || p(z)) as a sum of three, each a scalar in nats. Chen et al. 2018, Eq. 2.
+    """E_x KL(q(z|x) || p(z)) as the sum of three terms, each a scalar in nats. Chen et al. 2018, Eq. 2.
 
     Attributes:
         mutual_information: KL(q(z, x) || q(z) p(x)), the index-code mutual information I(x; z).
@@ -30,20 +30,20 @@ class Decomposition(NamedTuple):
 
 
 def log_weights(batch_size: int, n: int, estimator: str, like: Tensor) -> Tensor:
-    """Log of what posterior j of a batch counts in the estimate of q(z_i), (B, B).
+    """Return the log weight of posterior j of a batch in the estimate of q(z_i), (B, B).
 
-    `stratified`: z_i comes from image i, so that image i counts as the one of n that it is, 1/n, and the others stand
-    for all the rest, (n-1) / (n (B-1)) each. The rows sum to 1, and the estimate of q(z_i) is unbiased. Chen et al.
-    2018, appendix C.2; their published code has the 1/n in a column instead of the diagonal.
+    `stratified`: z_i comes from image i, so image i has the weight 1/n of one image of n, and the others represent all
+    remaining images, (n-1) / (n (B-1)) each. The rows sum to 1, and the estimate of q(z_i) is unbiased. Chen et al.
+    2018, appendix C.2; their published code puts the 1/n into a column instead of the diagonal.
 
-    `weighted`: 1 / (n B) for each. Chen et al. 2018, Eq. 3; overview-ae-vae-beta-tcvae-celeba, section VI.A. Its
-    estimate of log q(z) is too low by up to log n, and that of TC too high by up to (D-1) log n.
+    `weighted`: 1 / (n B) each. Chen et al. 2018, Eq. 3; overview-ae-vae-beta-tcvae-celeba, section VI.A. The estimate
+    of log q(z) is too low by up to log n, and that of TC too high by up to (D-1) log n.
 
     Args:
-        batch_size: B. A batch of one has nothing to stand for the rest: its image counts for all.
+        batch_size: B. In a batch of one, the image represents all images.
         n: N, the number of training images.
         estimator: `stratified` or `weighted`.
-        like: of its type and on its device.
+        like: a tensor whose type and device the result has.
     """
     if estimator == "weighted":
         own = other = 1 / (n * batch_size)
@@ -55,15 +55,15 @@ def log_weights(batch_size: int, n: int, estimator: str, like: Tensor) -> Tensor
 
 
 def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, estimator: str) -> Decomposition:
-    """Estimate the three terms from one batch of B; for the very z given they sum to the mean of log q(z|x) - log p(z).
+    """Estimate the three terms from a batch. For the given z they sum to the mean of log q(z|x) - log p(z).
 
-    A batch that several processes share has B rows here, the z of this process, and W columns, the posteriors of all:
-    q(z) is estimated from the whole batch, in time that grows with B x W x D in each process.
+    With several processes, q(z) is estimated from the global batch: B are the samples of this process, and the
+    posteriors of all W global rows are used, in time proportional to B x W x D per process.
 
     Args:
         qz: the posteriors of the batch, (B, D).
         pz: the prior, a diagonal Gaussian, (1, D).
-        z: one draw from each posterior, (B, D).
+        z: one sample from each posterior, (B, D).
         n: N, the number of training images.
         estimator: `stratified` or `weighted`; see `log_weights`.
     """
@@ -80,13 +80,13 @@ class TotalCorrelation(Regularizer):
     """α · I(x; z) + β · TC(z) + γ · Σ_d KL(q(z_d) || p(z_d)). Chen et al. 2018, Eq. 4.
 
     Args:
-        alpha: α ≥ 0.
-        beta: β ≥ 0.
-        gamma: γ ≥ 0.
+        alpha: α >= 0.
+        beta: β >= 0.
+        gamma: γ >= 0.
         estimator: of log q(z), `stratified` or `weighted`; see `log_weights`.
 
     Raises:
-        UserError: when the estimator is neither, or a weight is below 0.
+        UserError: if the estimator is neither, or a weight is negative.
     """
 
     standard_normal_only = True
@@ -94,12 +94,12 @@ class TotalCorrelation(Regularizer):
     def __init__(self, *, alpha: float, beta: float, gamma: float, estimator: str) -> None:
         super().__init__()
         if min(alpha, beta, gamma) < 0:
-            raise UserError(f"model.alpha={alpha}, beta={beta}, gamma={gamma}: no weight may be below 0")
+            raise UserError(f"model.alpha={alpha}, model.beta={beta}, model.gamma={gamma}: weights must be >= 0.")
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
         self.estimator = check_choice("model.estimator", estimator, ESTIMATORS)
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (the weighted sum, {the three terms, rate}); the rate is the closed form, without sampling noise."""
+        """Return (the weighted sum, {the three terms, rate}); the rate is in closed form, without sampling noise."""
         parts = decompose(out.qz, out.pz, out.z, self.n, self.estimator)
         penalty = (
             self.alpha * parts.mutual_information

@@ -1,4 +1,4 @@
-"""Likelihoods p(x|z): what the decoder's output says about an image. One file for each family."""
+"""Likelihoods p(x|z), which map the decoder's output to a distribution over images. One file per family."""
 
 from vae_lightning.distributions.likelihoods.base import ImageDistribution, Likelihood
 from vae_lightning.distributions.likelihoods.bernoulli import Bernoulli, BernoulliImages

@@ -1,29 +1,34 @@
-"""What a likelihood is."""
+"""The interface of likelihoods."""
 
+import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from vae_lightning.config.serialization import Configurable
+
+T = TypeVar("T", float, Tensor)
+
 
 class ImageDistribution(Protocol):
-    """p(x|z) of a batch: a distribution over images."""
+    """p(x|z) for a batch: a distribution over images."""
 
     @property
     def mean(self) -> Tensor:
-        """The image to show, (B, C, H, W) in [0, 1]."""
+        """Mean image, (B, C, H, W) in [0, 1]."""
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels: (B,), in nats."""
+        """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels: (B,), in nats."""
 
 
-class Likelihood(nn.Module, ABC):
-    """Decoder's output (B, C · values_per_pixel, H, W) -> p(x|z).
+class Likelihood(Configurable, nn.Module, ABC):
+    """Maps the decoder's output (B, C · values_per_pixel, H, W) to p(x|z).
 
     Attributes:
-        values_per_pixel: how many numbers the decoder gives for each channel of each pixel. Where there are two, the
-            first C channels of its output are the first numbers, the last C the second.
-        eight_bit: whether log_prob is a probability of 8-bit images, so that bits per dimension mean something.
+        values_per_pixel: number of values that the decoder outputs per pixel and channel. If there are two, the first C
+            channels of its output are the first values, and the last C channels the second.
+        eight_bit: whether log_prob is a probability of 8-bit images, for which bits per dimension are defined.
     """
 
     values_per_pixel: int = 1
@@ -34,6 +39,16 @@ class Likelihood(nn.Module, ABC):
         """Map the decoder's output (B, C · values_per_pixel, H, W) to p(x|z)."""
 
 
+def bits_per_dim(nats: T, image_shape: tuple[int, ...]) -> T:
+    """Convert nats per image to bits per value of the image.
+
+    Args:
+        nats: a number or a tensor.
+        image_shape: (C, H, W).
+    """
+    return nats / (math.prod(image_shape) * math.log(2))
+
+
 def sum_per_image(log_p: Tensor) -> Tensor:
-    """The sum over channels and pixels of (B, C, H, W): (B,)."""
+    """Sum (B, C, H, W) over channels and pixels: (B,)."""
     return log_p.flatten(1).sum(1)

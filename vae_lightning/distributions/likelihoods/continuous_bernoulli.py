@@ -1,4 +1,4 @@
-"""Grey pixels with the density that binary cross-entropy lacks only the constant of."""
+"""Gray pixels, with the density that is binary cross-entropy plus its missing constant."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ from vae_lightning.distributions.likelihoods.expm1_ratio import exponential_mean
 
 
 class ContinuousBernoulliImages(NamedTuple):
-    """Independent pixels, each of density ∝ λˣ (1 − λ)¹⁻ˣ ∝ eˡˣ on [0, 1], with the logit l = log(λ / (1 − λ)).
+    """Independent pixels with density ∝ λˣ (1 − λ)¹⁻ˣ ∝ eˡˣ on [0, 1], where l = log(λ / (1 − λ)) is the logit.
 
-    In logits throughout: λ itself rounds to 1 where l = 17, and the constant of λ has a 0 / 0 at λ = 1/2.
+    Everything is computed from logits: λ rounds to 1 at l = 17, and the constant has a 0 / 0 at λ = 1/2.
 
     Attributes:
         logits: l, (B, C, H, W).
@@ -22,20 +22,20 @@ class ContinuousBernoulliImages(NamedTuple):
 
     @property
     def mean(self) -> Tensor:
-        """1 / (1 − e⁻ˡ) − 1/l, (B, C, H, W) in [0, 1]: nearer to 1/2 than λ = sigmoid(l) is."""
+        """Mean 1 / (1 − e⁻ˡ) − 1/l, (B, C, H, W) in [0, 1]. It is closer to 1/2 than λ = sigmoid(l)."""
         return exponential_mean(self.logits)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """The log density of images (B, C, H, W) in [0, 1], summed over channels and pixels: (B,), in nats.
+        """Compute the log density of images (B, C, H, W) in [0, 1], summed over channels and pixels: (B,), in nats.
 
-        It is the negative cross-entropy plus log(l / tanh(l/2)), which together are l·x − log((eˡ − 1) / l).
+        It is the negative cross-entropy plus log(l / tanh(l/2)), which sum to l·x − log((eˡ − 1) / l).
         """
-        l_x = self.logits * x - F.relu(self.logits)  # white at a high logit: exactly 0
+        l_x = self.logits * x - F.relu(self.logits)  # exactly 0 for white at a high logit
         return sum_per_image(l_x - log_expm1_ratio(self.logits))
 
 
 class ContinuousBernoulli(Likelihood):
-    """Decoder's output = logits. Loaiza-Ganem & Cunningham 2019, section 3."""
+    """The decoder outputs logits. Loaiza-Ganem & Cunningham 2019, section 3."""
 
     def forward(self, output: Tensor) -> ContinuousBernoulliImages:
         """Map the decoder's output (B, C, H, W) to p(x|z)."""

@@ -1,4 +1,4 @@
-"""Gaussian and Laplace noise: one family, of which only the power differs."""
+"""Gaussian and Laplace noise, one family that differs in a power only."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,9 +14,9 @@ from vae_lightning.distributions.likelihoods.scale import OptimalScale, build_sc
 
 @dataclass(frozen=True, eq=False)
 class LocationScaleImages:
-    """Independent pixels, each of density exp(−|u|ᵖ / p) / (V s) with u = (x − mean) / s, on the whole line.
+    """Independent pixels with density exp(−|u|ᵖ / p) / (V s), u = (x − mean) / s, on the whole real line.
 
-    V = 2 p^(1/p) Γ(1 + 1/p): √(2π) for p = 2, the Gaussian, and 2 for p = 1, the Laplace.
+    V = 2 p^(1/p) Γ(1 + 1/p) is √(2π) for p = 2 (Gaussian) and 2 for p = 1 (Laplace).
 
     Attributes:
         mean: (B, C, H, W).
@@ -28,7 +28,7 @@ class LocationScaleImages:
     power: ClassVar[int]
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """The log density of images (B, C, H, W), summed over channels and pixels: (B,), in nats."""
+        """Compute the log density of images (B, C, H, W), summed over channels and pixels: (B,), in nats."""
         p = self.power
         u = (x - self.mean) * torch.exp(-self.log_scale)
         log_v = math.log(2) + math.log(p) / p + math.lgamma(1 + 1 / p)
@@ -48,11 +48,11 @@ class LaplaceImages(LocationScaleImages):
 
 
 class CalibratedImages(NamedTuple):
-    """Images with the one scale under which they are most likely, which is known when they are.
+    """A distribution whose scale is the most likely one for the images it is evaluated on.
 
     Attributes:
         mean: (B, C, H, W).
-        family: what they are once the scale is known.
+        family: the distribution for a known scale.
         fit: x - mean -> log s.
     """
 
@@ -61,18 +61,17 @@ class CalibratedImages(NamedTuple):
     fit: Callable[[Tensor], Tensor]
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """The log density of images (B, C, H, W), summed over channels and pixels: (B,), in nats."""
+        """Compute the log density of images (B, C, H, W), summed over channels and pixels: (B,), in nats."""
         return self.family(self.mean, self.fit(x - self.mean)).log_prob(x)
 
 
 class LocationScale(Likelihood):
-    """The sigmoid of the decoder's output = mean; the scale as `scale_type` says.
+    """The decoder outputs the mean, through a sigmoid. `scale_type` determines the scale.
 
     Args:
-        scale: s > 0, or where it starts when it is learned, on the range where black is 0 and white is 1.
-        scale_type: who says the scale; the choices are those of `build_scale`. With `pixel` the decoder's second C channels
-            are log s, counted from its start.
-        image_shape: (C, H, W), needed for `scale_type="channel"` alone.
+        scale: s > 0, or its initial value if it is learned, in units in which black is 0 and white is 1.
+        scale_type: see `build_scale`. With `pixel`, the decoder's second C channels are log s relative to its start.
+        image_shape: (C, H, W), required for `scale_type="channel"` only.
 
     Raises:
         UserError: see `build_scale`.
@@ -95,14 +94,14 @@ class LocationScale(Likelihood):
 
 
 class Gaussian(LocationScale):
-    """Normal noise. Kingma & Welling 2014, appendix C.2, where σ is that of `scale_type="pixel"`.
+    """Gaussian noise. Kingma & Welling 2014, appendix C.2, where σ is that of `scale_type="pixel"`.
 
-    Squared error is this with a fixed σ = 1/√2 ≈ 0.707, less the constant.
+    Squared error is this with a fixed σ = 1/√2 ≈ 0.707, without the constant.
 
     Args:
-        sigma: σ > 0, or where it starts when it is learned, on the range where black is 0 and white is 1.
-        scale_type: who says σ, see `build_scale`.
-        image_shape: (C, H, W), needed for `scale_type="channel"` alone.
+        sigma: σ > 0, or its initial value if it is learned, in units in which black is 0 and white is 1.
+        scale_type: what determines σ, see `build_scale`.
+        image_shape: (C, H, W), required for `scale_type="channel"` only.
 
     Raises:
         UserError: see `build_scale`.
@@ -110,17 +109,21 @@ class Gaussian(LocationScale):
 
     images = GaussianImages
 
-    def __init__(self, *, sigma: float, scale_type: str = "fixed", image_shape: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, *, sigma: float = 0.1, scale_type: str = "fixed", image_shape: Sequence[int] | None = None
+    ) -> None:
         super().__init__(sigma, scale_type, image_shape)
 
 
 class Laplace(LocationScale):
-    """Noise with heavier tails than the Gaussian's: absolute error is this with a fixed b = 1, less the constant.
+    """Laplace noise, with heavier tails than Gaussian noise.
+
+    Absolute error is this with a fixed b = 1, without the constant.
 
     Args:
-        scale: b > 0, or where it starts when it is learned, on the range where black is 0 and white is 1.
-        scale_type: who says b, see `build_scale`.
-        image_shape: (C, H, W), needed for `scale_type="channel"` alone.
+        scale: b > 0, or its initial value if it is learned, in units in which black is 0 and white is 1.
+        scale_type: what determines b, see `build_scale`.
+        image_shape: (C, H, W), required for `scale_type="channel"` only.
 
     Raises:
         UserError: see `build_scale`.
@@ -128,5 +131,7 @@ class Laplace(LocationScale):
 
     images = LaplaceImages
 
-    def __init__(self, *, scale: float, scale_type: str = "fixed", image_shape: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, *, scale: float = 0.1, scale_type: str = "fixed", image_shape: Sequence[int] | None = None
+    ) -> None:
         super().__init__(scale, scale_type, image_shape)

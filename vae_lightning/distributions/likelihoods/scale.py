@@ -1,10 +1,9 @@
-"""How wide the noise of a pixel is, and who says so: the scales of the likelihoods that have one.
+"""Scales of the noise of a pixel: fixed, learned, output by the decoder, or optimal for the images.
 
-A scale is on the range of the images, where black is 0 and white is 1. Each module here gives log s, broadcastable to
-(B, C, H, W).
+Scales are in units in which black is 0 and white is 1. Each module returns log s, broadcastable to (B, C, H, W).
 
-A density on [0, 1] grows without bound where a scale that is learned shrinks on pixels that never change, such as the
-black margin of a digit. So every learned scale has a floor.
+A density on [0, 1] grows without bound if a learned scale shrinks on pixels that never change, such as the black margin
+of a digit. So every learned scale has a floor.
 """
 
 import math
@@ -16,20 +15,26 @@ from torch import Tensor, nn
 
 from vae_lightning.errors import UserError, check_choice
 
-MIN_SCALE = 1e-3  # the floor of a learned scale of a density: a quarter of the step between two grey values
-MOMENTUM = 0.1  # the weight of a new batch in the running average, as in batch normalisation; the first weighs 1
+MIN_SCALE = 1e-3  # floor of a learned scale of a density, a quarter of the step between two gray values
+MOMENTUM = 0.1  # weight of a new batch in the running average, as in batch normalization; 1 for the first
 
 SCALE_TYPES = ("fixed", "model", "channel", "pixel", "optimal")
 
 
 def check_start(start: float, minimum: float) -> None:
-    """Raise UserError when a learned scale does not start above its floor."""
+    """Check that a learned scale starts above its floor.
+
+    Raises:
+        UserError: if it does not.
+    """
     if start <= minimum:
-        raise UserError(f"likelihood: a learned scale must start above its floor, {minimum}, not at {start}")
+        raise UserError(
+            f"model.likelihood: a learned scale must start above {minimum}, got {start}. Use a larger sigma or scale."
+        )
 
 
 class FixedScale(nn.Module):
-    """One s for every pixel, as it was given."""
+    """A constant scale, the same for all pixels."""
 
     log_scale: Tensor
 
@@ -38,22 +43,22 @@ class FixedScale(nn.Module):
         self.register_buffer("log_scale", torch.tensor(math.log(scale)), persistent=False)
 
     def forward(self) -> Tensor:
-        """Log s, ()."""
+        """Return log s, ()."""
         return self.log_scale
 
 
 class OffsetScale(nn.Module):
-    """Log s from an unbounded number, the offset: s = start at 0, s ≈ start · e^offset above the floor.
+    """Maps an unbounded offset to log s: s = start at 0, and s ≈ start · e^offset far above the floor.
 
-    s² = minimum² + (start² − minimum²) · e^(2 · offset), so that a healthy s is what it would be without the floor, and
-    one that has come near it still has a gradient that can lead away.
+    s² = minimum² + (start² − minimum²) · e^(2 · offset). So the floor hardly changes a typical s, and the gradient does
+    not vanish near the floor.
 
     Args:
         start: s at offset 0.
         minimum: the floor.
 
     Raises:
-        UserError: when start is not above the floor.
+        UserError: if start is not above the floor.
     """
 
     def __init__(self, start: float, minimum: float = MIN_SCALE) -> None:
@@ -63,21 +68,21 @@ class OffsetScale(nn.Module):
         self.log_excess = math.log((start / minimum) ** 2 - 1)
 
     def forward(self, offset: Tensor) -> Tensor:
-        """Log s, of the offset's shape."""
+        """Return log s, with the shape of the offset."""
         return self.log_minimum + 0.5 * F.softplus(2 * offset + self.log_excess)
 
 
 class LearnedScale(nn.Module):
-    """One s for all pixels, or for each channel, learned with the weights.
+    """A learned scale for all pixels, or one per channel.
 
-    Its parameter is the offset from the start, so that weight decay pulls it there and not to s = 1.
+    Its parameter is the offset from the start, so weight decay pulls s towards the start, not towards 1.
 
     Args:
         start: s before training.
-        shape: () for one, (C, 1, 1) for one a channel.
+        shape: () for a single scale, (C, 1, 1) for one per channel.
 
     Raises:
-        UserError: when start is not above the floor.
+        UserError: if start is not above the floor.
     """
 
     def __init__(self, start: float, shape: tuple[int, ...]) -> None:
@@ -86,26 +91,26 @@ class LearnedScale(nn.Module):
         self.at = OffsetScale(start)
 
     def forward(self) -> Tensor:
-        """Log s, of the shape that was given."""
+        """Return log s, of the given shape."""
         return self.at(self.offset)
 
 
 class OptimalScale(nn.Module):
-    """The s under which the images of a batch are most likely, sᵖ = mean |x − mean|ᵖ. Rybkin et al. 2021.
+    """The scale that makes the images of a batch most likely, sᵖ = mean |x − mean|ᵖ. Rybkin et al. 2021.
 
-    In training each batch has its own; in evaluation it is the running average of sᵖ, since what is fitted to the very
-    images it is to judge is no density, and would depend on the size of the batch.
+    During training each batch has its own. Evaluation uses the running average of sᵖ: a scale fitted to the images that
+    it evaluates does not give a density, and would depend on the batch size.
 
     Args:
-        start: s in evaluation, before the first batch.
+        start: s for evaluation before the first training batch.
         power: p, 2 for Gaussian and 1 for Laplace noise.
 
     Raises:
-        UserError: when start is not above the floor.
+        UserError: if start is not above the floor.
     """
 
-    moment: Tensor  # (): the running average of sᵖ
-    batches: Tensor  # (): how many it has seen
+    moment: Tensor  # (): running average of sᵖ
+    batches: Tensor  # (): number of batches so far
 
     def __init__(self, start: float, power: int) -> None:
         super().__init__()
@@ -115,16 +120,16 @@ class OptimalScale(nn.Module):
         self.register_buffer("batches", torch.tensor(0))
 
     def forward(self) -> Tensor:
-        """The running log s, ()."""
+        """Return the running log s, ()."""
         return self.log_scale(self.moment)
 
     @torch.no_grad()
     def fit(self, deviation: Tensor) -> Tensor:
-        """The best log s, (), for these x - mean, (B, C, H, W). Its sᵖ enters the running average.
+        """Return the optimal log s, (), for deviations x - mean, (B, C, H, W), and update the running average of sᵖ.
 
-        It is a constant to the gradient, which is exact nevertheless: at the optimum the log density is flat in s, so
-        that a change of the mean acts through s not at all (the envelope theorem). That holds for the mean log density,
-        so not for the bound of `iwae`, whose gradient takes s as given.
+        No gradient flows through s. The gradient of the mean log density is exact nevertheless, since the log density
+        is flat in s at the optimum (envelope theorem). This does not hold for the bound of `iwae`, whose gradient
+        treats s as given.
         """
         moment = deviation.abs().pow(self.power).mean()
         self.moment.lerp_(moment.to(self.moment), torch.where(self.batches == 0, 1.0, MOMENTUM).to(self.moment))
@@ -132,27 +137,26 @@ class OptimalScale(nn.Module):
         return self.log_scale(moment)
 
     def log_scale(self, moment: Tensor) -> Tensor:
-        """Log s of sᵖ; at the floor it is the best of those that are allowed."""
+        """Return log s for sᵖ; below the floor, the floor is the most likely allowed value."""
         return moment.clamp(min=MIN_SCALE**self.power).log() / self.power
 
 
 def build_scale(scale_type: str, start: float, power: int, image_shape: Sequence[int] | None) -> nn.Module:
-    """The scale that `scale_type`, one of LEARN, names.
+    """Build the scale of a likelihood.
 
     Args:
-        scale_type: who says the scale: `fixed`, `model` (one for all pixels, learned), `channel` (one for each
-            channel, learned), `pixel` (the decoder, for each pixel), `optimal` (the images themselves).
-        start: the scale, or where it starts.
+        scale_type: `fixed`; `model`, one learned scale; `channel`, one learned scale per channel; `pixel`, output by
+            the decoder; or `optimal`, fitted to the images.
+        start: the scale, or its initial value.
         power: p of the density, see `OptimalScale`.
-        image_shape: (C, H, W), needed for `channel` alone.
+        image_shape: (C, H, W), required for `channel` only.
 
     Raises:
-        UserError: when `scale_type` is none of these, the scale is not above 0 or its floor, or the shape is needed and
-            missing.
+        UserError: if `scale_type` is none of these, the scale is not above 0 or its floor, or the shape is missing.
     """
     check_choice("model.likelihood.scale_type", scale_type, SCALE_TYPES)
     if start <= 0:
-        raise UserError(f"likelihood: the scale of a pixel, such as sigma, must be above 0, not {start}")
+        raise UserError(f"model.likelihood: the scale of a pixel, such as sigma, must be > 0, got {start}.")
     if scale_type == "fixed":
         return FixedScale(start)
     if scale_type == "optimal":
@@ -162,5 +166,7 @@ def build_scale(scale_type: str, start: float, power: int, image_shape: Sequence
     if scale_type == "model":
         return LearnedScale(start, ())
     if image_shape is None:
-        raise UserError("likelihood: scale_type=channel needs image_shape=(C, H, W)")
+        raise UserError(
+            "model.likelihood.scale_type=channel: requires the image shape. Set model.likelihood.image_shape=[C,H,W]."
+        )
     return LearnedScale(start, (image_shape[0], 1, 1))

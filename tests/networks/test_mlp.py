@@ -1,0 +1,19 @@
+"""Tests of the fully connected network."""
+
+import torch
+from network_layers import count_parameters
+
+from vae_lightning.networks import MLP
+
+
+def test_parameter_count_matches_kingma_welling_replication():
+    """Appendix A: 392,500 in the encoder; 1,500 + 392,784 in the decoder, with 2 latents."""
+    assert count_parameters(MLP().encoder((1, 28, 28), 0)) == 392_500
+    assert count_parameters(MLP().decoder(2, (1, 28, 28))) == 1_500 + 392_784
+
+
+def test_condition_is_appended_to_the_pixels():
+    encoder = MLP().encoder((1, 28, 28), 10)
+    assert count_parameters(encoder) == (784 + 10) * 500 + 500
+    x, label = torch.rand(2, 1, 28, 28), torch.eye(10)[[3, 7]]
+    assert not torch.equal(encoder(x, label), encoder(x, label.flip(0)))
