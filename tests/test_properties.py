@@ -111,7 +111,7 @@ def test_losses_and_gradients_are_finite_and_shapes_right(case):
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
     model.eval()
-    for images in (model.reconstruct(x, y), model.sample(len(x), y)):
+    for images in (model.reconstruct(x, y), model.sample(len(x), y if model.condition_dim else None)):
         assert images.shape == x.shape
         assert 0 <= images.min() <= images.max() <= 1
     if type(model).__name__ in ("VAE", "BetaVAE"):

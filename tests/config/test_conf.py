@@ -83,7 +83,8 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
 
     loaded = vae_lightning.load(tmp_path / "run")
     y = torch.zeros(3, dtype=torch.int64)
-    assert loaded.reconstruct(loaded.sample(3, y), y).shape == (3, 1, 8, 8)
+    samples = loaded.sample(3, y if loaded.condition_dim else None)
+    assert loaded.reconstruct(samples, y).shape == (3, 1, 8, 8)
 
 
 @pytest.mark.parametrize("model", [m for m in choices("model") if m not in ("ae", "wae", "vq_vae")])

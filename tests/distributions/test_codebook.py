@@ -78,5 +78,5 @@ def test_with_a_codebook_loss_the_codes_are_parameters():
 
 
 def test_codes_that_do_not_fill_the_latent_are_refused():
-    with pytest.raises(UserError, match=r"model.latent_dim=7: type a multiple of model.code_dim=2"):
+    with pytest.raises(UserError, match=r"model.latent_dim=7: must be a multiple of model.code_dim=2"):
         VectorQuantizer(6, 7, code_dim=2, codebook_size=5, ema=True, decay=0.9)

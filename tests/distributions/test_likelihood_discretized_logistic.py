@@ -81,5 +81,5 @@ def test_a_pixel_that_never_changes_costs_nothing():
 
 def test_a_scale_at_the_floor_is_refused():
     for scale in (0, -1.0, MIN_SCALE):
-        with pytest.raises(UserError, match=f"must start above its floor, 0.0001, not at {scale}"):
+        with pytest.raises(UserError, match=f"must start above 0.0001, got {scale}"):
             DiscretizedLogistic(scale=scale)

@@ -72,7 +72,7 @@ def test_the_class_conditional_prior_starts_at_the_standard_normal_and_can_leave
 
 
 def test_what_does_not_go_together_is_told():
-    with pytest.raises(UserError, match=r"needs the labels: type model\.conditional=true"):
+    with pytest.raises(UserError, match=r"requires labels. Set model\.conditional=true"):
         ClassConditional(**SHAPES, condition_dim=0)
-    with pytest.raises(UserError, match=r"type model\.conditional=false"):
+    with pytest.raises(UserError, match=r"Set model\.conditional=false"):
         VampPrior(**SHAPES, condition_dim=3, num_components=2)

@@ -116,7 +116,7 @@ MISTAKES = {  # what is typed, and how the answer begins
     "data.validation_split=nothing": "data.validation_split=nothing: choose one of val, test",
     "data.binarize=sometimes": "data.binarize=sometimes: choose one of none, fixed, dynamic",
     "data.num_classes=0": "data.num_classes=0: must be null or a whole number from 1 up",
-    "data.num_classes=null model=cvae": "model.conditional=true needs labels, and this data has none: type",
+    "data.num_classes=null model=cvae": "model.conditional=true: the data has no labels. Set model.conditional=false.",
     "data.num_classes=5 model=cvae": "data: the train labels go up to 9; type data.num_classes=10 or more",
     "data=mnist data.download=false": "data=mnist: no files in",
     "data=mnist data.download=perhaps": "data.download=perhaps: must be true or false",
@@ -187,8 +187,8 @@ MISTAKES = {  # what is typed, and how the answer begins
     "callbacks.best.filename=mine": "callbacks.best: is looked for as best.ckpt in the run's checkpoints/; leave out",
     "callbacks.last.dirpath=elsewhere": "callbacks.last: is looked for as last.ckpt in the run's checkpoints/; leave",
     "callbacks.figures.title=[1]": "callbacks.figures.title=[1]: must be text",
-    "model=beta_vae model/prior=class_conditional": "model/prior=class_conditional needs the labels: type",
-    "model=beta_tcvae model/prior=vamp": "BetaTCVAE is for the prior N(0, I): type model/prior=standard_normal",
+    "model=beta_vae model/prior=class_conditional": "model/prior=class_conditional: requires labels. Set model.conditional=true as well.",
+    "model=beta_tcvae model/prior=vamp": "model/prior: BetaTCVAE requires N(0, I). Set model/prior=standard_normal.",
 }
 
 

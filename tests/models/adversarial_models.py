@@ -1,4 +1,4 @@
-"""Small models with a discriminator, and what trains them."""
+"""Small models with a discriminator, and the data and Trainer for them."""
 
 from functools import partial
 
@@ -8,7 +8,6 @@ import torch
 from vae_lightning.data import DigitsDataModule
 from vae_lightning.models import VAEGAN, FactorVAE
 from vae_lightning.training.messages import quiet_lightning
-
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 MODELS = {

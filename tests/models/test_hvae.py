@@ -57,7 +57,8 @@ def test_rate_of_a_linear_model_matches_the_closed_form():
     """Two groups with one latent each: p(z_2|z_1) = N(a z_1, s²), evidence N(m_1, v_1) and N(m_2, v_2).
 
     q(z_2|z_1) = N(w m_2 + (1-w) a z_1, v) with w = s² / (s² + v_2) and v = w v_2. Its KL is
-    ½ (v/s² - log v/s² - 1 + w² (m_2 - a z_1)² / s²), where the mean of (m_2 - a z_1)² over z_1 is (m_2 - a m_1)² + a² v_1.
+    ½ (v/s² - log v/s² - 1 + w² (m_2 - a z_1)² / s²), where the mean over z_1 of (m_2 - a z_1)² is
+    (m_2 - a m_1)² + a² v_1.
     """
     torch.manual_seed(0)
     a, s2, m1, v1, m2, v2 = 1.5, 0.8, 0.7, 0.3, -0.4, 0.6

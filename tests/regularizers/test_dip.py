@@ -22,24 +22,24 @@ def test_the_covariance_is_divided_by_the_number_of_images():
     torch.testing.assert_close(covariance(x), torch.cov(x.T, correction=0))
 
 
-@pytest.mark.parametrize(("kind", "diagonal"), [("i", 0.0), ("ii", 1.5**2 + 4.0**2)])
-def test_the_penalties_by_hand(kind, diagonal):
+@pytest.mark.parametrize(("variant", "diagonal"), [("i", 0.0), ("ii", 1.5**2 + 4.0**2)])
+def test_the_penalties_by_hand(variant, diagonal):
     """Off the diagonal 1² twice; on it 1 - 1 for I, (1 + 1.5 - 1)² + (1 + 4 - 1)² for II."""
-    penalty, terms = DIP(kind=kind, lambda_od=3.0, lambda_d=7.0)(S)
+    penalty, terms = DIP(variant=variant, lambda_od=3.0, lambda_d=7.0)(S)
     assert terms["dip_off_diagonal"].item() == pytest.approx(2)
     assert terms["dip_diagonal"].item() == pytest.approx(diagonal, abs=1e-6)
     assert penalty.item() == pytest.approx(terms["rate"].item() + 3 * 2 + 7 * diagonal)
 
 
-def test_kind_ii_is_the_covariance_of_z():
+def test_variant_ii_is_the_covariance_of_z():
     torch.manual_seed(0)
     z = DiagonalGaussian(MU.repeat(200_000, 1), VARIANCE.log().repeat(200_000, 1)).rsample()
     off, on = covariance(z)[0, 1], covariance(z).diagonal()
-    _, terms = DIP(kind="ii", lambda_od=1.0, lambda_d=1.0)(S)
+    _, terms = DIP(variant="ii", lambda_od=1.0, lambda_d=1.0)(S)
     assert terms["dip_off_diagonal"].item() == pytest.approx(2 * off.item() ** 2, rel=0.05)
     assert terms["dip_diagonal"].item() == pytest.approx((on - 1).square().sum().item(), rel=0.05)
 
 
-def test_another_kind_is_refused():
-    with pytest.raises(UserError, match=r"model.kind=iii: choose one of i, ii"):
-        DIP(kind="iii", lambda_od=1.0, lambda_d=1.0)
+def test_an_unknown_variant_is_rejected():
+    with pytest.raises(UserError, match=r"model.variant=iii: not a valid choice. Choose one of i, ii."):
+        DIP(variant="iii", lambda_od=1.0, lambda_d=1.0)

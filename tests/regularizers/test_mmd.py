@@ -81,5 +81,5 @@ def test_a_point_has_no_rate():
 
 
 def test_another_kernel_is_refused():
-    with pytest.raises(UserError, match=r"model.kernel=linear: choose one of rbf, imq"):
+    with pytest.raises(UserError, match=r"model.kernel=linear: not a valid choice. Choose one of rbf, imq."):
         MMD(alpha=1.0, lambda_mmd=1.0, kernel="linear")

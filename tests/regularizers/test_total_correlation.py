@@ -127,7 +127,7 @@ def test_each_term_has_its_weight():
 def test_without_n_it_says_what_is_missing():
     s = inference(DiagonalGaussian(torch.randn(8, 3), torch.randn(8, 3)))
     regularizer = TotalCorrelation(alpha=1.0, beta=1.0, gamma=1.0, estimator="weighted")
-    with pytest.raises(UserError, match="needs the number of training images"):
+    with pytest.raises(UserError, match="requires the number of training images"):
         regularizer(s)
-    with pytest.raises(UserError, match=r"model.estimator=exact: choose one of stratified, weighted"):
+    with pytest.raises(UserError, match=r"model.estimator=exact: not a valid choice. Choose one of stratified, weighted."):
         TotalCorrelation(alpha=1.0, beta=1.0, gamma=1.0, estimator="exact")

@@ -186,8 +186,7 @@ class ELBOModule(Configurable, L.LightningModule):
             low, high = x.min().item(), x.max().item()
             if not 0 <= low <= high <= 1:
                 raise UserError(
-                    f"encode: images must lie in [0, 1], got values from {low:.3g} to {high:.3g}. Scale them or pass"
-                    " uint8."
+                    f"encode: images must lie in [0, 1], got values from {low} to {high}. Scale them, or pass uint8."
                 )
         images = x.to(self.dtype)
         return images / 255 if x.dtype == torch.uint8 else images

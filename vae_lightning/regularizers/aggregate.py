@@ -100,7 +100,7 @@ class LogSumExpAccumulator:
         return self.total * (NATS_PER_BIT / self.by_z.shape[1])
 
     def gradient(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the gradients of the mean for z, mu and logvar, (D, B) and twice (D, W); the factors are of -distance²."""
+        """Return the gradients of the mean for z, mu and logvar, (D, B) and twice (D, W); factors are of -distance²."""
         unit = NATS_PER_BIT / self.by_z.shape[1]
         return self.by_z.mul_(-2 * unit), self.by_mu.mul_(2 * unit), self.by_logvar.mul_(unit)
 

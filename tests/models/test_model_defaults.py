@@ -1,0 +1,166 @@
+"""Tests that the defaults of models and networks in Python equal those of the files in conf/."""
+
+import inspect
+from functools import cache, partial
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import nn
+
+import vae_lightning.models
+import vae_lightning.networks
+from vae_lightning.distributions import Bernoulli, VampPrior
+from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule
+from vae_lightning.networks import MLP, Burgess, Conv, Network, ResNet
+
+SHAPE, NUM_CLASSES = (1, 28, 28), 10
+FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
+PRESETS = {
+    "cvae": {"conditional": True},
+    "vamp_vae": {"prior": VampPrior},
+}  # a model with options other than its defaults
+DEFAULT_OF_NONE = {"network": Conv, "likelihood": Bernoulli}  # a new one for each model
+NETWORKS = {"conv": Conv, "mlp": MLP, "resnet": ResNet, "burgess": Burgess}
+OTHER_NETWORKS = {"celeba", "kim_mnih"}  # `Conv` with other options than its defaults
+
+
+def files(group: str) -> list[str]:
+    """Return the names of the YAML files of a config group."""
+    return sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+@cache
+def model_config(name: str) -> dict[str, Any]:
+    """Return the resolved configuration of conf/model/<name>.yaml."""
+    overrides = [f"model={name}", "data.image_shape=[1,28,28]", f"data.num_classes={NUM_CLASSES}", "run_dir=here"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", overrides)
+    return OmegaConf.to_container(config.model, resolve=True)
+
+
+def model_class(name: str) -> type[ELBOModule]:
+    """Return the class of conf/model/<name>.yaml."""
+    return getattr(vae_lightning.models, model_config(name)["_target_"].rpartition(".")[2])
+
+
+def default_arguments(cls: type) -> dict[str, Any]:
+    """Return the defaults of a model's arguments, including those that it passes on to its base classes."""
+    defaults: dict[str, Any] = {}
+    for base in cls.__mro__[: cls.__mro__.index(ELBOModule) + 1]:
+        for name, parameter in inspect.signature(base.__init__).parameters.items():
+            if parameter.default is not inspect.Parameter.empty:
+                defaults.setdefault(name, parameter.default)
+    return {name: DEFAULT_OF_NONE[name]() if name in DEFAULT_OF_NONE else value for name, value in defaults.items()}
+
+
+def comparable(value: Any) -> Any:
+    """Return a form of an argument or attribute that `==` compares by content."""
+    if isinstance(value, partial):
+        return value.func, comparable(value.args), comparable(value.keywords)
+    if isinstance(value, dict):
+        return {key: comparable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [comparable(item) for item in value]
+    if isinstance(value, nn.Module):
+        return type(value), settings(value)
+    return value
+
+
+def comparable_argument(value: Any) -> Any:
+    """Return the same for a class, which equals a `partial` of it without arguments."""
+    return comparable(partial(value) if isinstance(value, type) else value)
+
+
+def settings(module: nn.Module) -> dict[str, Any]:
+    """Return the plain attributes of a module and its submodules, such as the weights of a regularizer."""
+    plain = (bool, int, float, str, tuple, list, partial, type(None))
+    return {
+        f"{name}.{key}": comparable(value)
+        for name, submodule in module.named_modules()
+        for key, value in vars(submodule).items()
+        if isinstance(value, plain) and not key.startswith("_")
+    }
+
+
+def assert_same_model(actual: ELBOModule, expected: ELBOModule) -> None:
+    """Assert that two models built from the same seed have the same layers, weights and hyper-parameters."""
+    assert type(actual) is type(expected)
+    assert repr(actual) == repr(expected)
+    assert settings(actual) == settings(expected)
+    weights, expected_weights = actual.state_dict(), expected.state_dict()
+    assert list(weights) == list(expected_weights)
+    assert all(torch.equal(weights[name], expected_weights[name]) for name in weights)
+
+
+@pytest.mark.parametrize("name", files("model"))
+def test_default_arguments_equal_the_yaml_file(name):
+    config = model_config(name)
+    defaults = default_arguments(model_class(name)) | PRESETS.get(name, {})
+    if name == "vamp_vae":
+        num_components = inspect.signature(VampPrior.__init__).parameters["num_components"].default
+        defaults["prior"] = partial(VampPrior, num_components=num_components)
+    for key in config.keys() - FROM_DATA.keys() - {"_target_"}:
+        value = config[key]
+        if isinstance(value, dict):
+            value = instantiate(value, _convert_="all")
+        assert comparable_argument(defaults[key]) == comparable_argument(value), key
+    assert defaults["num_classes"] is None
+
+
+@pytest.mark.parametrize("name", files("model"))
+def test_default_model_equals_the_model_of_the_yaml_file(name):
+    torch.manual_seed(0)
+    expected = instantiate(model_config(name), _convert_="all")
+    options = PRESETS.get(name, {})
+    torch.manual_seed(0)
+    actual = model_class(name)(
+        image_shape=SHAPE, num_classes=NUM_CLASSES if options.get("conditional") else None, **options
+    )
+    assert_same_model(actual, expected)
+
+    x = torch.randint(256, (4, *SHAPE), dtype=torch.uint8)
+    y = torch.arange(4)
+    objectives = []
+    for model in (actual, expected):
+        model.regularizer.dataset_size = 100
+        model.warmup = 0.5
+        torch.manual_seed(1)
+        objectives.append(model.objective(model(x, y)))
+    assert objectives[0] == objectives[1]
+
+
+def test_every_model_has_a_yaml_file():
+    classes = {getattr(vae_lightning.models, name) for name in vae_lightning.models.__all__} - {ELBOModule, Adversarial}
+    assert {model_class(name) for name in files("model")} == classes
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_default_network_equals_the_yaml_file(name):
+    config = OmegaConf.load(ROOT / "conf/model/network" / f"{name}.yaml")
+    expected = instantiate(config, _convert_="all")
+    assert NETWORKS[name]() == expected
+    assert set(vars(expected)) - {"init_arguments"} == config.keys() - {"_target_"}  # the file lists every option
+
+
+def test_every_network_and_every_yaml_file_of_a_network_is_covered():
+    assert set(files("model/network")) == NETWORKS.keys() | OTHER_NETWORKS
+    exported = {getattr(vae_lightning.networks, name) for name in vae_lightning.networks.__all__}
+    networks = {cls for cls in exported if inspect.isclass(cls) and issubclass(cls, Network) and cls is not Network}
+    assert networks == set(NETWORKS.values())
+
+
+def test_only_the_image_shape_is_required():
+    model = BetaTCVAE(image_shape=SHAPE)
+    assert model.sample(4).shape == (4, *SHAPE)
+    assert model.regularizer.beta == 6.0
+
+
+def test_likelihood_and_network_options_are_not_shared():
+    first, second = (BetaTCVAE(image_shape=SHAPE) for _ in range(2))
+    assert first.likelihood is not second.likelihood
+    assert Conv().channels is not Conv().channels
