@@ -30,7 +30,7 @@ MISTAKES = {
     "model=beta_vae model.beta=-1": "model.beta=-1: must be a number from 0 up",
     "model.latent_dim=0": "model.latent_dim=0: must be a whole number from 1 up",
     "model.latent_dim=2,10": "several values make a sweep; type python train.py -m model.latent_dim=2,10",
-    "model.conditional=true data.num_classes=null": "model.conditional=true: the data has no labels. Set model.conditional=false.",
+    "model.conditional=true data.num_classes=null": "model.conditional=true: the data has no labels. Set",
     "model=cvae data.num_classes=5": "the train labels go up to 9; type data.num_classes=10 or more",
     "callbacks.warmup.schedule=square": "choose one of linear, cosine, sigmoid, cyclical",
     "model=[": "cannot read model=[: type name=value",

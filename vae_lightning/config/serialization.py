@@ -18,7 +18,10 @@ class Configurable:
         """Keep the arguments by name; those of `**kwargs` parameters are kept by their own names."""
         instance = super().__new__(cls)
         signature = inspect.signature(cls.__init__)
-        arguments = dict(signature.bind_partial(instance, *args, **kwargs).arguments)
+        try:
+            arguments = dict(signature.bind_partial(instance, *args, **kwargs).arguments)
+        except TypeError:  # __init__ will raise it with the name of the class
+            return instance
         arguments.pop(next(iter(signature.parameters)))  # self
         for name, parameter in signature.parameters.items():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
