@@ -14,6 +14,8 @@ from conftest import ROOT, SMALL
 pytestmark = pytest.mark.slow
 QUICK = [*(o for o in SMALL if not o.startswith("~")), "callbacks=minimal", "trainer.max_epochs=1"]
 
+QUICK_EVALUATION = ["--quick", "--only", "likelihood", "--samples", "5"]
+
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Path:
@@ -23,7 +25,9 @@ def environment(tmp_path_factory) -> Path:
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, ROOT], check=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
-    site = Path(subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True).strip())
+    site = Path(
+        subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True).strip()
+    )
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))  # its own .pth files are not read
     (wheel,) = folder.glob("*.whl")
     subprocess.run([*pip, "--python", python, "install", "--no-deps", wheel], check=True)
@@ -53,7 +57,9 @@ def run(environment, tmp_path) -> Callable[..., str]:
 def test_a_run_is_trained_evaluated_drawn_exported_and_resumed(run, tmp_path):
     assert "vae-lightning train resume=runs/small/" in run("vae-lightning", "train", *QUICK)
     assert "site-packages" in run("python", "-c", "import vae_lightning; print(vae_lightning.__file__)")
-    assert "distortion" in run("vae-lightning", "evaluate", "latest", "--quick", "--only", "likelihood", "--samples", "5")
+    assert "distortion" in run(
+        "vae-lightning", "evaluate", "latest", "--quick", "--only", "likelihood", "--samples", "5"
+    )
     assert "reconstructions.png" in run("vae-lightning", "figures", "latest")
     assert "model.safetensors" in run("vae-lightning", "export", "latest")
     run("python", "-m", "vae_lightning", "train", "resume=latest", "trainer.max_epochs=2")
@@ -77,15 +83,18 @@ def test_conf_and_modules_in_the_current_directory_are_found(run, tmp_path):
     small = [o for o in QUICK if "network" not in o]
     run("vae-lightning", "train", "model/network=in_conf", *small)
     run("vae-lightning", "train", "--config-dir", "other", "model/network=in_other", *small)
-    quick = ["--quick", "--only", "likelihood", "--samples", "5"]
-    assert "my_networks.Mine, which is not trusted" in run("vae-lightning", "evaluate", "latest", *quick, code=1)
-    assert "log_px" in run("vae-lightning", "evaluate", "latest", *quick, "--trust", "my_networks")
+    assert "my_networks.Mine, which is not trusted" in run(
+        "vae-lightning", "evaluate", "latest", *QUICK_EVALUATION, code=1
+    )
+    assert "log_px" in run("vae-lightning", "evaluate", "latest", *QUICK_EVALUATION, "--trust", "my_networks")
     (tmp_path / "my_networks.py").unlink()
     assert "which cannot be imported" in run("vae-lightning", "evaluate", "latest", "--trust", "my_networks", code=1)
 
 
 def test_several_processes_are_started_by_the_installed_command(run):
-    assert "nelbo" in run("vae-lightning", "train", *QUICK, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    assert "nelbo" in run(
+        "vae-lightning", "train", *QUICK, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"
+    )
 
 
 def test_errors_are_one_line(run):

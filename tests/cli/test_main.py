@@ -36,7 +36,8 @@ def test_train_is_the_default_command_and_passes_its_arguments_to_hydra(argument
 
 def test_an_unknown_command_is_answered_with_the_closest_one():
     assert last_line("trian") == (
-        "error: trian: no such command. Did you mean train? The commands are train, evaluate, figures, report, export, new."
+        "error: trian: no such command. Did you mean train?"
+        " The commands are train, evaluate, figures, report, export, new."
     )
     assert "Did you mean" not in last_line("xyz")
 

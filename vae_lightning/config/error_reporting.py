@@ -71,7 +71,8 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
     message = one_line(error)
     if isinstance(error, InstantiationException) and error.__cause__:
         key = message.rpartition("full_key: ")[2]
-        return f"{key}: {one_line(error.__cause__).rstrip('.')}. To see its options, run {train_command()} --cfg job --package {key}"
+        problem = one_line(error.__cause__).rstrip(".")
+        return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}={choice}: no such choice. Choose one of {', '.join(error.options)}."

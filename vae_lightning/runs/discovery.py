@@ -13,12 +13,15 @@ LATEST = "latest"
 
 
 def resolve_run(path: str | Path) -> Path:
-    """Return a path as it is, or the most recently started run under `runs/` if it is `latest`.
+    """Return a path as it is, or the most recently started run under `runs/` that has a checkpoint if it is `latest`.
 
     Raises:
         UserError: if it is `latest` and there is no run.
     """
-    return Path(path) if str(path) != LATEST else newest_first(RUNS)[0]
+    if str(path) != LATEST:
+        return Path(path)
+    runs = newest_first(RUNS)
+    return next(filter(has_resumable_checkpoint, runs), runs[0])
 
 
 def resolve_sweep(path: str | Path) -> Path:

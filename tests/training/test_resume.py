@@ -1,34 +1,16 @@
 """A run that is cut off anywhere and resumed ends like one that was not."""
 
 from pathlib import Path
-from typing import Any
 
-import lightning as L
 import pytest
 import torch
+from crashes import CrashError
 
 from vae_lightning.errors import UserError
 from vae_lightning.training.train import train
 
 # 2 epochs of 5 batches, a checkpoint after each batch, a warm-up that ends in the second epoch
 OPTIONS = ["callbacks.warmup.steps=7", "callbacks.last.every_n_train_steps=1"]
-
-
-class CrashError(Exception):
-    """Stands for whatever ends a process."""
-
-
-class CrashAt(L.Callback):
-    """Crash when a hook is called for the n-th time."""
-
-    def __init__(self, hook: str, n: int) -> None:
-        self.n = n
-        setattr(self, hook, self.count)
-
-    def count(self, *_: Any) -> None:
-        self.n -= 1
-        if self.n == 0:
-            raise CrashError
 
 
 def same_weights(run: Path, other: Path) -> bool:
@@ -58,7 +40,7 @@ def test_every_point_of_interruption_gives_the_same_weights_and_metrics(options,
     expected = train(small(*OPTIONS, *options, run="unbroken"))
     for hook, n in points:
         run = f"{hook}-{n}"
-        crash = f"+callbacks.crash={{_target_: test_resume.CrashAt, hook: {hook}, n: {n}}}"
+        crash = f"+callbacks.crash={{_target_: crashes.CrashAt, hook: {hook}, n: {n}}}"
         with pytest.raises(CrashError):
             train(small(*OPTIONS, *options, crash, run=run))
         assert train(small(*OPTIONS, *options, f"resume={tmp_path / run}", run=run)) == expected, run

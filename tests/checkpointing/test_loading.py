@@ -109,11 +109,11 @@ class OwnNetwork(MLP):
 def test_a_package_of_ones_own_can_be_trusted(run):
     path = run / "checkpoints/best.ckpt"
     checkpoint = torch.load(path, weights_only=True)
-    checkpoint["config"]["model"]["network"]["_target_"] = "test_checkpoints.OwnNetwork"
+    checkpoint["config"]["model"]["network"]["_target_"] = "test_loading.OwnNetwork"
     torch.save(checkpoint, path)
-    with pytest.raises(UserError, match=r"test_checkpoints.OwnNetwork, which is not trusted"):
+    with pytest.raises(UserError, match=r"test_loading.OwnNetwork, which is not trusted"):
         vae_lightning.load(path)
-    assert vae_lightning.load(path, trust=("test_checkpoints",)).latent_dim == 3
+    assert vae_lightning.load(path, trust=("test_loading",)).latent_dim == 3
 
 
 class Payload:

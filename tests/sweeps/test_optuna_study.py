@@ -8,7 +8,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from test_sweeps import STUDY, type_sweep
+from sweep_commands import STUDY, type_sweep
 
 from vae_lightning.errors import UserError
 from vae_lightning.report import report

@@ -12,9 +12,9 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
-from test_sweeps import OPTIONS
+from sweep_commands import OPTIONS
 
-from hydra_plugins.vae_lightning_plugins.own_files_first import OwnFilesFirst
+from hydra_plugins.vae_lightning_plugins.conf_search_path import ConfSearchPath
 
 HERE = Path(__file__).parent
 
@@ -86,7 +86,7 @@ def test_other_programs_keep_what_the_plugins_register(monkeypatch):
         monkeypatch.setitem(
             ConfigStore.instance().repo["hydra"], "launcher", {"joblib.yaml": object(), "other.yaml": 1}
         )
-        OwnFilesFirst().manipulate_search_path(search_path)
+        ConfSearchPath().manipulate_search_path(search_path)
         return ConfigStore.instance().repo["hydra"]["launcher"]
 
     assert list(registered(f"file://{ROOT / 'conf'}")) == ["other.yaml"]

@@ -8,34 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, SMALL
+from conftest import ROOT
+from crashes import CrashError
 from omegaconf import OmegaConf
-from test_resume import CrashError
+from sweep_commands import OPTIONS, STUDY
 
-from vae_lightning.cli.train import run_hydra
 from vae_lightning.config.comparison import config_identity
 from vae_lightning.config.overrides import split_flags
 from vae_lightning.runs.recording import save_metrics
-
-QUIET = ["callbacks=minimal", "logger=none", "sweep=study"]
-UNNAMED = [o for o in SMALL if "latent_dim" not in o and o != "~callbacks.progress_bar"] + QUIET
-KEYS = ",".join(o.partition("=")[0] for o in UNNAMED)
-OPTIONS = [*UNNAMED, f"hydra.job.config.override_dirname.exclude_keys=[{KEYS}]"]  # for folders of short names
-STUDY = Path("runs") / "sweeps" / "study"
-
-
-@pytest.fixture
-def type_sweep(tmp_path, monkeypatch, capsys):
-    """Type `python train.py -m ...` in this process; what it printed comes back, or the SystemExit is raised."""
-    monkeypatch.chdir(tmp_path)
-
-    def typed(*arguments: str) -> str:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["train.py", "-m", *OPTIONS, *arguments])
-        run_hydra()
-        return capsys.readouterr().out
-
-    return typed
 
 
 def metrics_of_all() -> dict[str, dict[str, float]]:

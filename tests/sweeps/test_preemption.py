@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from test_resume import CrashError
+from crashes import CrashError
 
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.training.train import train
@@ -55,7 +55,7 @@ def test_outside_of_training_the_launcher_is_told_at_once(launcher, small):
 def test_slurms_sigterm_saves_and_the_run_goes_on(launcher, small, tmp_path):
     """SLURM would take a job that ends by itself for done, and not start it again."""
     expected = train(small(*QUICK, run="unbroken"))
-    crash = "+callbacks.crash={_target_: test_resume.CrashAt, hook: on_train_batch_start, n: 4}"
+    crash = "+callbacks.crash={_target_: crashes.CrashAt, hook: on_train_batch_start, n: 4}"
     with pytest.raises(CrashError):
         train(small(*QUICK, signals_at("on_train_batch_start", 2, TERM), crash, run="killed"))
     assert batches_in(tmp_path / "killed") == 2

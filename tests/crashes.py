@@ -1,0 +1,22 @@
+"""Exceptions at chosen moments of a run."""
+
+from typing import Any
+
+import lightning as L
+
+
+class CrashError(Exception):
+    """Stands for anything that ends a process."""
+
+
+class CrashAt(L.Callback):
+    """Crash when a hook is called for the n-th time."""
+
+    def __init__(self, hook: str, n: int) -> None:
+        self.n = n
+        setattr(self, hook, self.count)
+
+    def count(self, *_: Any) -> None:
+        self.n -= 1
+        if self.n == 0:
+            raise CrashError
