@@ -63,6 +63,7 @@ def test_a_described_model_is_built_again():
     again.load_state_dict(model.state_dict())
 
 
+@pytest.mark.filterwarnings("ignore:`isinstance")  # Lightning's own use of torch
 def test_a_checkpoint_of_a_plain_trainer_is_loaded(tmp_path):
     model = VAE(latent_dim=3, image_shape=(1, 28, 28), network=MLP(hidden_dims=[16]))
     trainer = L.Trainer(

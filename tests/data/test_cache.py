@@ -105,7 +105,7 @@ def interrupted(images: Path, root: Path, chunks: int) -> Path:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "in_parallel", only_some)
+        patch.setattr(module, "decode_in_parallel", only_some)
         with pytest.raises(KeyboardInterrupt):
             ensure_cache(recipe(images), plan, root, skip_corrupt=False)
     folder = recipe(images).folder(root)
@@ -160,7 +160,7 @@ def test_a_damaged_cache_is_named(file, damage, images, tmp_path):
     else:
         del data[2]  # of manifest.json a blank, without which it says the same
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"the cache .*small-.* is damaged \(.+\); delete it, it is made anew"):
+    with pytest.raises(UserError, match=r"the cache .*small-.* is damaged \(.+\). Delete it to build it again."):
         open_cache(path.parent)
 
 
@@ -169,9 +169,9 @@ def test_a_full_disk_is_told_before_the_work(images, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("os.posix_fallocate", full)
-    monkeypatch.setattr("vae_lightning.data.cache.write_chunk", None)
+    monkeypatch.setattr("vae_lightning.data.cache.decode_chunk", None)
     with pytest.raises(
-        UserError, match=r"cannot be written to .*No space left on device.* make room, or type data.cache"
+        UserError, match=r"cannot be written to .*No space left on device.* Free some space, or set data.cache"
     ):
         ensure_cache(recipe(images), plan, tmp_path, skip_corrupt=False)
     assert not recipe(images).folder(tmp_path).exists()
@@ -179,7 +179,7 @@ def test_a_full_disk_is_told_before_the_work(images, tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_told(images, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot be written to .*/file/cache .*; type data.cache=FOLDER"):
+    with pytest.raises(UserError, match=r"cannot be written to .*/file/cache .*. Set data.cache to another directory."):
         ensure_cache(recipe(images), plan, tmp_path / "file" / "cache", skip_corrupt=False)
 
 

@@ -81,9 +81,9 @@ def test_a_new_image_is_noticed(tmp_path):
 
 
 def test_mistakes_are_told(tmp_path):
-    with pytest.raises(UserError, match=r"data.root=.*nowhere: there is no such folder"):
+    with pytest.raises(UserError, match=r"data.root=.*nowhere: no such directory"):
         datamodule(tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"no images in this folder \(.bmp, .gif"):
+    with pytest.raises(UserError, match=r"no images \(.bmp, .gif"):
         datamodule(tmp_path)
     fill(tmp_path, 0, 1)
     with pytest.raises(UserError, match=r"1 images are too few to split"):

@@ -70,7 +70,7 @@ def test_processes_share_each_batch_and_drop_and_repeat_nothing(seed, world_size
 
 
 def test_fewer_images_than_processes_are_refused():
-    with pytest.raises(UserError, match=r"data: 10 images for 11 processes; type fewer trainer.devices"):
+    with pytest.raises(UserError, match=r"trainer.devices=11: there are only 10 images"):
         InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=None), BatchShard(0, 11))
 
 

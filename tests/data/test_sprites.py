@@ -79,14 +79,14 @@ def test_shapes_have_their_symmetries_and_areas():
 
 
 def test_the_full_grid_has_the_size_of_dsprites():
-    with pytest.raises(UserError, match=r"737,280 images cannot spare"):
+    with pytest.raises(UserError, match=r"737,280 images are too few"):
         sprites(factor_sizes=[3, 6, 40, 32, 32], image_shape=[1, 16, 16], test_size=10**6).setup()
 
 
 def test_mistakes_are_told():
-    with pytest.raises(UserError, match=r"data.factor_sizes=\[4, 1, 1, 1, 1\]: type \[shapes, scales"):
+    with pytest.raises(UserError, match=r"data.factor_sizes=\[4, 1, 1, 1, 1\]: must be \[shapes, scales"):
         sprites(factor_sizes=[4, 1, 1, 1, 1])
-    with pytest.raises(UserError, match="sprites need 16 x 16 pixels or more"):
+    with pytest.raises(UserError, match="sprites require at least 16 x 16 pixels"):
         sprites(image_shape=[1, 8, 8])
 
 
@@ -135,19 +135,19 @@ def test_what_is_not_the_official_file_is_refused(damage, official):
     else:
         factors = np.stack(np.unravel_index(np.arange(720), (1, *SIZES)), axis=1)
         np.savez(path, imgs=np.zeros((720, 64, 64), np.uint8), latents_classes=factors[::-1])
-    with pytest.raises(UserError, match=r"dsprites_.*npz is not the official file \(.+\); delete it"):
+    with pytest.raises(UserError, match=r"dsprites_.*npz is not the official file \(.+\). Delete it"):
         dsprites(official).prepare_data()
     assert not list((official / "cache").glob("dsprites-*"))
 
 
 def test_without_the_file_it_says_what_to_fetch(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"data=dsprites: no .*npz: put it there, or type data.root=FOLDER"):
+    with pytest.raises(UserError, match=r"data=dsprites: no .*npz. Put it there, or set data.root"):
         dsprites(tmp_path).prepare_data()
 
     def no_network(*_, **__):
         raise OSError("no network")
 
     monkeypatch.setattr("urllib.request.urlopen", no_network)
-    with pytest.raises(UserError, match=r"and no download \(no network\): put there https://.*or type data=sprites"):
+    with pytest.raises(UserError, match=r"the download failed \(no network\). Put https://.*or use data=sprites"):
         dsprites(tmp_path, download=True).prepare_data()
     assert list(tmp_path.iterdir()) == []

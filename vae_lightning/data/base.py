@@ -1,6 +1,7 @@
-"""The LightningDataModule that all data sets share."""
+"""The base class of all data modules."""
 
 from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import lightning as L
 import numpy as np
@@ -16,36 +17,43 @@ from vae_lightning.types import Shape
 class ImageDataModule(L.LightningDataModule, ABC):
     """Images in memory as uint8, in splits `train`, `val` (may be empty) and `test`.
 
-    A data set is one class with one method, `load`, and one file in `conf/data/`.
+    A data set is one class with a method `load`, and one file in `conf/data/`.
 
     Args:
         image_shape: (C, H, W) of each image.
-        num_classes: K, the number of classes or of attributes, or None for unlabelled data.
-        batch_size: images a training step, in each process.
-        eval_batch_size: images a step of validation and test, of all processes together.
-        seed: shuffles the training images.
-        binarize: `none`; or `fixed` or `dynamic`: each pixel becomes 1 with the probability of its grey value, once and
-            for all (as in Salakhutdinov & Murray 2008) or anew in each batch (as in Burda et al. 2016).
-        device_resident: keep the images on the accelerator: true, false, or `auto`, where it is a GPU of whose free
-            memory they take less than half.
+        num_classes: K, the number of classes or attributes, or None for unlabeled data.
+        batch_size: images per training step and process.
+        eval_batch_size: images per step of validation and testing, over all processes.
+        seed: for shuffling the training images.
+        binarize: `none`, or set each pixel to 1 with the probability of its gray value: once (`fixed`, as in
+            Salakhutdinov & Murray 2008) or anew in each batch (`dynamic`, as in Burda et al. 2016).
+        device_resident: keep the images on the accelerator: true, false, or `auto` for a GPU if they fill less than
+            half of its free memory.
         validation_split: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a
             paper.
 
     Raises:
-        UserError: when `binarize` or `validation_split` is none of these.
+        UserError: if `binarize`, `validation_split` or `device_resident` is none of these.
+
+    Attributes:
+        defaults: of a data set, for arguments of this class.
+        splits: the images and labels of each split, once `setup` has been called.
+        label_names: of the classes, or of the attributes or factors; empty if they have no names.
     """
+
+    defaults: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
         *,
         image_shape: Shape,
-        num_classes: int | None,
-        batch_size: int,
-        eval_batch_size: int,
-        seed: int,
-        binarize: str,
-        validation_split: str,
-        device_resident: bool | str,
+        num_classes: int | None = None,
+        batch_size: int = 128,
+        eval_batch_size: int = 500,
+        seed: int = 0,
+        binarize: str = "none",
+        validation_split: str = "val",
+        device_resident: bool | str = "auto",
     ) -> None:
         super().__init__()
         channels, height, width = image_shape
@@ -59,20 +67,20 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.device_resident = check_choice("data.device_resident", device_resident, (True, False, "auto"))
         self.splits: dict[str, Batch] = {}
         self.shard = BatchShard()
-        self.label_names: list[str] = []  # of the classes, or of the attributes or factors; none where they are numbers
+        self.label_names: list[str] = []
 
     @abstractmethod
     def load(self) -> dict[str, Batch]:
-        """Return each split's images, uint8 (N, C, H, W), and labels: int64 (N,) for classes, (N, A) for attributes.
+        """Return the images of each split, uint8 (N, C, H, W), and its labels.
 
-        Labels are None for unlabelled data.
+        Labels are int64, (N,) for classes and (N, A) for attributes, or None for unlabeled data.
         """
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the splits once, and check them.
+        """Load the splits once, and check them against the configuration.
 
         Raises:
-            UserError: when the images or the labels are not what the configuration says.
+            UserError: if the images or labels do not match.
         """
         if self.trainer:
             self.shard = BatchShard(self.trainer.global_rank, self.trainer.world_size)
@@ -82,45 +90,50 @@ class ImageDataModule(L.LightningDataModule, ABC):
         for name, (x, y) in self.splits.items():
             if tuple(x.shape[1:]) != self.image_shape or x.dtype != torch.uint8:
                 raise UserError(
-                    f"data: the {name} images are {x.dtype} {tuple(x.shape[1:])}, not uint8 {self.image_shape};"
-                    f" type data.image_shape={list(x.shape[1:])}"
+                    f"data.image_shape={list(self.image_shape)}: the {name} images are {x.dtype} {tuple(x.shape[1:])}."
+                    f" Set data.image_shape={list(x.shape[1:])}."
                 )
             if y is None and self.num_classes is not None:
-                raise UserError("data: these images have no labels; type data.num_classes=null")
+                raise UserError(
+                    f"data.num_classes={self.num_classes}: the images have no labels. Set data.num_classes=null."
+                )
             if y is not None and len(y) != len(x):
-                raise UserError(f"data: {len(x)} {name} images but {len(y)} labels")
+                raise UserError(f"data: there are {len(x)} {name} images but {len(y)} labels.")
             if y is not None and y.dim() == 2 and self.num_classes not in (None, y.shape[1]):
-                raise UserError(f"data: {y.shape[1]} labels an image; type data.num_classes={y.shape[1]} or null")
+                raise UserError(
+                    f"data.num_classes={self.num_classes}: the images have {y.shape[1]} labels each. Set null."
+                )
             if y is not None and y.dim() == 1 and self.num_classes and len(y) and int(y.max()) >= self.num_classes:
                 raise UserError(
-                    f"data: the {name} labels go up to {int(y.max())}; type data.num_classes={int(y.max()) + 1} or more"
+                    f"data.num_classes={self.num_classes}: the {name} labels go up to {int(y.max())}. Set"
+                    f" {int(y.max()) + 1} or more."
                 )
 
-        if self.binarize == "fixed":  # whatever the seed of the run, so that runs compare on the same images
+        if self.binarize == "fixed":  # the same for all seeds, so runs are comparable
             self.splits = {
                 name: Batch(binarized(x, torch.Generator().manual_seed(0)), y) for name, (x, y) in self.splits.items()
             }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Binarise a batch anew, on the device, where that is asked for."""
+        """Binarize a batch on the device, if `binarize` is dynamic."""
         if self.binarize != "dynamic":
             return batch
         with self.shard:
             return Batch(binarized(batch.x), batch.y)
 
     def random_batch(self, n: int, device: torch.device) -> Batch:
-        """n training images drawn with replacement, on the device: a batch beside the one of the step."""
+        """Sample n training images with replacement, on the device, independently of the current batch."""
         x, y = self.splits["train"]
         index = local_rows(torch.randint(len(x), (global_batch_size(n),)))
         batch = Batch(x[index], None if y is None else y[index])
         return self.on_after_batch_transfer(batch.to(device), 0)
 
     def train_dataloader(self) -> InMemoryLoader:
-        """Shuffled batches of the training images."""
+        """Return shuffled batches of the training images."""
         return self.batches("train", self.batch_size * self.shard.world_size, seed=self.seed)
 
     def val_dataloader(self) -> InMemoryLoader | list[InMemoryLoader]:
-        """Batches of the validation images, in order; no loader where there are none."""
+        """Return batches of the validation images, in order; an empty list if there are none."""
         return (
             self.batches(self.validation_split, self.eval_batch_size)
             if len(self.splits[self.validation_split].x)
@@ -128,16 +141,16 @@ class ImageDataModule(L.LightningDataModule, ABC):
         )
 
     def test_dataloader(self) -> InMemoryLoader:
-        """Batches of the test images, in order."""
+        """Return batches of the test images, in order."""
         return self.batches("test", self.eval_batch_size)
 
     def batches(self, split: str, batch_size: int, seed: int | None = None) -> InMemoryLoader:
-        """The batches of one split that fall to this process."""
+        """Return the batches of a split, of which each process receives its rows."""
         images = self.resident(self.splits[split])
         return InMemoryLoader(images, batch_size, EpochSampler(len(images.x), seed=seed), self.shard)
 
     def resident(self, images: Batch) -> Batch:
-        """The images on the accelerator, where they are to be kept there; otherwise as they are."""
+        """Move the images to the accelerator if they are to stay there."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         wanted = self.device_resident
         if wanted == "auto":
@@ -146,19 +159,19 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
 
 def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Each pixel white with probability grey / 255, else black: uint8 of the same shape, 0 or 255."""
+    """Set each pixel to 255 with probability gray / 255, else to 0: uint8 of the same shape."""
     shape = (global_batch_size(len(x)), *x.shape[1:])
     threshold = local_rows(torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device))
     return (threshold < x).to(torch.uint8) * 255
 
 
 def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]:
-    """Split off `size` images with the classes in the same proportions as in all; return (the rest, those).
+    """Split off `size` images with the same class proportions; return (remaining images, split-off images).
 
     Raises:
-        UserError: when either part would hold fewer images than there are classes.
+        UserError: if either part would have fewer images than there are classes.
     """
-    from sklearn.model_selection import train_test_split  # a second of imports that only some data sets need
+    from sklearn.model_selection import train_test_split  # takes a second, which only some data sets need
 
     x, y = images
     assert y is not None
@@ -167,8 +180,8 @@ def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]
     num_classes = len(y.unique())
     if not num_classes <= size <= len(x) - num_classes:
         raise UserError(
-            f"data: cannot set aside {size} of {len(x)} images of {num_classes} classes;"
-            f" type a val_size and a test_size from {num_classes} up that leave as many for training"
+            f"data: cannot hold out {size} of {len(x)} images of {num_classes} classes. Set data.val_size and"
+            f" data.test_size to {num_classes} or more, leaving as many for training."
         )
     rest, those = train_test_split(np.arange(len(x)), test_size=size, stratify=y.numpy(), random_state=seed)
     return Batch(x[rest], y[rest]), Batch(x[those], y[those])

@@ -1,8 +1,8 @@
-"""Image files decoded once, into one uint8 file that is mapped into memory.
+"""Image files, decoded once into one uint8 file that is mapped into memory.
 
-A cache is a folder: `images.u8`, all images one after the other; `labels.npy` where there are any; `manifest.json`. It
-is built under another name and renamed when it is whole, so that whatever has its name can be trusted. Building goes
-chunk by chunk; what a killed run has finished, the next goes on from.
+A cache is a directory with `images.u8`, all images in sequence; `labels.npy`, if there are labels; and `manifest.json`.
+It is built under a temporary name and renamed when it is complete. It is built in chunks, so an interrupted build is
+resumed.
 """
 
 import errno
@@ -31,19 +31,19 @@ from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.image_decoding import Crop, DecodedChunk, DecodeJob, Source, decode_chunk, exit_with_parent
 
-CHUNK = 256  # images: a second of decoding, all that a kill can cost a core
-VERIFIED = 2**28  # bytes: caches up to this size are checked against their checksums each time they are opened
+CHUNK = 256  # images, about a second of decoding, which is all that a kill can cost a core
+VERIFIED = 2**28  # bytes; caches up to this size are verified each time they are opened
 log = logging.getLogger(__name__)
 
 
 class CacheContents(NamedTuple):
-    """What goes into a cache, in its order: all of `train`, then `val`, then `test`.
+    """The contents of a cache in order: all of `train`, then `val`, then `test`.
 
     Attributes:
-        names: the images.
-        sizes: how many of them are in each split.
+        names: of the images.
+        sizes: number of images in each split.
         labels: int64 (N,) or (N, A), or None.
-        label_names: of the classes, or of the A attributes.
+        label_names: of the classes or the A attributes.
     """
 
     names: list[str]
@@ -53,15 +53,15 @@ class CacheContents(NamedTuple):
 
 
 class CacheSpec(NamedTuple):
-    """How the images of a source become a cache.
+    """How the images of a source are turned into a cache.
 
     Attributes:
         name: of the data set.
-        source: what the images are read from.
-        fingerprint: changes whenever anything in the source does.
+        source: where the images are read from.
+        fingerprint: changes whenever the source does.
         image_shape: (C, H, W).
-        crop: see `decoding.decode`.
-        split: how the images are split, in words.
+        crop: see `image_decoding.decode`.
+        split: a description of how the images are split.
     """
 
     name: str
@@ -72,49 +72,49 @@ class CacheSpec(NamedTuple):
     split: str
 
     def describe(self) -> dict[str, Any]:
-        """What is written into the manifest, and decides about the cache's name."""
+        """Return the entries of the manifest that determine the name of the cache."""
         return {**self._asdict(), "source": str(self.source.path), "image_shape": list(self.image_shape)}
 
     def folder(self, root: Path) -> Path:
-        """The cache's folder: another source, crop or size has another. A source that was moved keeps its own."""
+        """Return the directory of the cache, named by the contents of the source, crop and size."""
         identity = {key: value for key, value in self.describe().items() if key != "source"}
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         return root / f"{self.name}-{'x'.join(map(str, self.image_shape))}-{key}"
 
 
 def fingerprint(files: Iterable[Path] | Iterable[os.DirEntry[str]]) -> str:
-    """A hash of the names, sizes and times of change of files: 200,000 in a second, without reading one."""
+    """Hash names, sizes and modification times of files, about 200,000 per second, without reading them."""
     states = ((file.name, file.stat()) for file in files)
     lines = sorted(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def ensure_cache(recipe: CacheSpec, plan: Callable[[], CacheContents], root: Path, skip_corrupt: bool) -> None:
-    """Build the cache where it is not there yet; wait where another process is building it.
+def ensure_cache(spec: CacheSpec, contents: Callable[[], CacheContents], root: Path, skip_corrupt: bool) -> None:
+    """Build the cache if it does not exist yet, or wait for another process that is building it.
 
     Args:
-        recipe: what is built.
-        plan: makes the plan, when it is needed.
-        root: the folder of all caches.
-        skip_corrupt: leave out images that cannot be decoded, instead of stopping.
+        spec: what to build.
+        contents: returns the contents, if they are needed.
+        root: directory of all caches.
+        skip_corrupt: skip images that cannot be decoded, instead of raising an error.
 
     Raises:
-        UserError: when an image cannot be decoded, or the cache cannot be written.
+        UserError: if an image cannot be decoded, or the cache cannot be written.
     """
-    folder = recipe.folder(root)
+    folder = spec.folder(root)
     if folder.is_dir():
         return
     with cache_lock(root):
         if not folder.is_dir():
-            build(recipe, plan(), folder, skip_corrupt)
+            build(spec, contents(), folder, skip_corrupt)
 
 
 @contextmanager
 def cache_lock(root: Path) -> Iterator[None]:
-    """Let one process at a time write caches; the system takes the lock back when the process ends, however it does.
+    """Let one process at a time write caches. The system releases the lock however the process ends.
 
     Raises:
-        UserError: when something cannot be written.
+        UserError: if something cannot be written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -122,43 +122,47 @@ def cache_lock(root: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
     except OSError as error:
-        room = " make room, or" if error.errno == errno.ENOSPC else ""
+        fix = "Free some space, or set" if error.errno == errno.ENOSPC else "Set"
         raise UserError(
-            f"data: the cache cannot be written to {root} ({one_line(error)});{room} type data.cache=FOLDER"
+            f"data: the cache cannot be written to {root} ({one_line(error)}). {fix} data.cache to another directory."
         ) from error
 
 
-def build(recipe: CacheSpec, plan: CacheContents, folder: Path, skip_corrupt: bool) -> None:
-    """Decode everything that is not decoded yet, then give the cache its name."""
+def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: bool) -> None:
+    """Decode all images that have not been decoded yet, then rename the cache.
+
+    Raises:
+        UserError: if an image cannot be decoded, unless `skip_corrupt`.
+    """
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(exist_ok=True)
     images = partial / "images.u8"
-    failed = decode_all(recipe, plan.names, images)
-    left_out = {plan.names[i]: reason for i, reason in failed.items()}
+    failed = decode_all(spec, contents.names, images)
+    left_out = {contents.names[i]: reason for i, reason in failed.items()}
     if failed:
         name, reason = next(iter(left_out.items()))
         message = (
-            f"data: {len(failed):,} of {len(plan.names):,} images cannot be decoded, the first is"
-            f" {recipe.source.path / name} ({reason})"
+            f"data: {len(failed):,} of {len(contents.names):,} images cannot be decoded, first"
+            f" {spec.source.path / name} ({reason})"
         )
-        if not skip_corrupt or len(failed) == len(plan.names):
-            raise UserError(f"{message}; mend it, or type data.skip_corrupt=true to leave out such images")
-        log.warning("%s; they are left out, and listed in %s", message, folder / "manifest.json")
-        plan = drop_images(plan, failed, images, prod(recipe.image_shape))
-    if plan.labels is not None:
-        np.save(partial / "labels.npy", plan.labels)
+        if not skip_corrupt or len(failed) == len(contents.names):
+            raise UserError(f"{message}. Replace the file, or set data.skip_corrupt=true to skip such images.")
+        log.warning("%s; skipping these images, which are listed in %s", message, folder / "manifest.json")
+        contents = drop_images(contents, failed, images, prod(spec.image_shape))
+    if contents.labels is not None:
+        np.save(partial / "labels.npy", contents.labels)
     (partial / "chunks.jsonl").unlink()
-    named = {"sizes": plan.sizes, "label_names": plan.label_names, "left_out": left_out}
-    seal(partial, folder, {**recipe.describe(), "count": len(plan.names), **named})
+    named = {"sizes": contents.sizes, "label_names": contents.label_names, "left_out": left_out}
+    seal(partial, folder, {**spec.describe(), "count": len(contents.names), **named})
 
 
 def seal(partial: Path, folder: Path, manifest: dict[str, Any]) -> None:
-    """Give a cache that is whole its manifest and its name.
+    """Write the manifest of a complete cache and give it its final name.
 
     Args:
-        partial: holds `images.u8`, and `labels.npy` where there are labels.
-        folder: its name from now on.
-        manifest: `count`, `image_shape`, `sizes` and `label_names`, and what a person may want to know.
+        partial: directory with `images.u8`, and `labels.npy` if there are labels.
+        folder: the final directory.
+        manifest: `count`, `image_shape`, `sizes` and `label_names`, and further information.
     """
     labels = partial / "labels.npy"
     manifest["crc32"] = crc32(partial / "images.u8")
@@ -170,21 +174,21 @@ def seal(partial: Path, folder: Path, manifest: dict[str, Any]) -> None:
     sync(folder.parent)
 
 
-def decode_all(recipe: CacheSpec, names: list[str], images: Path) -> dict[int, str]:
-    """Decode what an earlier run has not, by all cores, into `images`; return which images failed, and why."""
-    size = prod(recipe.image_shape)
-    record = images.with_name("chunks.jsonl")  # a line for each chunk that is on the disk
+def decode_all(spec: CacheSpec, names: list[str], images: Path) -> dict[int, str]:
+    """Decode on all cores what an earlier run has not; return the indices of failed images, with the reason."""
+    size = prod(spec.image_shape)
+    record = images.with_name("chunks.jsonl")  # one line per chunk that is on the disk
     with images.open("a+b") as file:
         reserve(file.fileno(), size * len(names))
     done = completed_chunks(record, images, size, len(names))
     chunks = [
-        DecodeJob(k, names[i : i + CHUNK], recipe.source, recipe.image_shape, recipe.crop, images, i * size)
+        DecodeJob(k, names[i : i + CHUNK], spec.source, spec.image_shape, spec.crop, images, i * size)
         for k, i in enumerate(range(0, len(names), CHUNK))
         if k not in done
     ]
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*columns, transient=True) as progress, record.open("a") as lines:
-        task = progress.add_task(f"decoding {recipe.name}, once", total=len(names))
+        task = progress.add_task(f"decoding {spec.name}, once", total=len(names))
         progress.advance(task, len(names) - sum(len(chunk.names) for chunk in chunks))
         for written in decode_in_parallel(chunks):
             done[written.number] = written
@@ -196,13 +200,13 @@ def decode_all(recipe: CacheSpec, names: list[str], images: Path) -> dict[int, s
 
 
 def decode_in_parallel(chunks: list[DecodeJob]) -> Iterator[DecodedChunk]:
-    """Write chunks in as many processes as there are cores; a few are not worth the start of a process."""
+    """Decode chunks in as many processes as there are cores; in this process if there are only a few."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = min(cores, len(chunks) // 2)
     if workers < 2:
         yield from map(decode_chunk, chunks)
         return
-    # spawned, since a fork of a process that runs torch's threads may hang
+    # spawned, since forking a process with torch's threads may hang
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=exit_with_parent)
     try:
         for future in as_completed([pool.submit(decode_chunk, chunk) for chunk in chunks]):
@@ -212,14 +216,14 @@ def decode_in_parallel(chunks: list[DecodeJob]) -> Iterator[DecodedChunk]:
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Give a file its size, so that a full disk is told before the work and not after it."""
+    """Allocate the size of a file, so a full disk is reported before the work."""
     if hasattr(os, "posix_fallocate") and size:
         os.posix_fallocate(descriptor, 0, size)
     os.ftruncate(descriptor, size)
 
 
 def completed_chunks(record: Path, images: Path, size: int, n: int) -> dict[int, DecodedChunk]:
-    """The chunks that an earlier run has finished; the last line may be cut off, a chunk's bytes may be others."""
+    """Return the chunks that an earlier run has completed, without those that are truncated or have changed."""
     done: dict[int, DecodedChunk] = {}
     if not record.is_file():
         return done
@@ -233,9 +237,9 @@ def completed_chunks(record: Path, images: Path, size: int, n: int) -> dict[int,
     return done
 
 
-def drop_images(plan: CacheContents, failed: Collection[int], images: Path, size: int) -> CacheContents:
-    """The plan without some images, whose room in the file goes to those after them."""
-    kept = [i for i in range(len(plan.names)) if i not in failed]
+def drop_images(contents: CacheContents, failed: Collection[int], images: Path, size: int) -> CacheContents:
+    """Remove failed images from the contents and from the file, moving later images forward."""
+    kept = [i for i in range(len(contents.names)) if i not in failed]
     with images.open("r+b") as file:
         for place, i in enumerate(kept):
             if place != i:
@@ -244,22 +248,22 @@ def drop_images(plan: CacheContents, failed: Collection[int], images: Path, size
                 file.seek(place * size)
                 file.write(data)
         file.truncate(len(kept) * size)
-    ends = np.cumsum(list(plan.sizes.values()))
+    ends = np.cumsum(list(contents.sizes.values()))
     sizes = np.diff(np.searchsorted(kept, ends), prepend=0)
     return CacheContents(
-        [plan.names[i] for i in kept],
-        dict(zip(plan.sizes, sizes.tolist(), strict=True)),
-        None if plan.labels is None else plan.labels[kept],
-        plan.label_names,
+        [contents.names[i] for i in kept],
+        dict(zip(contents.sizes, sizes.tolist(), strict=True)),
+        None if contents.labels is None else contents.labels[kept],
+        contents.label_names,
     )
 
 
 class OpenCache(NamedTuple):
-    """A cache that was opened.
+    """An open cache.
 
     Attributes:
-        splits: views of the one file, read as they are asked for.
-        label_names: of the classes, or of the attributes.
+        splits: views of the file, read on access.
+        label_names: of the classes or the attributes.
     """
 
     splits: dict[str, Batch]
@@ -270,7 +274,7 @@ def open_cache(folder: Path) -> OpenCache:
     """Map a cache into memory.
 
     Raises:
-        UserError: when a file of it is missing or damaged.
+        UserError: if a file is missing or damaged.
     """
     images = folder / "images.u8"
     try:
@@ -278,19 +282,19 @@ def open_cache(folder: Path) -> OpenCache:
         manifest = json.loads(content)
         del manifest["manifest"]
         if content != serialize_manifest(manifest):
-            raise ValueError("manifest.json is not what was written")
+            raise ValueError("manifest.json has changed")
         shape = (manifest["count"], *manifest["image_shape"])
         size = images.stat().st_size
         if size != prod(shape) or (size <= VERIFIED and crc32(images) != manifest["crc32"]):
-            raise ValueError("images.u8 is not what was written")
+            raise ValueError("images.u8 has changed")
         labels = None
         if manifest["labels"] is not None:
             if crc32(folder / "labels.npy") != manifest["labels"]:
-                raise ValueError("labels.npy is not what was written")
+                raise ValueError("labels.npy has changed")
             labels = torch.from_numpy(np.load(folder / "labels.npy"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(
-            f"data: the cache {folder} is damaged ({one_line(error)}); delete it, it is made anew"
+            f"data: the cache {folder} is damaged ({one_line(error)}). Delete it to build it again."
         ) from error
     x = map_file(images).view(shape)
     bounds = np.cumsum([0, *manifest["sizes"].values()]).tolist()
@@ -302,10 +306,10 @@ def open_cache(folder: Path) -> OpenCache:
 
 
 def map_file(path: Path) -> Tensor:
-    """The bytes of a file as a tensor that is read from the disk as it is asked for, and must not be written to.
+    """Map the bytes of a file to a read-only tensor.
 
-    A file of up to half of the memory is read in at once, in order. Of a larger one nothing is read ahead: shuffled
-    images have no next one, and what is read in vain pushes out what was read before.
+    A file of up to half of the memory is read ahead in order. A larger one is not: shuffled images are not read in
+    sequence, and reading ahead would evict pages that are still useful.
     """
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -316,7 +320,7 @@ def map_file(path: Path) -> Tensor:
 
 
 def available_memory() -> int:
-    """The bytes of memory that this process may use: the machine's, or those of its container."""
+    """Return the bytes of memory available to this process, limited by its container."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for limit in ("memory.max", "memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):  # another system, or "max"
@@ -325,13 +329,13 @@ def available_memory() -> int:
 
 
 def serialize_manifest(manifest: dict[str, Any]) -> bytes:
-    """A manifest's file, which ends with its own CRC-32: no byte of it can be another without being noticed."""
+    """Serialize a manifest to bytes that contain their own CRC-32, so any change is noticed."""
     checksum = zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
     return json.dumps({**manifest, "manifest": checksum}, indent=1).encode()
 
 
 def crc32(path: Path) -> int:
-    """The CRC-32 of a file."""
+    """Return the CRC-32 of a file."""
     crc = 0
     with path.open("rb") as file:
         while block := file.read(2**24):
@@ -340,7 +344,7 @@ def crc32(path: Path) -> int:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk."""
+    """Wait until a file or a directory is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""CelebA (Liu et al. 2015), in whatever form a person has it."""
+"""CelebA (Liu et al. 2015), in any of the layouts in which it is distributed."""
 
 import csv
 import os
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,24 +15,33 @@ from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
 from vae_lightning.data.files import ImageFiles
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
-from vae_lightning.io.image_decoding import FolderSource, Source, ZipSource
+from vae_lightning.io.image_decoding import Crop, FolderSource, Source, ZipSource
 
 SPLITS = ("train", "val", "test")  # 0, 1, 2 in the official partition
-SIGNS = {"1", "-1", "0"}  # of an attribute that is there, or is not
+SIGNS = {"1", "-1", "0"}  # 1 if an attribute is present, else -1 or 0
 WANTED = (
     "img_align_celeba.zip (or the folder img_align_celeba), list_eval_partition.txt and list_attr_celeba.txt, from the"
     " CelebA project page or its Google Drive folder, or Kaggle's archive of CelebA"
 )
 
+ATTRIBUTES: tuple[str, ...] = (
+    *("5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs", "Big_Lips", "Big_Nose"),
+    *("Black_Hair", "Blond_Hair", "Blurry", "Brown_Hair", "Bushy_Eyebrows", "Chubby", "Double_Chin", "Eyeglasses"),
+    *("Goatee", "Gray_Hair", "Heavy_Makeup", "High_Cheekbones", "Male", "Mouth_Slightly_Open", "Mustache"),
+    *("Narrow_Eyes", "No_Beard", "Oval_Face", "Pale_Skin", "Pointy_Nose", "Receding_Hairline", "Rosy_Cheeks"),
+    *("Sideburns", "Smiling", "Straight_Hair", "Wavy_Hair", "Wearing_Earrings", "Wearing_Hat", "Wearing_Lipstick"),
+    *("Wearing_Necklace", "Wearing_Necktie", "Young"),
+)
+
 
 class CelebALayout(NamedTuple):
-    """Where the parts of a CelebA are.
+    """Where the parts of the data set are.
 
     Attributes:
         source: of the images.
-        prefix: what stands before the file names in the source.
-        partition: the file that says the splits, or None.
-        attributes: the file that says the attributes, or None.
+        prefix: of the file names in the source.
+        partition: the file with the splits, or None.
+        attributes: the file with the attributes, or None.
     """
 
     source: Source
@@ -42,11 +51,11 @@ class CelebALayout(NamedTuple):
 
 
 class Annotation(NamedTuple):
-    """A table of annotations, as text or CSV, in a folder or in a zip.
+    """A table of annotations, as text or CSV, in a directory or a zip file.
 
     Attributes:
         source: of the file.
-        name: in the source.
+        name: of the file in the source.
     """
 
     source: Source
@@ -54,43 +63,59 @@ class Annotation(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """The path to tell a person."""
+        """Path of the file, for messages."""
         return self.source.path / self.name
 
     def rows(self) -> list[list[str]]:
-        """The cells of each line that is not empty."""
+        """Return the cells of each non-empty line.
+
+        Raises:
+            UserError: if the file cannot be read.
+        """
         try:
             text = self.source.read(self.name).decode()
             lines = csv.reader(StringIO(text)) if self.name.endswith(".csv") else map(str.split, text.splitlines())
             return [line for line in lines if line]
-        except Exception as error:  # what a damaged file, or a damaged zip around it, may raise is listed nowhere
-            raise UserError(f"data=celeba: {self.path} cannot be read ({one_line(error)})") from error
+        except Exception as error:  # the errors that a damaged file may cause cannot be listed
+            raise UserError(
+                f"data=celeba: {self.path} cannot be read ({one_line(error)}). Download it again."
+            ) from error
 
 
 class CelebADataModule(ImageFiles):
     """202,599 faces with 40 attributes each, in the official training, validation and test sets.
 
-    Found by looking, under the root or in its folder `celeba`: the official folder `img_align_celeba` with its
-    annotation files, the zip as downloaded, Kaggle's nested folder or archive with annotations as CSV. Without the
-    partition the images are split by their order, 80%, 10% and 10%; without the attributes they are unlabelled; a
-    warning says so.
+    Under the root or in its directory `celeba`, it finds the official directory `img_align_celeba` with its annotation
+    files, the zip file as downloaded, or Kaggle's nested directory or archive with annotations as CSV. Without the
+    partition file the images are split by their order, 80%, 10% and 10%. Without the attributes they are unlabeled.
+    Both cause a warning.
 
     Args:
-        download: try torchvision's download when nothing is found.
-        attributes: the names of those that are the labels, (N, A) of 0 and 1; none makes the images unlabelled.
-        **files: those of `ImageFiles`.
+        download: try torchvision's download if nothing is found.
+        attributes: names of the attributes to use as labels, (N, A) of 0 and 1; empty for unlabeled images.
+        **files: arguments of `ImageFiles`.
     """
 
-    def __init__(self, *, download: bool, attributes: Sequence[str], **files: Any) -> None:
-        super().__init__(**files)
+    defaults: ClassVar[dict[str, Any]] = {"image_shape": (3, 64, 64)}
+
+    def __init__(
+        self,
+        *,
+        root: str = "data",
+        download: bool = True,
+        attributes: Sequence[str] = ATTRIBUTES,
+        crop: Crop = 148,
+        **files: Any,
+    ) -> None:
+        super().__init__(root=root, crop=crop, **{"num_classes": len(attributes) or None, **files})
         self.download = download
         self.attributes = list(attributes)
 
     def layout(self) -> CelebALayout:
-        """What is there.
+        """Find the files.
 
         Raises:
-            UserError: when there are no images.
+            UserError: if there are no images.
         """
         found = locate_celeba(self.root)
         if not found and self.download:
@@ -98,17 +123,17 @@ class CelebADataModule(ImageFiles):
             found = locate_celeba(self.root)
             if not found:
                 raise UserError(
-                    f"data=celeba: no images under {self.root.resolve()}, and the download failed ({reason}):"
-                    f" put there {WANTED}"
+                    f"data=celeba: no images under {self.root.resolve()}, and the download failed ({reason})."
+                    f" Put there {WANTED}."
                 )
         if not found:
             raise UserError(
-                f"data=celeba: no images under {self.root.resolve()}: put there {WANTED}; or type data.root=FOLDER"
+                f"data=celeba: no images under {self.root.resolve()}. Put there {WANTED}; or set data.root."
             )
         return found
 
     def cache_spec(self) -> CacheSpec:
-        """The files as they are now."""
+        """Describe the current files."""
         found = self.layout()
         annotations = [a.path for a in (found.partition, found.attributes) if a and isinstance(a.source, FolderSource)]
         source = found.source
@@ -119,7 +144,7 @@ class CelebADataModule(ImageFiles):
         return CacheSpec("celeba", source, " ".join(files), self.image_shape, self.crop, "official")
 
     def cache_contents(self) -> CacheContents:
-        """The images in the order of the splits, with their attributes."""
+        """List the images in the order of the splits, with their attributes."""
         found = self.layout()
         names = image_names(found)
         parts = self.parts(found, names)
@@ -129,10 +154,10 @@ class CelebADataModule(ImageFiles):
         return CacheContents(names, dict(zip(SPLITS, counts, strict=True)), *self.labels(found, ordered))
 
     def load(self) -> dict[str, Batch]:
-        """Open the cache, which holds all attributes, and choose.
+        """Open the cache, which contains all attributes, and select the requested ones.
 
         Raises:
-            UserError: when there is no attribute of a name.
+            UserError: if there is no attribute with a requested name.
         """
         splits = super().load()
         if not self.attributes or not self.label_names:
@@ -140,13 +165,17 @@ class CelebADataModule(ImageFiles):
             return {name: Batch(x, None) for name, (x, _) in splits.items()}
         if unknown := [name for name in self.attributes if name not in self.label_names]:
             there = ", ".join(self.label_names)
-            raise UserError(f"data.attributes={unknown[0]}: there is no such attribute; there are {there}")
+            raise UserError(f"data.attributes={unknown[0]}: no such attribute. The attributes are {there}.")
         columns = [self.label_names.index(name) for name in self.attributes]
         self.label_names = self.attributes
         return {name: Batch(x, None if y is None else y[:, columns]) for name, (x, y) in splits.items()}
 
     def parts(self, found: CelebALayout, names: list[str]) -> dict[str, int]:
-        """The split of each image: 0, 1 or 2."""
+        """Return the split of each image: 0, 1 or 2.
+
+        Raises:
+            UserError: if the partition file does not match the images.
+        """
         if found.partition is None:
             log.warning(
                 "data=celeba: no list_eval_partition.txt or .csv under %s: the images are split by their order,"
@@ -160,40 +189,44 @@ class CelebADataModule(ImageFiles):
                 continue
             if len(row) != 2 or row[1] not in ("0", "1", "2"):
                 raise UserError(
-                    f"data=celeba: line {number} of {found.partition.path} is {' '.join(row)!r},"
-                    " not an image and 0, 1 or 2"
+                    f"data=celeba: line {number} of {found.partition.path} is {' '.join(row)!r}, not an image and 0, 1"
+                    " or 2. Download it again."
                 )
             parts[row[0]] = int(row[1])
         check_names(found.partition, parts, names, found.source.path)
         return parts
 
     def labels(self, found: CelebALayout, names: list[str]) -> tuple[np.ndarray | None, list[str]]:
-        """All attributes, int64 (N, A) of 0 and 1, and their names; None and none where there is no annotation."""
+        """Return all attributes, int64 (N, A) of 0 and 1, and their names; None and no names without annotations.
+
+        Raises:
+            UserError: if the attribute file does not match the images.
+        """
         if found.attributes is None:
             log.warning("data=celeba: no list_attr_celeba.txt or .csv under %s: the images are unlabelled", self.root)
             return None, []
         rows = found.attributes.rows()
         if len(rows) < 3:
-            raise UserError(f"data=celeba: {found.attributes.path} has no table of attributes")
-        start = 1 if found.attributes.name.endswith(".csv") else 2  # the text file says the number of images first
+            raise UserError(f"data=celeba: {found.attributes.path} has no table of attributes. Download it again.")
+        start = 1 if found.attributes.name.endswith(".csv") else 2  # the text file starts with the number of images
         header = rows[0][1:] if start == 1 else rows[1]
         values: dict[str, list[bool]] = {}
         for number, row in enumerate(rows[start:], start + 1):
             if len(row) != 1 + len(header):
                 raise UserError(
                     f"data=celeba: line {number} of {found.attributes.path} has {len(row) - 1} attributes,"
-                    f" not {len(header)}"
+                    f" not {len(header)}. Download it again."
                 )
             if not SIGNS.issuperset(row[1:]):
                 wrong = next(value for value in row[1:] if value not in SIGNS)
-                raise UserError(f"data=celeba: line {number} of {found.attributes.path} says {wrong!r}, not 1 or -1")
+                raise UserError(f"data=celeba: line {number} of {found.attributes.path} has {wrong!r}, not 1 or -1.")
             values[row[0]] = [value == "1" for value in row[1:]]
         check_names(found.attributes, values, names, found.source.path)
         return np.array([values[name] for name in names], dtype=np.int64), header
 
 
 def locate_celeba(root: Path) -> CelebALayout | None:
-    """Find the images and the annotations under a folder, or None where there are no images."""
+    """Find the images and annotations under a directory; None if there are no images."""
     folders = [root / name for name in ("", "celeba", "CelebA", "img_align_celeba") if (root / name).is_dir()]
     for folder in folders:
         for nested in ("img_align_celeba/img_align_celeba/", "img_align_celeba/", ""):
@@ -215,7 +248,7 @@ def locate_celeba(root: Path) -> CelebALayout | None:
 
 
 def annotation(kind: str, folders: list[Path]) -> Annotation | None:
-    """The annotation file of a kind in the first of the folders that has one."""
+    """Return the annotation file of a kind in the first directory that has one."""
     for folder in folders:
         for path in sorted(folder.glob(f"list_{kind}.*")):
             return Annotation(FolderSource(folder), path.name)
@@ -223,7 +256,7 @@ def annotation(kind: str, folders: list[Path]) -> Annotation | None:
 
 
 def annotation_inside(kind: str, path: Path, inside: list[str]) -> Annotation | None:
-    """The annotation file of a kind in a zip."""
+    """Return the annotation file of a kind in a zip file."""
     for name in inside:
         if PurePosixPath(name).stem == f"list_{kind}":
             return Annotation(ZipSource(path), name)
@@ -231,23 +264,23 @@ def annotation_inside(kind: str, path: Path, inside: list[str]) -> Annotation | 
 
 
 def members(path: Path) -> list[str]:
-    """The names in a zip.
+    """Return the names of the members of a zip file.
 
     Raises:
-        UserError: when it is none, or cut short.
+        UserError: if it is not a complete zip file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except Exception as error:  # what a damaged zip may raise is listed nowhere
+    except Exception as error:  # the errors that a damaged file may cause cannot be listed
         raise UserError(
-            f"data=celeba: {path} is no whole zip ({one_line(error)}); download it again: a quota page of Google's, or"
-            " a download that was cut short, can have this name"
+            f"data=celeba: {path} is not a complete zip file ({one_line(error)}). Download it again; it may be a quota"
+            " page of Google Drive, or an interrupted download."
         ) from error
 
 
 def image_names(found: CelebALayout) -> list[str]:
-    """The file names of all images, in order."""
+    """Return the file names of all images, sorted."""
     if isinstance(found.source, ZipSource):
         names = [PurePosixPath(name).name for name in members(found.source.path) if name.endswith(".jpg")]
     else:
@@ -256,26 +289,31 @@ def image_names(found: CelebALayout) -> list[str]:
 
 
 def check_names(annotation: Annotation, annotated: dict[str, Any], names: list[str], path: Path) -> None:
-    """Raise UserError when an annotation names images that are not there, or leaves out some that are."""
+    """Check that an annotation file names exactly the images that exist.
+
+    Raises:
+        UserError: if not.
+    """
     there = set(names)
     if missing := sorted(annotated.keys() - there):
         raise UserError(
-            f"data=celeba: {annotation.path} names {len(missing):,} images that are not in {path},"
-            f" the first is {missing[0]}"
+            f"data=celeba: {annotation.path} names {len(missing):,} images that are not in {path}, first"
+            f" {missing[0]}. Download the images again."
         )
     if unnamed := sorted(there - annotated.keys()):
         raise UserError(
-            f"data=celeba: {annotation.path} leaves out {len(unnamed):,} images of {path}, the first is {unnamed[0]}"
+            f"data=celeba: {annotation.path} lacks {len(unnamed):,} images of {path}, first {unnamed[0]}. Download it"
+            " again."
         )
 
 
 def download(root: Path) -> str:
-    """Try torchvision's download; return why it failed, empty where it did not."""
+    """Try torchvision's download; return why it failed, or an empty string."""
     from torchvision.datasets import CelebA
 
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             CelebA(str(root), split="all", download=True)
-    except Exception as error:  # no network, Google Drive's quota, no gdown, a checksum: each raises something else
+    except Exception as error:  # various errors: network, Google Drive's quota, gdown missing, checksum
         return one_line(error)
     return ""

@@ -1,6 +1,6 @@
-"""The 1,797 handwritten digits that scikit-learn carries: real data that needs no download."""
+"""The 1,797 handwritten digits included in scikit-learn: real data without a download."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,24 +12,26 @@ from vae_lightning.data.in_memory import Batch
 class DigitsDataModule(ImageDataModule):
     """The test set of the UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998), labels 0 to 9.
 
-    The originals have 8 x 8 pixels and 17 grey values; they are resized to `image_shape` by bicubic interpolation,
-    and their grey stands in every channel.
+    The originals have 8 x 8 pixels and 17 gray values. They are resized to `image_shape` by bicubic interpolation and
+    repeated in every channel.
 
     Args:
-        val_size: the number of validation images.
-        test_size: the number of test images.
-        split_seed: draws the splits, so that runs of different seeds compare on the same images.
-        **loading: those of `ImageDataModule`.
+        val_size: number of validation images.
+        test_size: number of test images.
+        split_seed: seed of the splits, the same for runs with other seeds.
+        **loading: arguments of `ImageDataModule`.
     """
 
-    def __init__(self, *, val_size: int, test_size: int, split_seed: int, **loading: Any) -> None:
-        super().__init__(**loading)
+    defaults: ClassVar[dict[str, Any]] = {"image_shape": (1, 28, 28), "num_classes": 10, "batch_size": 32}
+
+    def __init__(self, *, val_size: int = 180, test_size: int = 360, split_seed: int = 0, **loading: Any) -> None:
+        super().__init__(**{**self.defaults, **loading})
         self.val_size = val_size
         self.test_size = test_size
         self.split_seed = split_seed
 
     def load(self) -> dict[str, Batch]:
-        """Resize all, then split with the classes in proportion."""
+        """Resize all images and split them with equal class proportions."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()

@@ -1,44 +1,53 @@
-"""dSprites (Matthey et al. 2017), from its official file."""
+"""dSprites (Matthey et al. 2017), read from its official file."""
 
 import errno
 import shutil
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.cache import cache_lock, fingerprint, open_cache, seal
 from vae_lightning.data.in_memory import Batch
-from vae_lightning.data.sprites import FACTORS, in_a_row
+from vae_lightning.data.sprites import FACTORS, split_in_order
 from vae_lightning.errors import UserError, one_line
 
 FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 URL = f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{FILE}"
-ROWS = 8192  # images read at a time: 32 MB
+ROWS = 8192  # images read at a time, 32 MB
 
 
 class DSpritesDataModule(ImageDataModule):
     """737,280 images of 1 x 64 x 64: every combination of 3 shapes, 6 scales, 40 orientations, 32 x and 32 y.
 
-    The labels are these five factors, int64 (N, 5); the sixth, the colour, is always white. The file is unpacked once,
-    in random order, into a cache of 3 GB that is mapped into memory; the images are never all in memory.
+    The labels are these five factors, int64 (N, 5); the sixth, color, is always white. The file is unpacked once, in
+    random order, into a cache of 3 GB that is mapped into memory, so the images are never all in memory.
 
     Args:
-        root: the folder that holds, or is to hold, the official npz file.
-        download: fetch the file when it is not there.
-        cache: the folder of all caches; None for `cache` in the root.
-        val_size: the number of validation images.
-        test_size: the number of test images.
-        **loading: those of `ImageDataModule`.
+        root: directory of the official npz file.
+        download: download the file if it is missing.
+        cache: directory of all caches; None for `cache` in the root.
+        val_size: number of validation images.
+        test_size: number of test images.
+        **loading: arguments of `ImageDataModule`.
     """
 
+    defaults: ClassVar[dict[str, Any]] = {"image_shape": (1, 64, 64), "batch_size": 64}
+
     def __init__(
-        self, *, root: str, download: bool, cache: str | None, val_size: int, test_size: int, **loading: Any
+        self,
+        *,
+        root: str = "data",
+        download: bool = True,
+        cache: str | None = None,
+        val_size: int = 5000,
+        test_size: int = 20_000,
+        **loading: Any,
     ) -> None:
-        super().__init__(**loading)
+        super().__init__(**{**self.defaults, **loading})
         self.root = Path(root).expanduser()
         self.cache = Path(cache).expanduser() if cache else self.root / "cache"
         self.download = download
@@ -46,19 +55,19 @@ class DSpritesDataModule(ImageDataModule):
         self.label_names = list(FACTORS)
 
     def folder(self) -> Path:
-        """The cache's folder: another for another file."""
+        """Return the directory of the cache, which depends on the file."""
         return self.cache / f"dsprites-{fingerprint([self.root / FILE])[:16]}"
 
     def prepare_data(self) -> None:
-        """Download the file where it is not there, and unpack it where it is not unpacked.
+        """Download and unpack the file, if that has not been done yet.
 
         Raises:
-            UserError: when there is no file, it cannot be downloaded, or it is not the official one.
+            UserError: if there is no file, it cannot be downloaded, or it is not the official one.
         """
         path = self.root / FILE
         if not path.is_file():
             if not self.download:
-                raise UserError(f"data=dsprites: no {path.resolve()}: put it there, or type data.root=FOLDER")
+                raise UserError(f"data=dsprites: no {path.resolve()}. Put it there, or set data.root to its directory.")
             fetch(path)
         if not self.folder().is_dir():
             with cache_lock(self.cache):
@@ -66,13 +75,17 @@ class DSpritesDataModule(ImageDataModule):
                     unpack(path, self.folder())
 
     def load(self) -> dict[str, Batch]:
-        """Open the cache; the splits are parts of its random order."""
+        """Open the cache, and split its random order."""
         self.prepare_data()
-        return in_a_row(open_cache(self.folder()).splits["all"], self.val_size, self.test_size)
+        return split_in_order(open_cache(self.folder()).splits["all"], self.val_size, self.test_size)
 
 
 def fetch(path: Path) -> None:
-    """Download the official file, whole or not at all."""
+    """Download the official file, completely or not at all.
+
+    Raises:
+        UserError: if it cannot be downloaded.
+    """
     part = path.with_suffix(".part")
     new = not path.parent.exists()
     try:
@@ -80,33 +93,33 @@ def fetch(path: Path) -> None:
         with urllib.request.urlopen(URL, timeout=30) as response, part.open("wb") as file:
             shutil.copyfileobj(response, file)
         part.rename(path)
-    except OSError as error:  # what urllib raises is one too
+    except OSError as error:  # includes the errors of urllib
         part.unlink(missing_ok=True)
         if new:
             path.parent.rmdir()
         raise UserError(
-            f"data=dsprites: no {path.resolve()}, and no download ({one_line(error)}): put there {URL};"
-            " or type data=sprites, which needs no download"
+            f"data=dsprites: no {path.resolve()}, and the download failed ({one_line(error)}). Put {URL} there, or use"
+            " data=sprites, which needs no download."
         ) from error
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Stream the images out of the npz file, 0 and 1, into a cache in random order, 0 and 255.
+    """Stream the images, 0 and 1, from the npz file into a cache, 0 and 255, in random order.
 
     Raises:
-        UserError: when the file is not what it should be.
+        UserError: if the file is not the official one.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         with zipfile.ZipFile(path) as archive, archive.open("latents_classes.npy") as file:
-            factors = np.lib.format.read_array(file)[:, 1:].astype(np.int64)  # (N, 5), less the colour
+            factors = np.lib.format.read_array(file)[:, 1:].astype(np.int64)  # (N, 5), without the color
         sizes = factors.max(axis=0) + 1
         grid = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), axis=1)
         if not np.array_equal(grid, factors):
-            raise ValueError("its factors are not a grid")
-        place = np.random.default_rng(0).permutation(len(factors))  # of each image in the cache
+            raise ValueError("its factors do not form a grid")
+        place = np.random.default_rng(0).permutation(len(factors))  # position of each image in the cache
         with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
@@ -117,13 +130,15 @@ def unpack(path: Path, folder: Path) -> None:
                 rows = np.frombuffer(file.read(ROWS * shape[1] * shape[2]), np.uint8).reshape(-1, *shape[1:])
                 images[place[start : start + ROWS]] = 255 * rows
             images.flush()
-            file.read(1)  # at its end the checksum of the member is verified
-    except Exception as error:  # what a damaged file may raise is listed nowhere
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # of the cache, not of a place before the start
+            file.read(1)  # reaching the end verifies the checksum of the member
+    except Exception as error:  # the errors that a damaged file may cause cannot be listed
+        if (
+            isinstance(error, OSError) and error.errno != errno.EINVAL
+        ):  # an error of the cache, not a seek before the start
             raise
         shutil.rmtree(partial)
         raise UserError(
-            f"data=dsprites: {path} is not the official file ({one_line(error)}); delete it and download it again"
+            f"data=dsprites: {path} is not the official file ({one_line(error)}). Delete it and download it again."
         ) from error
     labels = np.empty_like(factors)
     labels[place] = factors

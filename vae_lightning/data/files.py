@@ -1,4 +1,4 @@
-"""The datamodule of image files, decoded once."""
+"""The base class of data sets of image files, which are decoded once."""
 
 from abc import abstractmethod
 from functools import cached_property
@@ -12,20 +12,28 @@ from vae_lightning.io.image_decoding import Crop
 
 
 class ImageFiles(ImageDataModule):
-    """Image files, which are decoded into a cache at first use and mapped into memory from then on.
+    """Image files, decoded into a cache at first use and mapped into memory from then on.
 
-    A data set says where its files are, and how they are split and labelled: `recipe` and `plan`.
+    A data set defines where its files are, and how they are split and labeled: `cache_spec` and `cache_contents`.
 
     Args:
-        root: the folder that holds the data.
-        cache: the folder of all caches; None for `cache` in the root.
-        crop: what to keep of each image before it is resized; see `decoding.decode`.
-        skip_corrupt: leave out images that cannot be decoded, instead of stopping.
-        **loading: those of `ImageDataModule`.
+        root: directory of the data.
+        cache: directory of all caches; None for `cache` in the root.
+        crop: region of each image to keep before resizing; see `image_decoding.decode`.
+        skip_corrupt: skip images that cannot be decoded, instead of raising an error.
+        **loading: arguments of `ImageDataModule`.
     """
 
-    def __init__(self, *, root: str, cache: str | None, crop: Crop, skip_corrupt: bool, **loading: Any) -> None:
-        super().__init__(**loading)
+    def __init__(
+        self,
+        *,
+        root: str,
+        cache: str | None = None,
+        crop: Crop = "square",
+        skip_corrupt: bool = False,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**{**self.defaults, **loading})
         self.root = Path(root).expanduser()
         self.cache = Path(cache).expanduser() if cache else self.root / "cache"
         self.crop = crop
@@ -33,27 +41,27 @@ class ImageFiles(ImageDataModule):
 
     @abstractmethod
     def cache_spec(self) -> CacheSpec:
-        """What to decode, and how; asked at each start, so it reads no image.
+        """Return what to decode, and how. Called at each start, so it reads no image.
 
         Raises:
-            UserError: when there is nothing to decode.
+            UserError: if there is nothing to decode.
         """
 
     @abstractmethod
     def cache_contents(self) -> CacheContents:
-        """The order, the splits and the labels of all images; asked when the cache is built.
+        """Return the order, the splits and the labels of all images. Called when the cache is built.
 
         Raises:
-            UserError: when the files do not fit each other.
+            UserError: if the files do not match each other.
         """
 
     @cached_property
     def spec(self) -> CacheSpec:
-        """The recipe; asking for it lists all files, so once."""
+        """What to decode. Cached, since it lists all files."""
         return self.cache_spec()
 
     def prepare_data(self) -> None:
-        """Decode what is not in the cache yet."""
+        """Build the cache if there is none yet."""
         ensure_cache(self.spec, self.cache_contents, self.cache, self.skip_corrupt)
 
     def load(self) -> dict[str, Batch]:

@@ -1,7 +1,7 @@
-"""Any folder of images."""
+"""Any directory of images."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,47 +15,59 @@ SPLITS = ("train", "val", "test")
 
 
 class ImageFolderDataModule(ImageFiles):
-    """All images under a folder, nested or flat, of any size and mode.
+    """All images under a directory, nested or flat, of any size and mode.
 
-    - In folders `train` and `test`, and perhaps `val`, they are split so; otherwise at random.
-    - In one folder for each class, `CLASS/*.jpg`, they are labelled so; an image beside such folders leaves all without
-      labels.
+    - Directories `train`, `test` and optionally `val` define the splits; otherwise the images are split at random.
+    - One directory per class, `CLASS/*.jpg`, defines the labels. Images beside such directories leave all images
+      unlabeled.
 
     Args:
-        val_fraction: the share of the training images set aside for validation, where there is no folder `val`.
-        test_fraction: the share of all images set aside for the test, where there are no folders `train` and `test`.
-        split_seed: draws the splits.
-        **files: those of `ImageFiles`.
+        val_fraction: fraction of the training images held out for validation, if there is no directory `val`.
+        test_fraction: fraction of all images held out for testing, if there are no directories `train` and `test`.
+        split_seed: seed of the splits.
+        **files: arguments of `ImageFiles`.
     """
 
-    def __init__(self, *, val_fraction: float, test_fraction: float, split_seed: int, **files: Any) -> None:
+    defaults: ClassVar[dict[str, Any]] = {"image_shape": (3, 64, 64)}
+
+    def __init__(
+        self, *, val_fraction: float = 0.05, test_fraction: float = 0.1, split_seed: int = 0, **files: Any
+    ) -> None:
         super().__init__(**files)
         self.val_fraction = val_fraction
         self.test_fraction = test_fraction
         self.split_seed = split_seed
 
     def files(self) -> list[Path]:
-        """All images, in the order of their names."""
+        """Return all images, sorted by name.
+
+        Raises:
+            UserError: if there are none.
+        """
         if not self.root.is_dir():
-            raise UserError(f"data.root={self.root}: there is no such folder")
+            raise UserError(
+                f"data.root={self.root}: no such directory. Set data.root to the directory that contains your images."
+            )
         files = sorted(
             path
             for path in self.root.rglob("*")
             if path.suffix.lower() in SUFFIXES and self.cache not in path.parents and path.is_file()
         )
         if not files:
-            raise UserError(f"data.root={self.root}: no images in this folder ({', '.join(sorted(SUFFIXES))})")
+            raise UserError(
+                f"data.root={self.root}: no images ({', '.join(sorted(SUFFIXES))}) in this directory. Set another one."
+            )
         return files
 
     def cache_spec(self) -> CacheSpec:
-        """The files as they are now."""
+        """Describe the current files."""
         split = f"val {self.val_fraction}, test {self.test_fraction}, seed {self.split_seed}"
         return CacheSpec(
             "image_folder", FolderSource(self.root), fingerprint(self.files()), self.image_shape, self.crop, split
         )
 
     def cache_contents(self) -> CacheContents:
-        """Split and label them by their folders."""
+        """Split and label the files by their directories."""
         names = [path.relative_to(self.root).as_posix() for path in self.files()]
         splits = self.split(names)
         ordered = [name for split in SPLITS for name in splits[split]]
@@ -67,7 +79,11 @@ class ImageFolderDataModule(ImageFiles):
         return CacheContents(ordered, sizes, np.searchsorted(label_names, classes), label_names)
 
     def split(self, names: list[str]) -> dict[str, list[str]]:
-        """The images of each split."""
+        """Return the names of the images of each split.
+
+        Raises:
+            UserError: if there are too few images.
+        """
         found = {split: [name for name in names if name.startswith(f"{split}/")] for split in SPLITS}
         generator = np.random.default_rng(self.split_seed)
         if found["train"] and found["test"]:
@@ -84,12 +100,12 @@ class ImageFolderDataModule(ImageFiles):
         splits = {"train": rest, "val": found["val"], "test": found["test"]}
         if not splits["train"] or not splits["test"]:
             raise UserError(
-                f"data.root={self.root}: {len(names)} images are too few to split; type a smaller data.test_fraction,"
-                " or put them into folders train and test"
+                f"data.root={self.root}: {len(names)} images are too few to split. Set a smaller data.test_fraction, or"
+                " put them into directories train and test."
             )
         return splits
 
     def class_of(self, name: str) -> str:
-        """The folder that an image is in, below those of the splits; empty for none."""
+        """Return the directory of an image below those of the splits, or an empty string."""
         parts = name.split("/")[:-1]
         return "/".join(parts[1:] if parts and parts[0] in SPLITS else parts)

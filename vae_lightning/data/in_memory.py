@@ -1,4 +1,4 @@
-"""Batches gathered by index from images that lie in memory."""
+"""Batches gathered by index from images in memory."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,29 +12,29 @@ from vae_lightning.errors import UserError
 
 
 class Batch(NamedTuple):
-    """Images, and their labels where there are any; also a whole split.
+    """Images and their labels; also used for a whole split.
 
     Attributes:
         x: uint8 (B, C, H, W).
-        y: int64 (B,) for classes, (B, A) for attributes or factors, or None for unlabelled data.
+        y: int64 (B,) for classes, (B, A) for attributes or factors, or None for unlabeled data.
     """
 
     x: Tensor
     y: Tensor | None
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on a device. Lightning calls it, and else would look for tensors in whatever a batch is."""
+        """Move the batch to a device. Lightning calls this instead of searching the batch for tensors."""
         return Batch(self.x.to(device), None if self.y is None else self.y.to(device))
 
 
 class EpochSampler:
-    """The order in which n images are visited.
+    """The order of n images in an epoch.
 
-    Shuffled, it is a function of the seed and the epoch alone, so that a run that was cut off meets the same batches.
+    It is a function of seed and epoch only, so a resumed run sees the same batches.
 
     Args:
-        n: the number of images.
-        seed: shuffle with it; None keeps the order.
+        n: number of images.
+        seed: for shuffling; None keeps the order.
     """
 
     def __init__(self, n: int, *, seed: int | None) -> None:
@@ -42,38 +42,38 @@ class EpochSampler:
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
+        """Set the epoch; called by Lightning before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
         return self.n
 
     def indices(self) -> Tensor:
-        """The images of this epoch, int64 (n,)."""
+        """Return the indices of the images of this epoch, int64 (n,)."""
         if self.seed is None:
             return torch.arange(self.n)
         return torch.from_numpy(np.random.default_rng((self.seed, self.epoch)).permutation(self.n))
 
 
 class InMemoryLoader:
-    """An iterable of batches, one gather each: what a DataLoader does, without touching an image in Python.
+    """An iterable of batches, each of which is one gather; replaces a DataLoader without handling images in Python.
 
-    Lightning keeps `state_dict` in each checkpoint, and a run resumed in mid-epoch goes on with the very next batch.
+    Lightning saves `state_dict` in each checkpoint, so a run resumed in mid-epoch continues with the next batch.
 
-    Several processes share each batch. All take equally many steps, and none drops or repeats an image: the last batch
-    may be short, but has an image for each process; a shorter rest joins the batch before.
+    Several processes share each batch. All take the same number of steps, and no image is dropped or repeated. The last
+    batch may be short but has at least one image per process; a shorter remainder is added to the batch before it.
 
     Args:
         split: the images.
-        batch_size: those of a step, of all processes together; not fewer than there are of these.
-        order: in which they are visited.
-        shard: what falls to this process; it is told the size of each batch that is given out.
+        batch_size: images per step over all processes; at least the number of processes.
+        order: of the images.
+        shard: the rows of this process; its total is updated for each batch.
 
     Raises:
-        UserError: when there are fewer images than processes.
+        UserError: if there are fewer images than processes.
     """
 
-    batch_sampler = None  # Lightning asks every loader for it
+    batch_sampler = None  # Lightning reads it from every loader
 
     def __init__(self, split: Batch, batch_size: int, order: EpochSampler, shard: BatchShard | None = None) -> None:
         self.split = split
@@ -81,11 +81,11 @@ class InMemoryLoader:
         self.batch_size = max(batch_size, self.shard.world_size)
         if 0 < len(order) < self.shard.world_size:
             raise UserError(
-                f"data: {len(order)} images for {self.shard.world_size} processes; type fewer trainer.devices"
+                f"trainer.devices={self.shard.world_size}: there are only {len(order)} images. Use fewer processes."
             )
-        self.sampler = order  # the name under which Lightning looks for set_epoch
-        self.position = 0  # batches given out in this epoch
-        self.resumed = {"epoch": 0, "position": 0}  # where a run that is resumed goes on
+        self.sampler = order  # where Lightning looks for set_epoch
+        self.position = 0  # batches yielded in this epoch
+        self.resumed = {"epoch": 0, "position": 0}  # where a resumed run continues
 
     def __len__(self) -> int:
         return -(-(len(self.sampler) - self.shard.world_size + 1) // self.batch_size)
@@ -104,9 +104,9 @@ class InMemoryLoader:
             yield Batch(x.index_select(0, index), None if y is None else y.index_select(0, index))
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch, and the position in it."""
+        """Return the epoch and the position in it."""
         return {"epoch": self.sampler.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Begin the saved epoch at the saved position."""
+        """Continue the saved epoch at the saved position."""
         self.resumed = dict(state)

@@ -1,7 +1,7 @@
-"""A dSprites that is drawn at set-up: white shapes on black, every factor known."""
+"""A data set like dSprites, drawn at set-up: white shapes on black with known factors."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,57 +15,65 @@ SHAPES = ("square", "ellipse", "heart")
 
 
 class SpritesDataModule(ImageDataModule):
-    """Every combination of shape, scale, orientation, x and y once, after dSprites (Matthey et al. 2017).
+    """Every combination of shape, scale, orientation, x and y, after dSprites (Matthey et al. 2017).
 
     The labels are the five factors, int64 (N, 5), as indices of their values: shapes square, ellipse, heart; scales
-    from 0.5 to 1; orientations from 0 to a full turn, which is left out; positions from one side to the other, in
-    whole pixels. As in dSprites, a square looks the same after a quarter of a turn, an ellipse after half of one.
+    from 0.5 to 1; orientations from 0 up to, but excluding, a full turn; positions across the image, in whole pixels.
+    As in dSprites, a square looks the same after a quarter turn, and an ellipse after half a turn.
 
     Args:
-        factor_sizes: how many values each factor takes; the full grid of dSprites is [3, 6, 40, 32, 32].
-        val_size: the number of validation images.
-        test_size: the number of test images.
-        split_seed: draws the splits.
-        **loading: those of `ImageDataModule`.
+        factor_sizes: number of values of each factor; [3, 6, 40, 32, 32] in dSprites.
+        val_size: number of validation images.
+        test_size: number of test images.
+        split_seed: seed of the splits.
+        **loading: arguments of `ImageDataModule`.
 
     Raises:
-        UserError: when there are not five factors, more than three shapes, or images too small.
+        UserError: if there are not five factors, more than three shapes, or the images are too small.
     """
 
+    defaults: ClassVar[dict[str, Any]] = {"image_shape": (1, 64, 64), "batch_size": 64}
+
     def __init__(
-        self, *, factor_sizes: Sequence[int], val_size: int, test_size: int, split_seed: int, **loading: Any
+        self,
+        *,
+        factor_sizes: Sequence[int] = (3, 6, 8, 16, 16),
+        val_size: int = 1000,
+        test_size: int = 5000,
+        split_seed: int = 0,
+        **loading: Any,
     ) -> None:
-        super().__init__(**loading)
+        super().__init__(**{**self.defaults, **loading})
         if len(factor_sizes) != len(FACTORS) or factor_sizes[0] > len(SHAPES):
             raise UserError(
-                f"data.factor_sizes={list(factor_sizes)}: type [shapes, scales, orientations, xs, ys], at most"
-                f" {len(SHAPES)} shapes"
+                f"data.factor_sizes={list(factor_sizes)}: must be [shapes, scales, orientations, xs, ys], with at most"
+                f" {len(SHAPES)} shapes."
             )
         if min(self.image_shape[1:]) < 16:
-            raise UserError(f"data.image_shape={list(self.image_shape)}: sprites need 16 x 16 pixels or more")
+            raise UserError(f"data.image_shape={list(self.image_shape)}: sprites require at least 16 x 16 pixels.")
         self.factor_sizes = list(factor_sizes)
         self.label_names = list(FACTORS)
         self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
 
     def load(self) -> dict[str, Batch]:
-        """Draw all, then split at random."""
+        """Draw all images and split them at random."""
         x, y = draw(self.factor_sizes, self.image_shape[1:])
         order = np.random.default_rng(self.split_seed).permutation(len(x))
         x = x[order][:, None].repeat(1, self.image_shape[0], 1, 1)
-        return in_a_row(Batch(x, y[order]), self.val_size, self.test_size)
+        return split_in_order(Batch(x, y[order]), self.val_size, self.test_size)
 
 
-def in_a_row(images: Batch, val_size: int, test_size: int) -> dict[str, Batch]:
-    """The splits of images in random order, as views: the test's first, then the validation's.
+def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Batch]:
+    """Split images in random order into test, validation and training images, without copying them.
 
     Raises:
-        UserError: when nothing would be left to train on.
+        UserError: if no training images would be left.
     """
     n = len(images.x)
     if val_size + test_size >= n:
         raise UserError(
-            f"data: {n:,} images cannot spare data.val_size={val_size} and data.test_size={test_size};"
-            " type smaller ones"
+            f"data: {n:,} images are too few for data.val_size={val_size} and data.test_size={test_size}."
+            " Set smaller sizes."
         )
     parts = [t.split([test_size, val_size, n - val_size - test_size]) for t in images if t is not None]
     test, val, train = (Batch(*part) for part in zip(*parts, strict=True))
@@ -73,9 +81,12 @@ def in_a_row(images: Batch, val_size: int, test_size: int) -> dict[str, Batch]:
 
 
 def draw(factor_sizes: Sequence[int], size: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """All images, uint8 (N, H, W), and their factors, int64 (N, 5), the last factor varying fastest."""
+    """Draw all images, uint8 (N, H, W), and return them with their factors, int64 (N, 5), the last varying fastest."""
     height, width = size
-    sides = (height // 2, width // 2)  # of the window that a sprite is drawn in; it moves within the other half
+    sides = (
+        height // 2,
+        width // 2,
+    )  # of the window that a sprite is drawn in, half the image, so it can move by the other half
     shapes, scales, turns, xs, ys = factor_sizes
     images = np.zeros((shapes, scales, turns, xs, ys, height, width), dtype=np.uint8)
     lefts, tops = (np.linspace(0, full - side, n).round().astype(int) for full, side, n in
@@ -92,13 +103,13 @@ def draw(factor_sizes: Sequence[int], size: Sequence[int]) -> tuple[torch.Tensor
 
 
 def inside(shape: str, scale: float, angle: float, sides: tuple[int, int]) -> np.ndarray:
-    """Which pixels' centres lie in a shape turned by an angle, uint8 of 0 and 1, (H/2, W/2).
+    """Return which pixel centers lie inside a shape rotated by an angle, uint8 of 0 and 1, (H/2, W/2).
 
-    At scale 1 every shape fits into the circle that fits into the window.
+    At scale 1 every shape fits into the circle inscribed in the window.
     """
     v, u = (2 * (np.arange(n) + 0.5) / n - 1 for n in sides)
     u, v = np.meshgrid(u, v)
-    a = (np.cos(angle) * u + np.sin(angle) * v) / scale  # in the shape's own axes
+    a = (np.cos(angle) * u + np.sin(angle) * v) / scale  # in the axes of the shape
     b = (np.cos(angle) * v - np.sin(angle) * u) / scale
     if shape == "square":
         within = np.maximum(abs(a), abs(b)) <= 0.7  # half a side; half a diagonal is 0.99

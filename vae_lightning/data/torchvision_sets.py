@@ -1,4 +1,4 @@
-"""The data sets that torchvision reads and downloads: MNIST, Fashion-MNIST, CIFAR-10."""
+"""Data sets that torchvision downloads and reads: MNIST, Fashion-MNIST, CIFAR-10."""
 
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from io import StringIO
@@ -15,80 +15,90 @@ IDX = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images
 
 
 class TorchvisionDataModule(ImageDataModule):
-    """An official training set, of which validation images are set aside, and an official test set.
+    """An official training set, from which validation images are held out, and an official test set.
 
     Args:
-        root: the folder that holds, or is to hold, the data set's own folder.
-        download: fetch the files when they are not there.
-        val_size: the number of training images set aside for validation, with the classes in proportion; 0 trains on
-            all, as the papers do.
-        split_seed: draws the split, so that runs of different seeds compare on the same images.
-        **loading: those of `ImageDataModule`.
+        root: directory that contains the directory of the data set.
+        download: download missing files.
+        val_size: number of training images held out for validation, with equal class proportions; 0 trains on all, as
+            papers do.
+        split_seed: seed of the split, the same for runs with other seeds.
+        **loading: arguments of `ImageDataModule`.
     """
 
-    choice: ClassVar[str]  # in conf/data
-    dataset: ClassVar[str]  # of the class in torchvision.datasets
-    folder: ClassVar[str]  # of the files, in the root
+    choice: ClassVar[str]  # in conf/data/
+    dataset: ClassVar[str]  # name of the class in torchvision.datasets
+    folder: ClassVar[str]  # of the files, relative to the root
     files: ClassVar[list[str]]
 
-    def __init__(self, *, root: str, download: bool, val_size: int, split_seed: int, **loading: Any) -> None:
-        super().__init__(**loading)
+    defaults: ClassVar[dict[str, Any]] = {"image_shape": (1, 28, 28), "num_classes": 10}
+
+    def __init__(
+        self, *, root: str = "data", download: bool = True, val_size: int = 5000, split_seed: int = 0, **loading: Any
+    ) -> None:
+        super().__init__(**{**self.defaults, **loading})
         self.root = Path(root).expanduser()
         self.download = download
         self.val_size = val_size
         self.split_seed = split_seed
 
     def prepare_data(self) -> None:
-        """Download what is not there.
+        """Download missing files.
 
         Raises:
-            UserError: when there are no files and they cannot be downloaded, or they cannot be read.
+            UserError: if files are missing and cannot be downloaded, or cannot be read.
         """
-        if not self.splits:  # Lightning asks again before fit and before test, when all has been read
+        if not self.splits:  # Lightning calls this again before fit and test
             self.read(train=True, download=self.download)
 
     def load(self) -> dict[str, Batch]:
-        """The two official sets, the first split."""
+        """Return the two official sets, the first of which is split."""
         rest, val = stratified_split(self.read(train=True), self.val_size, self.split_seed)
         return {"train": rest, "val": val, "test": self.read(train=False)}
 
     def read(self, train: bool, download: bool = False) -> Batch:
-        """What torchvision reads, with its errors said in one line."""
-        from torchvision import datasets  # seconds of imports that only these data sets need
+        """Read one official set with torchvision.
+
+        Raises:
+            UserError: if it cannot be read, with torchvision's error on one line.
+        """
+        from torchvision import datasets  # takes seconds, which only these data sets need
 
         folder = self.root / self.folder
         new = [path for path in (folder, *folder.parents) if path.is_relative_to(self.root) and not path.exists()]
         try:
-            with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # it prints a line for each failure
+            with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # it prints each failure
                 read = getattr(datasets, self.dataset)(str(self.root), train=train, download=download)
-        except Exception as error:  # each damage raises something else, an AssertionError for one
+        except Exception as error:  # damaged files cause various errors, such as AssertionError
             with suppress(OSError):
                 for path in new:
                     path.rmdir()
             if all((folder / name).is_file() for name in self.files):
                 damaged = "".join([f"{name}: " for name in self.files if not is_readable(folder / name)][:1])
                 raise UserError(
-                    f"data={self.choice}: the files in {folder.resolve()} cannot be read ({damaged}{one_line(error)})"
+                    f"data={self.choice}: the files in {folder.resolve()} cannot be read ({damaged}{one_line(error)})."
+                    " Delete them and download them again."
                 ) from error
             raise UserError(
-                f"data={self.choice}: no files in {folder.resolve()} and no download: put there"
-                f" {', '.join(self.files)}; or type data.root=FOLDER, that of {self.folder}/; or type data=digits,"
-                " which needs no download"
+                f"data={self.choice}: no files in {folder.resolve()}, and no download. Put {', '.join(self.files)}"
+                f" there, set data.root to the directory of {self.folder}/, or use data=digits, without a download."
             ) from error
         self.label_names = list(read.classes)
         x, y = torch.as_tensor(read.data), torch.as_tensor(read.targets)
         if len(x) != len(y):
-            raise UserError(f"data={self.choice}: {len(x):,} images but {len(y):,} labels in {folder.resolve()}")
+            raise UserError(
+                f"data={self.choice}: there are {len(x):,} images but {len(y):,} labels in {folder.resolve()}."
+            )
         return Batch(x[:, None] if x.dim() == 3 else x.permute(0, 3, 1, 2).contiguous(), y)
 
 
 def is_readable(path: Path) -> bool:
-    """Whether a file is a whole IDX file, as far as torchvision's reader can tell; another kind of file is."""
+    """Return whether torchvision can read an IDX file; true for other files."""
     from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
 
     try:
         return path.name not in IDX or read_sn3_pascalvincent_tensor(str(path)).dtype == torch.uint8
-    except Exception:  # each damage raises something else
+    except Exception:  # damaged files cause various errors
         return False
 
 
@@ -105,7 +115,8 @@ class FashionMNISTDataModule(TorchvisionDataModule):
 
 
 class CIFAR10DataModule(TorchvisionDataModule):
-    """50,000 training and 10,000 test images of 3 x 32 x 32, ten kinds of things (Krizhevsky 2009)."""
+    """50,000 training and 10,000 test images of 3 x 32 x 32, ten kinds of objects (Krizhevsky 2009)."""
 
+    defaults: ClassVar[dict[str, Any]] = {"image_shape": (3, 32, 32), "num_classes": 10}
     choice, dataset, folder = "cifar10", "CIFAR10", "cifar-10-batches-py"
     files: ClassVar[list[str]] = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]

@@ -1,6 +1,6 @@
-"""Image files to arrays, and arrays to their place in a cache, in as many processes as there are cores.
+"""Decoding of image files into a cache, in several processes.
 
-Nothing here imports torch, which would cost each process seconds.
+Imports no torch, which would cost each process seconds.
 """
 
 import os
@@ -21,22 +21,22 @@ Crop = Sequence[int] | int | str | None
 
 
 class FolderSource(NamedTuple):
-    """Images in a folder, each named by its path from there."""
+    """Images in a directory, named by their relative paths."""
 
     path: Path
 
     def read(self, name: str) -> bytes:
-        """The bytes of one file."""
+        """Read the bytes of one file."""
         return (self.path / name).read_bytes()
 
 
 class ZipSource(NamedTuple):
-    """Images in a zip, each named by its path within."""
+    """Images in a zip file, named by their paths in it."""
 
     path: Path
 
     def read(self, name: str) -> bytes:
-        """The bytes of one member; its checksum is verified."""
+        """Read the bytes of one member and verify its checksum."""
         return open_zip(self.path).read(name)
 
 
@@ -45,36 +45,42 @@ Source = FolderSource | ZipSource
 
 @cache
 def open_zip(path: Path) -> zipfile.ZipFile:
-    """Opened once in each process."""
+    """Open a zip file once per process."""
     return zipfile.ZipFile(path)
 
 
 def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> np.ndarray:
-    """One image file as uint8 (C, H, W): turned as its EXIF says, cropped, resized.
+    """Decode an image file to uint8 (C, H, W): rotated by its EXIF orientation, cropped and resized.
 
     Args:
-        data: the file, in any format that Pillow reads and of any mode; transparency is shown on white.
-        image_shape: (C, H, W); C is 1 for grey, 3 for RGB.
-        crop: the box [left, top, right, bottom] to keep; or the side of a square in the centre; or `square`, the
-            largest in the centre; or None.
+        data: contents of the file, in any format and mode that Pillow reads; transparency becomes white.
+        image_shape: (C, H, W); C is 1 for grayscale, 3 for RGB.
+        crop: the box [left, top, right, bottom] to keep, the side of a centered square, `square` for the largest
+            centered square, or None.
 
     Raises:
-        ValueError: when the crop does not fit the image.
-        OSError: when the file cannot be decoded, as Pillow says it.
+        ValueError: if the crop does not fit the image.
+        OSError: if Pillow cannot decode the file.
     """
     channels, height, width = image_shape
     with Image.open(BytesIO(data)) as image:
-        if crop is None or crop == "square":  # both know no pixels: a photograph may be decoded at an 8th of its size
+        if (
+            crop is None or crop == "square"
+        ):  # independent of the resolution, so a JPEG may be decoded at an eighth of its size
             image.draft(None, (2 * max(height, width),) * 2)
-        turned = ImageOps.exif_transpose(image)
-        box = crop_box(turned.size, crop)
-        part = convert_mode(turned, "L" if channels == 1 else "RGB").crop(box)
-        part = part.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing, as Pillow does
+        rotated = ImageOps.exif_transpose(image)
+        box = crop_box(rotated.size, crop)
+        part = convert_mode(rotated, "L" if channels == 1 else "RGB").crop(box)
+        part = part.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing
     return np.asarray(part).reshape(height, width, channels).transpose(2, 0, 1)
 
 
 def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
-    """The box to keep of an image of size (width, height)."""
+    """Return the box to keep of an image of size (width, height).
+
+    Raises:
+        ValueError: if it does not fit.
+    """
     width, height = size
     if crop is None:
         return 0, 0, width, height
@@ -90,8 +96,8 @@ def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
 
 
 def convert_mode(image: Image.Image, mode: str) -> Image.Image:
-    """An image of any mode as grey (`L`) or `RGB`."""
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would cut off at 255
+    """Convert an image of any mode to grayscale (`L`) or `RGB`."""
+    if image.mode.startswith("I"):  # 16 bits per pixel, which Pillow would clip at 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -100,16 +106,16 @@ def convert_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 class DecodeJob(NamedTuple):
-    """Some images of a source, and where they go.
+    """A chunk of images to decode, and where to write them.
 
     Attributes:
-        number: which chunk of the cache it is.
-        names: the images.
-        source: what they are read from.
+        number: index of the chunk.
+        names: of the images.
+        source: where they are read from.
         image_shape: (C, H, W).
         crop: see `decode`.
-        path: the file that they are written to.
-        offset: where in it, in bytes.
+        path: file to write to.
+        offset: position in the file, in bytes.
     """
 
     number: int
@@ -122,12 +128,12 @@ class DecodeJob(NamedTuple):
 
 
 class DecodedChunk(NamedTuple):
-    """A chunk that is on the disk.
+    """A chunk that has been written to the disk.
 
     Attributes:
-        number: which one.
-        crc: the CRC-32 of its bytes.
-        failed: the place in the chunk of each image that could not be decoded, and why; it is black.
+        number: index of the chunk.
+        crc: CRC-32 of its bytes.
+        failed: index in the chunk of each image that could not be decoded, with the reason; it is black.
     """
 
     number: int
@@ -136,13 +142,13 @@ class DecodedChunk(NamedTuple):
 
 
 def decode_chunk(chunk: DecodeJob) -> DecodedChunk:
-    """Decode a chunk and write it to its place; when this returns, it is on the disk."""
+    """Decode a chunk and write it to the disk."""
     images = np.zeros((len(chunk.names), *chunk.image_shape), dtype=np.uint8)
     failed: dict[int, str] = {}
     for i, name in enumerate(chunk.names):
         try:
             images[i] = decode(chunk.source.read(name), chunk.image_shape, chunk.crop)
-        except Exception as error:  # what a damaged file may raise is listed nowhere
+        except Exception as error:  # the errors that a damaged file may cause cannot be listed
             failed[i] = " ".join(str(error).split()) or type(error).__name__
     data = images.tobytes()
     with chunk.path.open("r+b") as file:
@@ -154,7 +160,7 @@ def decode_chunk(chunk: DecodeJob) -> DecodedChunk:
 
 
 def exit_with_parent() -> None:
-    """Let this process end when the one that started it does, even by a signal that nobody can catch."""
+    """Make this process exit when its parent ends, even by SIGKILL."""
     parent = parent_process()
     assert parent is not None
 
