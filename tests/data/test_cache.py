@@ -101,7 +101,7 @@ def interrupted(images: Path, root: Path, chunks: int) -> Path:
     import vae_lightning.data.cache as module
 
     def only_some(todo):
-        yield from (module.write_chunk(chunk) for chunk in todo[:chunks])
+        yield from (module.decode_chunk(chunk) for chunk in todo[:chunks])
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
@@ -118,7 +118,7 @@ def test_what_was_finished_is_not_decoded_again(images, tmp_path, monkeypatch):
     decoded = []
 
     def counted(chunks):
-        import vae_lightning.decoding as module
+        import vae_lightning.io.image_decoding as module
 
         decoded.extend(chunk.number for chunk in chunks)
         return map(module.decode_chunk, chunks)

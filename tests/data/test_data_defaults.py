@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
+import vae_lightning.config.validation  # noqa: F401 - registers ${length:...}
 from vae_lightning.data import DigitsDataModule, ImageDataModule
 
 CHOICES = sorted(file.stem for file in (ROOT / "conf" / "data").glob("*.yaml"))

@@ -91,7 +91,7 @@ def test_mistakes_are_told(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no JPEG")
     fill(tmp_path, 0, 9)
     with pytest.raises(
-        UserError, match=r"1 of 10 images cannot be decoded, the first is .*broken.jpg \(cannot identify"
+        UserError, match=r"1 of 10 images cannot be decoded, first .*broken.jpg \(cannot identify image file\)"
     ):
         datamodule(tmp_path)
     assert sum(sizes(datamodule(tmp_path, skip_corrupt=True)).values()) == 9

@@ -1,4 +1,4 @@
-"""β warm-up: the weight of the penalty rises while the model learns to reconstruct."""
+"""β warm-up: the weight of the penalty rises during the first part of training."""
 
 import logging
 import math
@@ -16,22 +16,22 @@ log = logging.getLogger(__name__)
 RISES = {
     "linear": lambda p: p,
     "cosine": lambda p: (1 - math.cos(math.pi * p)) / 2,
-    # the logistic curve over [-6, 6], scaled to end at 1 exactly
+    # the logistic curve over [-6, 6], scaled to end exactly at 1
     "sigmoid": lambda p: (1 + math.exp(-6)) / (1 + math.exp(6 - 12 * p)),
 }
 SCHEDULES = (*RISES, "cyclical")
 
 
 def warmup_factor(t: int, period: int, schedule: str, cycles: int = 1, ramp: float = 1.0) -> float:
-    """The factor on β at time t, in (0, 1]; 1 from t = T on. Linear: min(1, t / T), Eq. 31 of vae-cvae-mnist.
+    """Return the factor on β at time t, in (0, 1]; 1 from t = T on. Linear: min(1, t / T), Eq. 31 of vae-cvae-mnist.
 
     Args:
-        t: epochs or steps, counted from 1, so that nothing is trained at β = 0. The paper's "current epoch t" is read
-            so, since its Figure 1 marks the warm-up as "epochs 1-10".
+        t: epochs or steps, counted from 1, so no step has β = 0. This is how the paper's "current epoch t" is read,
+            since its Figure 1 marks the warm-up as "epochs 1-10".
         period: T; 0 for no warm-up.
-        schedule: `linear`, `cosine` or `sigmoid`, or `cyclical`: linear rises, again and again (Fu et al. 2019, Eq. 6).
-        cycles: for `cyclical`, the number of rises within T.
-        ramp: for `cyclical`, the share of each cycle in which β rises; it stays at 1 in the rest. R of Fu et al.
+        schedule: `linear`, `cosine` or `sigmoid`, or `cyclical`: repeated linear rises (Fu et al. 2019, Eq. 6).
+        cycles: for `cyclical`, number of rises within T.
+        ramp: for `cyclical`, fraction of each cycle in which β rises, before it stays at 1. R of Fu et al.
     """
     if t >= period:
         return 1.0
@@ -42,41 +42,53 @@ def warmup_factor(t: int, period: int, schedule: str, cycles: int = 1, ramp: flo
 
 
 class BetaWarmup(L.Callback):
-    """Set `model.warmup` before each batch, from the trainer's counters alone: right after a resume too.
+    """Sets `model.warmup` before each batch from the trainer's counters, so it is correct after resuming as well.
 
     Args:
-        epochs: the period T in epochs; 0 for no warm-up.
-        steps: the period in batches, instead of `epochs`; None to count epochs.
+        epochs: period T in epochs; 0 for no warm-up.
+        steps: period in batches instead of epochs; None to count epochs.
         schedule: one of `SCHEDULES`; see `warmup_factor`.
-        cycles: for `cyclical`; each rise takes two epochs or steps at least.
+        cycles: for `cyclical`; each rise takes at least two epochs or steps.
         ramp: for `cyclical`.
 
     Raises:
-        UserError: when the schedule is unknown, both periods are given, or a cycle is too short to rise in.
+        UserError: if the schedule is unknown, both periods are set, or a cycle is too short.
     """
 
-    def __init__(self, *, epochs: int, steps: int | None, schedule: str, cycles: int, ramp: float) -> None:
+    def __init__(
+        self,
+        *,
+        epochs: int = 0,
+        steps: int | None = None,
+        schedule: str = "linear",
+        cycles: int = 4,
+        ramp: float = 0.5,
+    ) -> None:
         self.schedule = check_choice("callbacks.warmup.schedule", schedule, SCHEDULES)
         if epochs and steps:
-            raise UserError("callbacks.warmup: give epochs or steps, not both; type callbacks.warmup.epochs=0")
+            raise UserError(
+                "callbacks.warmup: both epochs and steps are set. Set callbacks.warmup.epochs=0 to count steps."
+            )
         self.by_step = steps is not None
         self.period = steps if steps is not None else epochs
         if schedule == "cyclical" and 0 < self.period * ramp < 2 * cycles:
             raise UserError(
-                f"callbacks.warmup: {cycles} cycles in {self.period} are too many to rise in; type fewer cycles, or"
-                " callbacks.warmup.epochs=0 and callbacks.warmup.steps=... to rise step by step"
+                f"callbacks.warmup.cycles={cycles}: too many for a period of {self.period}. Set fewer cycles, or"
+                " callbacks.warmup.epochs=0 and callbacks.warmup.steps=... to count steps."
             )
         self.cycles, self.ramp = cycles, ramp
 
     @rank_zero_only
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say so when nothing rises in a model whose objective is a rise."""
+        """Warn if there is no warm-up for a model whose capacity should rise."""
         if isinstance(pl_module.regularizer, Capacity) and not self.period:
-            log.warning("model.capacity is there from the start; type callbacks.warmup.epochs=20 to let it rise")
+            log.warning("model.capacity does not rise without a warm-up. Set callbacks.warmup.epochs=20, for example.")
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
-        """Set the factor of this batch."""
+        """Set the factor for this batch."""
         assert isinstance(pl_module, ELBOModule)
-        batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready  # global_step counts each optimiser's steps
+        batches = (
+            trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        )  # global_step counts the steps of every optimizer
         t = batches if self.by_step else 1 + trainer.current_epoch
         pl_module.warmup = warmup_factor(t, self.period, self.schedule, self.cycles, self.ramp)

@@ -1,4 +1,4 @@
-"""Tells when the latents stop saying anything about the images."""
+"""Detects posterior collapse."""
 
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
@@ -7,31 +7,31 @@ from vae_lightning.figures.context import PosteriorStats, isolated_eval, latest_
 from vae_lightning.models import ELBOModule
 
 REMEDY = (
-    "the posterior collapses to the prior; to keep it from that, let beta rise slowly (callbacks.warmup.epochs=10),"
-    " or take a smaller beta (model=beta_vae model.beta=0.5)"
+    "The posterior collapses to the prior. Let beta rise slowly (callbacks.warmup.epochs=10), or use a smaller beta"
+    " (model=beta_vae model.beta=0.5)."
 )
 
 
 class CollapseMonitor(L.Callback):
-    """Log the number of active latents after each epoch, and warn once when the rate is next to zero.
+    """Logs the number of active latents after each epoch, and warns once if the rate stays close to zero.
 
-    A latent is active when the mean of its posterior differs between images, by a variance above 0.01 (Burda et al.
-    2016, section 5.2). That many of many are not is no fault. Of discrete codes nothing is said.
+    A latent is active if its posterior mean has a variance over images above 0.01 (Burda et al. 2016, section 5.2).
+    Some inactive latents of many are normal. Discrete codes are not monitored.
 
     Args:
-        min_rate: nats per image: a rate below is low. One bit is 0.69 nats.
-        patience: the model is said to collapse when the rate is low after so many epochs in a row; many models begin
-            with a low one.
+        min_rate: rate in nats per image below which it counts as low; one bit is 0.69 nats.
+        patience: number of successive epochs with a low rate before the warning, since many models start with a low
+            rate.
     """
 
-    def __init__(self, *, min_rate: float, patience: int) -> None:
+    def __init__(self, *, min_rate: float = 0.5, patience: int = 5) -> None:
         self.min_rate, self.patience = min_rate, patience
-        self.low = 0  # epochs in a row
+        self.low = 0  # successive epochs with a low rate
         self.warned = False
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count, log, and warn when it is time."""
+        """Count, log, and warn if it is time."""
         assert isinstance(pl_module, ELBOModule)
         with isolated_eval(pl_module):
             posterior = latest_posterior(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
@@ -44,10 +44,10 @@ class CollapseMonitor(L.Callback):
             self.warned = True
             active = f"{int(posterior.active.sum())} of {len(posterior.active)} latents are active"
             rate = "" if posterior.rates is None else f", the rate is {posterior.rates.sum():.2f} nats per image"
-            rank_zero_warn(f"{active}{rate}: {REMEDY}")
+            rank_zero_warn(f"{active}{rate}. {REMEDY}")
 
     def is_low(self, posterior: PosteriorStats) -> bool:
-        """Whether the latents say next to nothing."""
+        """Return whether the latents carry almost no information."""
         if posterior.rates is None:
             return not posterior.active.any()
         return float(posterior.rates.sum()) < self.min_rate

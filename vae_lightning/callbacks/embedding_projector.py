@@ -1,4 +1,4 @@
-"""TensorBoard's embedding projector: the latent space to walk around in."""
+"""TensorBoard's embedding projector, to explore the latent space."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from vae_lightning.figures.context import FigureContext, isolated_eval
 from vae_lightning.figures.registry import posterior_means
 from vae_lightning.models import ELBOModule
 
-LARGEST_SPRITE = 8192  # pixels along a side: the most that TensorBoard shows
+LARGEST_SPRITE = 8192  # pixels per side, the maximum that TensorBoard shows
 
 CONFIG = """embeddings {{
   tensor_name: "latent means"
@@ -33,20 +33,20 @@ CONFIG = """embeddings {{
 
 
 class EmbeddingProjector(L.Callback):
-    """The means of q(z|x) with their images and labels, when the training is over.
+    """Writes posterior means with their images and labels at the end of training.
 
-    TensorBoard finds the folder `projector/` by `projector_config.pbtxt` in the run's folder.
+    TensorBoard finds the directory `projector/` through `projector_config.pbtxt` in the run directory.
 
     Args:
-        num_images: how many, or as many as there are.
+        num_images: maximum number of images.
     """
 
-    def __init__(self, *, num_images: int) -> None:
+    def __init__(self, *, num_images: int = 1000) -> None:
         self.num_images = num_images
 
     @rank_zero_only
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the files, if there is a TensorBoard."""
+        """Write the files, if there is a TensorBoard logger."""
         assert isinstance(pl_module, ELBOModule)
         subject = FigureContext(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
         most = (LARGEST_SPRITE // max(pl_module.image_shape[1:])) ** 2
@@ -60,18 +60,18 @@ class EmbeddingProjector(L.Callback):
 
 
 def write_projection(run_dir: Path, mu: Tensor, x: Tensor, y: Tensor | None, names: Sequence[str]) -> None:
-    """Write what the projector reads.
+    """Write the files that the projector reads.
 
     Args:
-        run_dir: the folder of the events.
-        mu: one point an image, (N, D).
+        run_dir: directory of the events.
+        mu: one point per image, (N, D).
         x: (N, C, H, W) in [0, 1].
         y: classes (N,), attributes (N, A), or None.
-        names: those of the classes or the attributes; none where they are numbers.
+        names: of the classes or attributes; empty if they have none.
     """
     folder = run_dir / "projector"
     folder.mkdir(parents=True, exist_ok=True)
-    in_space = F.pad(mu, (0, max(0, 3 - mu.shape[1])))  # TensorBoard shows nothing of less than three dimensions
+    in_space = F.pad(mu, (0, max(0, 3 - mu.shape[1])))  # TensorBoard shows nothing with less than three dimensions
     write_table(folder / "tensors.tsv", in_space.tolist())
     Image.fromarray(sprite(x)).save(folder / "sprite.png")
     metadata = ""
@@ -83,7 +83,7 @@ def write_projection(run_dir: Path, mu: Tensor, x: Tensor, y: Tensor | None, nam
 
 
 def label_table(y: Tensor, names: Sequence[str]) -> list[list[object]]:
-    """A row an image: its class, or its attributes; then with their names above, which of one column is not allowed."""
+    """Return one row per image: its class, or its attributes below a header (forbidden for a single column)."""
     if y.dim() == 1:
         return [[names[k] if names else k] for k in y.tolist()]
     header: list[object] = list(names) or list(range(y.shape[1]))
@@ -91,14 +91,14 @@ def label_table(y: Tensor, names: Sequence[str]) -> list[list[object]]:
 
 
 def write_table(file: Path, rows: Sequence[Sequence[object]]) -> None:
-    """Write rows of values with tabs between them."""
+    """Write rows of tab-separated values."""
     file.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
 
 
 def sprite(x: Tensor) -> np.ndarray:
-    """All images in one square picture, uint8 (S·H, S·W, 3), row by row; the rest is black."""
+    """Arrange all images in a square, uint8 (S·H, S·W, 3), row by row; the rest is black."""
     side = math.ceil(len(x) ** 0.5)
     square = torch.zeros(side * side, 3, *x.shape[2:])
-    square[: len(x)] = x.cpu()  # grey stands in all three
+    square[: len(x)] = x.cpu()  # gray is repeated in all three channels
     picture = square.unflatten(0, (side, side)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     return (picture * 255).round().to(torch.uint8).numpy()

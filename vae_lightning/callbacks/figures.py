@@ -1,4 +1,4 @@
-"""Draws the figures while a model trains."""
+"""Drawing figures during training."""
 
 from collections.abc import Collection, Sequence
 from io import BytesIO
@@ -16,24 +16,25 @@ from vae_lightning.figures.history import History, stage_metrics
 from vae_lightning.figures.registry import check_names, draw_figures
 from vae_lightning.figures.saving import save_figure
 from vae_lightning.models import ELBOModule
+from vae_lightning.runs.format import CheckpointKey
 
 
 class Figures(L.Callback):
-    """Figures, some every few epochs, all at the end: to TensorBoard, and the latest as PNG or GIF.
+    """Draws figures during training, as image files and in TensorBoard.
 
-    The images and the noise are the same each time, so that what changes is the model; no random number is taken from
-    the training. What the curves are drawn from is kept in each checkpoint, so that a run that is resumed has whole
-    ones.
+    A few figures are drawn every few epochs, all of them at the end. Images and noise are the same each time, so that
+    only changes of the model are visible, and no random number is taken from the training. The history of the curves is
+    part of each checkpoint, so that the curves of a resumed run start at its first epoch.
 
     Args:
-        folder: where the files go.
-        title: the first words of each title; they name the model and the data.
-        every_n_epochs: draw `periodic` after each so many epochs.
-        periodic: names of `DRAWINGS`.
-        final: names of those that are drawn, besides the others, when the training is over.
+        folder: directory of the image files.
+        title: start of the title of each figure, which names the model and the data set.
+        every_n_epochs: epochs between two drawings of `periodic`.
+        periodic: names of figures in `DRAWINGS`.
+        final: names of the additional figures drawn at the end of training.
 
     Raises:
-        UserError: when a name is unknown, or needs a package that is not installed.
+        UserError: if a name is unknown, or a figure needs a package that is not installed.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Figures(L.Callback):
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note the rates; draw when it is time, and all that is not to be drawn again in a moment."""
+        """Record the rates, and draw if it is time, unless all figures are about to be drawn at the end."""
         model = as_elbo_module(pl_module)
         with isolated_eval(model):
             posterior = latest_posterior(model, trainer.datamodule)  # type: ignore[attr-defined]
@@ -64,14 +65,14 @@ class Figures(L.Callback):
 
     @rank_zero_only
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw everything; also where a run is resumed that was over, but died before or in its drawing."""
+        """Draw everything, also when resuming a trained run that was killed while drawing."""
         model = as_elbo_module(pl_module)
-        self.note_training(trainer, model)
-        epoch = trainer.fit_loop.epoch_progress.current.ready  # `current_epoch` is one less after such an end
+        self.record_training(trainer, model)
+        epoch = trainer.fit_loop.epoch_progress.current.ready  # `current_epoch` is one less in that case
         self.draw(trainer, model, epoch, dict.fromkeys([*self.periodic, *self.final]))
 
     def draw(self, trainer: L.Trainer, model: ELBOModule, epoch: int, names: Collection[str]) -> None:
-        """Draw these figures, to the folder and to TensorBoard."""
+        """Draw these figures to the directory and to TensorBoard."""
         title = format_title(self.title, model, model.warmup, epoch)
         subject = FigureContext(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
         for name, drawn in draw_figures(subject, names):
@@ -80,36 +81,36 @@ class Figures(L.Callback):
                 if isinstance(logger, TensorBoardLogger):
                     log_image(logger, name, file.read_bytes(), model.images_seen)
 
-    # ---------------------------------------------------------------- what the curves are drawn from
+    # ---------------------------------------------------------------- data of the curves
 
-    def note_training(self, trainer: L.Trainer, model: ELBOModule) -> None:
-        """Note the training's metrics of the epoch that is over, if one is; a run resumed at its end has none."""
+    def record_training(self, trainer: L.Trainer, model: ELBOModule) -> None:
+        """Record the training metrics of the finished epoch, if any; a run resumed at its end has none."""
         metrics = stage_metrics(trainer, "train")
         if metrics and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self.history.train[model.images_seen] = {**metrics, "warmup": model.warmup}
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note the validation's metrics."""
+        """Record the validation metrics."""
         self.history.val[as_elbo_module(pl_module).images_seen] = stage_metrics(trainer, "val")
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep the history; the checkpoint at an epoch's end is the first to know the training's metrics of it."""
-        self.note_training(trainer, as_elbo_module(pl_module))
-        checkpoint["history"] = self.history.state_dict()
+        """Save the history, including the training metrics of an epoch that has just ended."""
+        self.record_training(trainer, as_elbo_module(pl_module))
+        checkpoint[CheckpointKey.HISTORY] = self.history.state_dict()
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Go on with it, if the run that is resumed drew figures."""
-        self.history = History(**checkpoint.get("history", {}))
+        """Restore the history, if the resumed run has one."""
+        self.history = History(**checkpoint.get(CheckpointKey.HISTORY, {}))
 
 
 def as_elbo_module(module: L.LightningModule) -> ELBOModule:
-    """The module, which is one of ours."""
+    """Return the module, typed as one of ours."""
     assert isinstance(module, ELBOModule)
     return module
 
 
 def log_image(logger: TensorBoardLogger, name: str, encoded: bytes, step: int) -> None:
-    """Show an image file in TensorBoard as it is: nothing is drawn twice, and a GIF moves."""
+    """Log an encoded image to TensorBoard, so nothing is drawn twice and a GIF stays animated."""
     width, height = Image.open(BytesIO(encoded)).size
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
     writer = logger.experiment._get_file_writer()

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a cluster's preemption: the run stops at the end of a batch, with a checkpoint."""
+"""Stopping at the end of a batch, with a checkpoint, after Ctrl-C, SIGTERM or a preemption on a cluster."""
 
 import os
 import signal
@@ -14,30 +14,32 @@ from vae_lightning.callbacks.terminate_on_nan import SYNCHRONOUS_DEVICES
 from vae_lightning.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PREEMPTION = getattr(signal, "SIGUSR2", -1)  # submitit's: the machine is wanted for another, or time is up
+PREEMPTION = getattr(signal, "SIGUSR2", -1)  # submitit's signal for preemption and timeout
 
 
 class GracefulShutdown(CheckpointBase):
-    """Stop at the end of the batch in which a signal came, after the last checkpoint has been written there.
+    """Stops at the end of the current batch after a signal, once the last checkpoint has been written.
 
-    In the last batch of an epoch and in a validation, it is when both are over: a checkpoint in between would be taken
-    for that of a finished epoch. A second signal stops at once, as does any outside of training, by `Interrupted`.
-    Several GPUs ask one another every `log_every_n_steps` batches, since the host waits for the answer.
+    During the last batch of an epoch and during validation, it stops when both are over, since Lightning would treat a
+    checkpoint in between as that of a finished epoch. A second signal, or one outside of training, raises `Interrupted`
+    immediately. With several GPUs, processes exchange signals every `log_every_n_steps` batches, since this makes the
+    host wait.
 
-    Two are different on a cluster:
+    Two cases differ on a cluster:
 
-    - submitit's preemption is handed on to submitit, who has the job started again, once the checkpoint is there.
-    - In a job of SLURM's, SIGTERM means that it will be killed in a while. The checkpoint is written, but the run goes
-      on: SLURM starts a job again that it has had to kill, and takes one that has ended by itself for done.
+    - submitit's preemption signal is passed on to submitit, which requeues the job, once the checkpoint has been
+      written.
+    - In a SLURM job, SIGTERM means that the job will be killed soon. The checkpoint is written, but the run continues:
+      SLURM requeues a job that it had to kill, but treats one that exits as done.
 
-    It writes nothing by itself, and is a checkpoint callback only so that Lightning calls it after all others.
-    A context manager: signals are caught inside it, in the main thread.
+    It is a checkpoint callback only to be called after all others; it saves through `Checkpoint`. It is also a context
+    manager, inside which signals are handled, in the main thread.
     """
 
     def __init__(self) -> None:
         self.waiting = False  # for the end of a batch
-        self.received = 0  # the signal's number
-        self.unsaved = False  # since SLURM has said that it will kill
+        self.received = 0  # number of the signal
+        self.unsaved = False  # since SLURM announced that it will kill the job
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "GracefulShutdown":
@@ -53,7 +55,7 @@ class GracefulShutdown(CheckpointBase):
             signal.raise_signal(PREEMPTION)
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
-        """Remember the signal for the end of the batch, where there is one to wait for; else raise Interrupted."""
+        """Record the signal for the end of the batch, or raise `Interrupted` if there is no batch to wait for."""
         if signum == signal.SIGTERM and "SLURM_JOB_ID" in os.environ and not self.unsaved:
             self.unsaved = True
             return
@@ -64,14 +66,14 @@ class GracefulShutdown(CheckpointBase):
             raise Interrupted(self.received)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Be ready to wait for the end of a batch."""
+        """Start waiting for the end of a batch on signals."""
         self.on_test_start()
         self.waiting = True
 
     def on_test_start(self, *_: Any) -> None:
-        """Put our handlers over those that Lightning has put over them.
+        """Restore our handlers, which Lightning has replaced.
 
-        They know no end of a batch, and wait for the other processes, which nobody may have asked to stop.
+        Lightning's do not wait for the end of a batch, and wait for other processes, which may not have been signaled.
         """
         for signum in self.before:
             signal.signal(signum, self.receive)
@@ -83,19 +85,19 @@ class GracefulShutdown(CheckpointBase):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and stop, but not after the last batch of an epoch."""
+        """Save and stop if signaled, but not after the last batch of an epoch."""
         at_once = trainer.world_size == 1 or pl_module.device.type in SYNCHRONOUS_DEVICES
         is_time = at_once or (batch_idx + 1) % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
         if is_time and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self.stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop; the epoch's end has been saved."""
+        """Stop if signaled; the end of the epoch has been saved."""
         self.stop_if_asked(trainer)
         self.waiting = False
 
     def stop_if_asked(self, trainer: L.Trainer) -> None:
-        """Write the last checkpoint and raise Interrupted, when any of the processes has received a signal."""
+        """Write the last checkpoint and raise `Interrupted` if any process has received a signal."""
         if not trainer.strategy.reduce_boolean_decision(bool(self.received or self.unsaved), all=False):
             return
         for callback in trainer.checkpoint_callbacks:

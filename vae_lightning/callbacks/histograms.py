@@ -1,4 +1,4 @@
-"""TensorBoard's histograms of the posterior."""
+"""Histograms of the posterior in TensorBoard."""
 
 import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -9,18 +9,18 @@ from vae_lightning.models import ELBOModule
 
 
 class PosteriorHistograms(L.Callback):
-    """Histograms of mu and, where there is one, of logvar, over latents and images.
+    """Logs histograms of mu and, if there is one, of logvar, over latents and images.
 
     Args:
-        every_n_epochs: after each so many epochs; after the last of `max_epochs` always.
+        every_n_epochs: number of epochs between two histograms; there is always one after `max_epochs`.
     """
 
-    def __init__(self, *, every_n_epochs: int) -> None:
+    def __init__(self, *, every_n_epochs: int = 5) -> None:
         self.every_n_epochs = every_n_epochs
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Add them when it is time."""
+        """Log the histograms if it is time."""
         assert isinstance(pl_module, ELBOModule)
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
@@ -29,7 +29,7 @@ class PosteriorHistograms(L.Callback):
             posterior = latest_posterior(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
         for name in ("mu", "logvar"):
             values = getattr(posterior, name, None)
-            if values is None or not values.isfinite().all():  # a histogram has no place for those
+            if values is None or not values.isfinite().all():  # histograms cannot show them
                 continue
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):

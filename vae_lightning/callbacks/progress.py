@@ -10,22 +10,22 @@ from vae_lightning.models import ELBOModule
 
 
 class ProgressBar(RichProgressBar):
-    """Lightning's, with the mean loss of the epoch so far, told of a batch only when it is time to draw.
+    """Lightning's rich progress bar with the mean loss of the epoch so far, updated only when it is time to draw.
 
-    Whatever a training step logs for the progress bar, Lightning reads from the device after every step, and the host
-    waits. So the training steps of this package log nothing, and the loss is read here, `refresh_rate` times a second.
+    Lightning reads the values that a training step logs for the progress bar from the device after every step, which
+    makes the host wait. So our training steps log nothing, and the loss is read here, `refresh_rate` times per second.
     """
 
-    due = 0.0  # when to draw
+    due = 0.0  # time of the next drawing
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Draw when it is time, and the last batch of an epoch."""
+        """Draw if it is time, and after the last batch of an epoch."""
         if self.is_enabled and (time.monotonic() >= self.due or trainer.is_last_batch):
             super().on_train_batch_end(trainer, *args)
             self.due = time.monotonic() + 1 / self.refresh_rate
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        """Lightning's numbers, and the loss of this process's images."""
+        """Return Lightning's metrics and the mean loss of this process."""
         assert isinstance(pl_module, ELBOModule)
         means = pl_module.means["train"].compute(lambda sums: sums)
         loss = {"loss": means["loss"].item()} if means else {}

@@ -1,4 +1,4 @@
-"""A run of a search that is no better than the others were at its age is stopped."""
+"""Stopping unpromising runs of a search."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Pruning(CheckpointBase):
-    """Report the objective after each epoch, and raise Pruned when Optuna sees no hope.
+    """Reports the objective after each epoch, and raises `TrialPruned` if Optuna's pruner says so.
 
-    With several processes it stops nothing, since one alone must not. It writes nothing, and is a checkpoint callback
-    only so that Lightning calls it when all metrics of the epoch are there.
+    With several processes it never stops, since one process must not stop alone. It is a checkpoint callback only to be
+    called once all metrics of the epoch have been logged.
 
     Args:
-        folder: of the search, with its study.
-        overrides: what was typed for this run, by which its trial is known.
+        folder: directory of the search, with its study.
+        overrides: of this run, which identify its trial.
         objective: a logged metric.
-        pruner: decides by the study; None: never.
+        pruner: decides from the study; None never prunes.
     """
 
     def __init__(self, folder: str, overrides: list[str], objective: str, pruner: "BasePruner | None") -> None:
@@ -36,10 +36,10 @@ class Pruning(CheckpointBase):
             self.trial = find_trial(open_study(self.folder, pruner=self.pruner), self.overrides)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Report, once an epoch, also where a run that was cut off does one again."""
+        """Report once per epoch, also if a resumed run repeats one."""
         if self.objective not in trainer.callback_metrics:
             logged = ", ".join(name for name in trainer.callback_metrics if name.startswith("val/"))
-            raise UserError(f"hydra.sweeper.objective={self.objective}: is not logged; type one of {logged}")
+            raise UserError(f"hydra.sweeper.objective={self.objective}: not logged. Use one of {logged}.")
         if self.trial is None:
             return
         epoch, value = trainer.current_epoch, trainer.callback_metrics[self.objective].item()

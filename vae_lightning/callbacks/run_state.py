@@ -1,4 +1,4 @@
-"""What makes a run a function of its configuration and seed, also across an interruption."""
+"""Making a run a function of its configuration and seed, also across interruptions."""
 
 from pathlib import Path
 from typing import Any
@@ -7,63 +7,70 @@ import lightning as L
 import torch
 
 from vae_lightning.rng import rng_state, set_rng_state
+from vae_lightning.runs.format import FORMAT_VERSION, CheckpointKey
 from vae_lightning.runs.recording import save_configuration
 
 
 class RunState(L.Callback):
-    """Keep the configuration and the random generators in each checkpoint, and evaluation out of the training's stream.
+    """Saves configuration, metrics and random state in each checkpoint, and gives evaluation its own random numbers.
 
-    - A checkpoint holds the resolved configuration, as plain containers, under `config`.
-    - It holds the metrics logged last, under `metrics`: those of the last epoch, though the process end before they are
-      written, since a finished training that is resumed logs none anew.
-    - It holds the state of all random generators; a resumed run goes on with them. Several processes draw the same
-      numbers and take their share of them (`distributions.Share`): one state is that of all.
-    - It holds whether the epoch was the last by an early stopping, which Lightning would forget: a run that is resumed
-      after its end trains no further, unless without that callback.
-    - Validation and test draw from generators of their own, seeded anew each time: how often one validates changes
-      nothing in training, and two validations differ by the model alone.
-    - The configuration goes to the run's folder when the training starts: all that could be wrong with it, or with a
-      checkpoint, has been told by then.
+    - A checkpoint contains the format version, the resolved configuration as plain containers, and the metrics logged
+      last. A run that is resumed after its training has ended does not log these again.
+    - It contains the state of all random number generators, which a resumed run restores. Several processes draw the
+      same numbers and keep their rows (`distributed.batch_sharding`), so one state serves all.
+    - It contains whether early stopping ended the training, which Lightning does not save. A run resumed after that
+      trains no further, unless the callback has been removed.
+    - Validation and test use generators of their own, seeded each time. So the number of validations does not affect
+      training, and two validations differ by the model only.
+    - The configuration is written to the run directory when training starts, once it and the checkpoint have been
+      accepted.
 
     Args:
         config: the resolved configuration, as plain containers.
-        run_dir: the run's folder.
+        run_dir: the run directory.
     """
 
     def __init__(self, config: dict[str, Any], run_dir: Path) -> None:
         self.config = config
         self.run_dir = run_dir
-        self.generators = rng_state()  # those to start with: Lightning's DDP seeds anew where one process goes on
+        self.generators = rng_state()  # the initial state; Lightning's DDP reseeds its processes
         self.metrics: dict[str, float] = {}
         self.set_aside: dict[str, Any] | None = None
-        self.started = False  # the training: all that a checkpoint restores has been restored
+        self.started = False  # whether training has started, with everything restored from a checkpoint
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the configuration, the metrics and the generators."""
-        checkpoint["config"] = self.config
-        checkpoint["metrics"] = {n: value.item() for n, value in trainer.callback_metrics.items() if "/" in n}
-        checkpoint["random_state"] = [rng_state()]
-        checkpoint["stopped"] = trainer.should_stop and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        """Add the version, the configuration, the metrics and the random state."""
+        checkpoint[CheckpointKey.VERSION] = FORMAT_VERSION
+        checkpoint[CheckpointKey.CONFIG] = self.config
+        checkpoint[CheckpointKey.METRICS] = {
+            n: value.item() for n, value in trainer.callback_metrics.items() if "/" in n
+        }
+        checkpoint[CheckpointKey.RANDOM_STATE] = [rng_state()]
+        checkpoint[CheckpointKey.STOPPED] = (
+            trainer.should_stop and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        )
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember the generators until training starts, and the metrics; take up the end of the training."""
-        self.metrics = {name: float(value) for name, value in checkpoint["metrics"].items()}
-        trainer.should_stop = checkpoint.get("stopped", False) and trainer.early_stopping_callback is not None
-        self.generators = checkpoint["random_state"][0]
+        """Restore the metrics, the end of the training, and, once training starts, the random state."""
+        self.metrics = {name: float(value) for name, value in checkpoint[CheckpointKey.METRICS].items()}
+        trainer.should_stop = (
+            checkpoint.get(CheckpointKey.STOPPED, False) and trainer.early_stopping_callback is not None
+        )
+        self.generators = checkpoint[CheckpointKey.RANDOM_STATE][0]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Go on with the generators."""
+        """Restore the random state and write the configuration."""
         set_rng_state(self.generators)
         save_configuration(self.config, self.run_dir)
         self.started = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Set the training's generators aside."""
+        """Save the random state of the training, and seed."""
         self.set_aside = rng_state()
         torch.manual_seed(self.config["seed"])
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take them up again."""
+        """Restore the random state of the training."""
         if self.set_aside:
             set_rng_state(self.set_aside)
 

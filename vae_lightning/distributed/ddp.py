@@ -1,4 +1,4 @@
-"""Lightning's DDP, that says when a process was lost and leaves none behind."""
+"""Lightning's DDP with a watchdog that reports the loss of a process and leaves none behind."""
 
 import os
 import signal
@@ -15,24 +15,22 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from vae_lightning.errors import Interrupted, UserError
-from vae_lightning.io.console import display_path
+from vae_lightning.io.console import display_path, train_command
 from vae_lightning.runs.layout import has_resumable_checkpoint
 
-PARENT_VARIABLE = "VAE_LIGHTNING_PARENT"  # the environment variable that tells the others the process that started them
-POLL_SECONDS = 1.0  # seconds between two looks at the other processes
-COLLECTIVE_GRACE_SECONDS = (
-    20.0  # seconds in which a process that lost another is to come out of its collective by itself
-)
+PARENT_VARIABLE = "VAE_LIGHTNING_PARENT"  # environment variable with the process ID of the parent
+POLL_SECONDS = 1.0  # between two checks of the other processes
+COLLECTIVE_GRACE_SECONDS = 20.0  # for a process to leave its collective by itself when another one is lost
 
 
 class WatchdogDDPStrategy(DDPStrategy):
-    """One process a device; an unexpected end of one ends all, with one line that says so.
+    """One process per device. If one ends unexpectedly, all end, with a one-line message.
 
-    It looks for weights without a gradient only where there are any: each of the two optimisers of an adversarial model
-    leaves the other's out. The search costs a walk through the graph each step.
+    It searches for unused parameters only for models with two optimizers, each of which skips the parameters of the
+    other, since the search traverses the graph in each step.
 
     Args:
-        **options: those of Lightning's `DDPStrategy`.
+        **options: arguments of Lightning's `DDPStrategy`.
     """
 
     def configure_ddp(self) -> None:
@@ -48,17 +46,17 @@ class WatchdogDDPStrategy(DDPStrategy):
 
 
 class WatchdogLauncher(_SubprocessScriptLauncher):
-    """Starts the other processes of this machine and watches them, as they watch this one.
+    """Starts the other processes on this machine and watches them, as they watch this one.
 
-    Lightning's own kills this process without a word, and with it a whole sweep. Where somebody else starts the
-    processes (torchrun, SLURM), he watches them.
+    Lightning's launcher kills this process silently, and with it a whole sweep. Processes started by torchrun or SLURM
+    are watched by these.
     """
 
     def launch(self, function: Callable[..., Any], *args: Any, trainer: L.Trainer | None = None, **kwargs: Any) -> Any:
-        """Call a function here and, by starting the same command again, in each other process.
+        """Call a function here and, by running the same command, in each other process.
 
         Raises:
-            UserError: when another process has ended that should not have.
+            UserError: if another process has ended unexpectedly.
         """
         self.cluster_environment.validate_settings(num_devices=self.num_processes, num_nodes=self.num_nodes)
         if not self.cluster_environment.creates_processes_externally:
@@ -74,24 +72,24 @@ class WatchdogLauncher(_SubprocessScriptLauncher):
             lost = None if isinstance(error, UserError | Interrupted) else self.find_dead_process(wait=POLL_SECONDS)
             self.kill_children()
             if lost:
-                raise UserError(f"{lost}; {resume_hint(run_dir)}") from error
+                raise UserError(f"{lost}. {resume_hint(run_dir)}") from error
             raise
         finally:
             over.set()
 
     def watch(self, run_dir: Path, over: threading.Event) -> None:
-        """End this process when another is lost and this one, in a collective that waits for ever, does not notice."""
+        """End this process if another one is lost, which a collective would wait for forever."""
         while not over.wait(POLL_SECONDS):
             if (lost := self.find_dead_process()) and not over.wait(COLLECTIVE_GRACE_SECONDS):
-                print(f"error: {lost}; {resume_hint(run_dir)}", file=sys.stderr, flush=True)
+                print(f"error: {lost}. {resume_hint(run_dir)}", file=sys.stderr, flush=True)
                 self.kill_children()
                 os._exit(1)
 
     def find_dead_process(self, wait: float = 0.0) -> str | None:
-        """What became of a process that is no longer there; None while all are, or where others watch them.
+        """Return how a process has ended; None if all are running, or others watch them.
 
         Args:
-            wait: seconds in which one may still go: its connections are closed a moment before it has ended.
+            wait: seconds to wait for one to end, since its connections are closed a moment before.
         """
         end = time.monotonic() + wait
         while True:
@@ -106,14 +104,14 @@ class WatchdogLauncher(_SubprocessScriptLauncher):
             time.sleep(0.01)
 
     def kill_children(self) -> None:
-        """Kill the processes that this one has started; what there is to save, this one has saved."""
+        """Kill the processes that this one has started. They have nothing to save."""
         for process in self.procs:
             process.kill()
             process.wait()
 
 
 def resume_hint(run_dir: Path) -> str:
-    """What to type."""
+    """Return how to resume."""
     if has_resumable_checkpoint(run_dir):
-        return f"go on from the last checkpoint: python train.py resume={display_path(run_dir)}"
-    return "no checkpoint had been written: start anew"
+        return f"Resume from the last checkpoint with {train_command()} resume={display_path(run_dir)}"
+    return "No checkpoint had been written. Start a new run."

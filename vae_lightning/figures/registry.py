@@ -40,9 +40,9 @@ def check_names(option: str, names: Collection[str]) -> None:
     """
     for name in names:
         if name not in FIGURES:
-            raise UserError(f"{option}={name}: choose from {', '.join(FIGURES)}")
+            raise UserError(f"{option}={name}: no such figure. Choose from {', '.join(FIGURES)}.")
     if "latent_space_umap" in names and not has_umap():
-        raise UserError(f"{option}=latent_space_umap needs a package: type pip install umap-learn, or leave it out")
+        raise UserError(f"{option}=latent_space_umap: requires a package. Run pip install umap-learn, or leave it out.")
 
 
 def draw_figures(subject: FigureContext, names: Collection[str]) -> Iterator[tuple[str, Figure | bytes]]:

@@ -4,6 +4,7 @@ Imports no torch, which would cost each process seconds.
 """
 
 import os
+import re
 import threading
 import zipfile
 import zlib
@@ -18,6 +19,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 Crop = Sequence[int] | int | str | None
+
+NAMELESS_FILE = re.compile(r" <_io\.BytesIO object at \w+>")  # how Pillow names a file that is in memory
 
 
 class FolderSource(NamedTuple):
@@ -149,7 +152,7 @@ def decode_chunk(chunk: DecodeJob) -> DecodedChunk:
         try:
             images[i] = decode(chunk.source.read(name), chunk.image_shape, chunk.crop)
         except Exception as error:  # the errors that a damaged file may cause cannot be listed
-            failed[i] = " ".join(str(error).split()) or type(error).__name__
+            failed[i] = NAMELESS_FILE.sub("", " ".join(str(error).split())) or type(error).__name__
     data = images.tobytes()
     with chunk.path.open("r+b") as file:
         file.seek(chunk.offset)

@@ -1,4 +1,4 @@
-"""Pure functions from tensors to matplotlib figures. Nothing here knows of Lightning or Hydra."""
+"""Functions from tensors to matplotlib figures, independent of Lightning and Hydra."""
 
 from vae_lightning.plotting.class_swap import class_swap
 from vae_lightning.plotting.compare import compare_reconstructions, compare_samples, compare_traversals

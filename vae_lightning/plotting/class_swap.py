@@ -1,4 +1,4 @@
-"""What a conditional model keeps when the class changes (vae-cvae-mnist, Figure 6)."""
+"""Latents of a conditional model decoded with every class (vae-cvae-mnist, Figure 6)."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,19 @@ from torch import Tensor
 from vae_lightning.plotting.images import image_grid
 
 
-def class_swap(drawn: Tensor, sources: Tensor, swapped: Tensor, class_names: Sequence[str], title: str) -> Figure:
-    """One z in every class: z from the prior, then the codes of images, which stand to the left.
+def class_swap(sampled: Tensor, sources: Tensor, swapped: Tensor, class_names: Sequence[str], title: str) -> Figure:
+    """Draw one row per latent and one column per class: first samples from the prior, then the codes of images.
+
+    The images are shown to the left of the rows of their codes.
 
     Args:
-        drawn: A latents from the prior, each decoded with all K classes, (A, K, C, H, W) in [0, 1].
-        sources: B images, (B, C, H, W).
-        swapped: their codes, each decoded with all K classes, (B, K, C, H, W).
+        sampled: A samples from the prior, each decoded with all K classes, (A, K, C, H, W) in [0, 1].
+        sources: B images, (B, C, H, W) in [0, 1].
+        swapped: their codes, each decoded with all K classes, (B, K, C, H, W) in [0, 1].
         class_names: K names.
         title: above the grid.
     """
-    nothing = torch.ones_like(drawn[:, :1])
-    rows = torch.cat([torch.cat([nothing, drawn], dim=1), torch.cat([sources[:, None], swapped], dim=1)])
-    labels = ["$z \\sim p(z)$"] * len(drawn) + ["style of"] * len(sources)
+    blank = torch.ones_like(sampled[:, :1])
+    rows = torch.cat([torch.cat([blank, sampled], dim=1), torch.cat([sources[:, None], swapped], dim=1)])
+    labels = ["$z \\sim p(z)$"] * len(sampled) + ["style of"] * len(sources)
     return image_grid(rows, title, labels, ["", *class_names])

@@ -1,4 +1,4 @@
-"""Runs side by side (overview, Figures 1 to 3)."""
+"""Figures that compare several models (overview, Figures 1 to 3)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,18 +6,18 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lightning.plotting.images import grid_size, image_grid, show
-from vae_lightning.plotting.style import interval, label_width, new_figure, styled
+from vae_lightning.plotting.images import draw_mosaic, grid_size, image_grid
+from vae_lightning.plotting.style import format_interval, label_width, new_figure, styled
 
-PANEL = 2.6  # inches: the width of one model's
+PANEL_WIDTH = 2.6  # inches: of the panel of one model
 
 
 def compare_reconstructions(x: Tensor, outputs: Mapping[str, Tensor], title: str) -> Figure:
-    """The same images from each model, a row a model, such as one for each β (overview, Figure 3).
+    """Draw the same images reconstructed by each model, one row per model, for example per β (overview, Figure 3).
 
     Args:
         x: the images, (N, C, H, W) in [0, 1].
-        outputs: by the model's name, such as "β = 4", its reconstructions, (N, C, H, W).
+        outputs: name of the model, such as "β = 4" -> its reconstructions, (N, C, H, W) in [0, 1].
         title: above the grid.
     """
     return image_grid(torch.stack([x, *outputs.values()]), title, ["input", *outputs])
@@ -25,19 +25,19 @@ def compare_reconstructions(x: Tensor, outputs: Mapping[str, Tensor], title: str
 
 @styled
 def compare_samples(samples: Mapping[str, Tensor], title: str) -> Figure:
-    """Samples of each model, a square a model (overview, Figure 2).
+    """Draw samples of each model, one square grid per model (overview, Figure 2).
 
     Args:
-        samples: by the model's name, (N, C, H, W) in [0, 1].
-        title: above the squares.
+        samples: name of the model -> its samples, (N, C, H, W) in [0, 1].
+        title: above the grids.
     """
-    panels = min(len(samples), 3)
-    lines = -(-len(samples) // panels)
-    figure = new_figure(PANEL * panels, (PANEL + 0.2) * lines, title)
+    n_columns = min(len(samples), 3)
+    n_rows = -(-len(samples) // n_columns)
+    figure = new_figure(PANEL_WIDTH * n_columns, (PANEL_WIDTH + 0.2) * n_rows, title)
     for i, (name, x) in enumerate(samples.items(), 1):
         side = int(len(x) ** 0.5)
-        axes = figure.add_subplot(lines, panels, i, title=name)
-        show(axes, x[: side * side].unflatten(0, (side, side)))
+        axes = figure.add_subplot(n_rows, n_columns, i, title=name)
+        draw_mosaic(axes, x[: side * side].unflatten(0, (side, side)))
     return figure
 
 
@@ -45,25 +45,25 @@ def compare_samples(samples: Mapping[str, Tensor], title: str) -> Figure:
 def compare_traversals(
     traversals: Mapping[str, Tensor], ends: Mapping[str, Tensor], features: Sequence[str], title: str
 ) -> Figure:
-    """Features as rows, models as columns, with the range that each latent traverses (overview, Figure 1).
+    """Draw traversals, one row per feature and one column per model, with each latent's range (overview, Figure 1).
 
     Args:
-        traversals: by the model's name, (F, steps, C, H, W) in [0, 1], feature by feature.
-        ends: by the model's name, from where to where each of its F latents goes, (F, 2).
+        traversals: name of the model -> its traversals, (F, steps, C, H, W) in [0, 1].
+        ends: name of the model -> the first and last value of each of its F latents, (F, 2).
         features: F names.
         title: above the grid.
     """
-    some = next(iter(traversals.values()))
-    width, height = grid_size(some[:1])
-    height *= PANEL / width
-    size = PANEL * len(traversals) + label_width(features), (height + 0.35) * len(features) + 0.2
+    first = next(iter(traversals.values()))
+    width, height = grid_size(first[:1])
+    height *= PANEL_WIDTH / width
+    size = PANEL_WIDTH * len(traversals) + label_width(features), (height + 0.35) * len(features) + 0.2
     figure = new_figure(*size, title)
     panels = figure.subplots(len(features), len(traversals), squeeze=False)
     for column, (model, strips) in enumerate(traversals.items()):
         for row, axes in enumerate(panels[:, column]):
-            show(axes, strips[row][None])
+            draw_mosaic(axes, strips[row][None])
             if column == 0:
                 axes.set_ylabel(features[row], rotation=0, ha="right", va="center")
-            axes.set_xlabel(interval(ends[model][row].tolist()))
+            axes.set_xlabel(format_interval(ends[model][row].tolist()))
         panels[0, column].set_title(model)
     return figure

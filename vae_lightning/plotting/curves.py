@@ -9,45 +9,45 @@ from matplotlib.ticker import EngFormatter
 from vae_lightning.plotting.style import new_figure, styled
 
 Curves = Mapping[int, Mapping[str, float]]  # training images seen -> metric -> value
-PANELS = {"distortion": "nats per image", "rate": "nats per image", "recon_kl_ratio": "no unit"}
-NAMES = {"distortion": "distortion", "rate": "rate (KL)", "recon_kl_ratio": "distortion / rate"}
+UNITS = {"distortion": "nats per image", "rate": "nats per image", "recon_kl_ratio": "dimensionless"}
+TITLES = {"distortion": "distortion", "rate": "rate (KL)", "recon_kl_ratio": "distortion / rate"}
 IMAGES_SEEN = "training images seen"
 
 
 @styled
 def training_curves(train: Curves, val: Curves, title: str) -> Figure:
-    """Distortion, rate and their ratio against the number of training images seen, the warm-up of β shaded.
+    """Plot distortion, rate and their ratio against the number of training images seen, with the warm-up of β shaded.
 
     Args:
-        train: of each epoch, by its end; `warmup` among the metrics is the factor on β in that epoch.
-        val: the same of the validation, empty without one.
+        train: the training metrics at the end of each epoch. The metric `warmup` is the factor on β in that epoch.
+        val: the validation metrics, empty if there is no validation.
         title: above the figure.
     """
-    names = [name for name in PANELS if any(name in metrics for metrics in train.values())]
+    names = [name for name in UNITS if any(name in metrics for metrics in train.values())]
     figure = new_figure(max(3.6, 2.4 * len(names)), 2.1, title)
     for i, name in enumerate(names, 1):
-        axes = figure.add_subplot(1, len(names), i, title=NAMES[name], xlabel=IMAGES_SEEN, ylabel=PANELS[name])
+        axes = figure.add_subplot(1, len(names), i, title=TITLES[name], xlabel=IMAGES_SEEN, ylabel=UNITS[name])
         for (label, curves), line in zip({"train": train, "val": val}.items(), ("-", "--"), strict=True):
             points = {x: metrics[name] for x, metrics in curves.items() if name in metrics}
             if points:
                 axes.plot(
                     list(points), list(points.values()), line, marker="o" if len(points) < 20 else "", label=label
                 )
-        shade(axes, train)
-        count_images(axes)
+        shade_warmup(axes, train)
+        format_image_counts(axes)
     if names:
         figure.axes[0].legend()
     return figure
 
 
-def shade(axes: Axes, train: Curves) -> None:
-    """Shade the epochs in which β is not yet what it will be."""
+def shade_warmup(axes: Axes, train: Curves) -> None:
+    """Shade the epochs in which β is below its final value."""
     for i, (start, end) in enumerate(warmup_spans(train)):
         axes.axvspan(start, end, color="0.88", linewidth=0, zorder=0, label="" if i else "warm-up")
 
 
 def warmup_spans(train: Curves) -> Iterator[tuple[int, int]]:
-    """From where to where the warm-up's factor is below 1, in training images seen."""
+    """Yield the start and end of each span in which the warm-up factor is below 1, in training images seen."""
     start, previous = None, 0
     for seen, metrics in sorted(train.items()):
         warming = metrics.get("warmup", 1.0) < 1
@@ -61,7 +61,7 @@ def warmup_spans(train: Curves) -> Iterator[tuple[int, int]]:
         yield start, previous
 
 
-def count_images(axes: Axes) -> None:
-    """Write numbers of images short: 500k, 1.5M."""
+def format_image_counts(axes: Axes) -> None:
+    """Abbreviate the numbers of images on the x axis: 500k, 1.5M."""
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.locator_params(axis="x", nbins=4)

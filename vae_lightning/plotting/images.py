@@ -1,4 +1,4 @@
-"""Figures that are grids of images."""
+"""Grids of images."""
 
 from collections.abc import Sequence
 
@@ -12,28 +12,28 @@ from torch import Tensor
 from vae_lightning.plotting.style import MARGIN, label_width, new_figure, styled
 
 GAP = 1  # pixels of white between two images
-WIDTH, HEIGHT = 6.0, 8.5  # inches: the most that a grid takes
-LARGEST = 1.2  # inches: the width of one image
-NARROWEST = 3.6  # inches: leaves room for a title
+MAX_WIDTH, MAX_HEIGHT = 6.0, 8.5  # inches: of a grid
+MAX_IMAGE_WIDTH = 1.2  # inches: of one image
+MIN_FIGURE_WIDTH = 3.6  # inches: leaves room for the title
 LABEL_HEIGHT, LABEL_GAP = 0.1, 0.08  # inches: of a line of labels, and between labels and grid
 
 
 def mosaic(rows: Tensor) -> np.ndarray:
-    """One picture of rows of images, with a gap in white between them.
+    """Join rows of images into one image, with white gaps between them.
 
     Args:
-        rows: (R, N, C, H, W) in [0, 1], C = 1 (grey) or 3 (RGB).
+        rows: (R, N, C, H, W) in [0, 1], C = 1 (gray) or 3 (RGB).
 
     Returns:
         (R·(H+1) - 1, N·(W+1) - 1, C) in [0, 1].
     """
     padded = torch.nn.functional.pad(rows.detach().float().cpu(), (0, GAP, 0, GAP), value=1.0)
-    picture = padded.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (R·(H+1), N·(W+1), C)
-    return picture[:-GAP, :-GAP].clamp(0, 1).numpy()
+    joined = padded.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (R·(H+1), N·(W+1), C)
+    return joined[:-GAP, :-GAP].clamp(0, 1).numpy()
 
 
-def show(axes: Axes, rows: Tensor) -> AxesImage:
-    """Draw rows of images (R, N, C, H, W) in [0, 1], all on one scale: black is 0, white is 1."""
+def draw_mosaic(axes: Axes, rows: Tensor) -> AxesImage:
+    """Draw rows of images (R, N, C, H, W) in [0, 1] on one scale: 0 is black, 1 is white."""
     image = axes.imshow(mosaic(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.tick_params(length=0)
@@ -41,31 +41,36 @@ def show(axes: Axes, rows: Tensor) -> AxesImage:
     return image
 
 
-def centers(n: int, side: int) -> list[float]:
-    """Where the middles of n images of a row are, or of a column, in the mosaic's pixels."""
-    return [i * (side + GAP) + (side - 1) / 2 for i in range(n)]
+def image_centers(n: int, size: int) -> list[float]:
+    """Return the centers of n images along one axis of a mosaic, in pixels.
+
+    Args:
+        n: number of images.
+        size: width or height of one image, in pixels.
+    """
+    return [i * (size + GAP) + (size - 1) / 2 for i in range(n)]
 
 
 def grid_size(rows: Tensor) -> tuple[float, float]:
-    """The width and height in inches of a grid (R, N, C, H, W) that is as large as it may be."""
+    """Return the width and height in inches of a grid (R, N, C, H, W), the largest within the limits."""
     n_rows, n_columns, _, height, width = rows.shape
-    across, down = n_columns * (width + GAP) - GAP, n_rows * (height + GAP) - GAP
-    scale = min(WIDTH / across, HEIGHT / down, LARGEST / width)
-    return scale * across, scale * down
+    width_px, height_px = n_columns * (width + GAP) - GAP, n_rows * (height + GAP) - GAP
+    scale = min(MAX_WIDTH / width_px, MAX_HEIGHT / height_px, MAX_IMAGE_WIDTH / width)
+    return scale * width_px, scale * height_px
 
 
 def grid_figure(rows: Tensor, title: str, left: float = 0, top: float = 0, bottom: float = 0) -> tuple[Figure, Axes]:
-    """A figure, and in it axes just as large as the grid is, which an automatic layout does not give.
+    """Create a figure whose axes have exactly the size of the grid, which an automatic layout does not ensure.
 
     Args:
         rows: (R, N, C, H, W).
         title: above the grid.
-        left: inches to leave for labels; so `top` and `bottom`.
-        top: between the grid and the title.
-        bottom: below the grid.
+        left: room for labels to the left of the grid, in inches.
+        top: room between the grid and the title, in inches.
+        bottom: room below the grid, in inches.
     """
     width, height = grid_size(rows)
-    figure = new_figure(max(left + width, NARROWEST) + 2 * MARGIN, top + height + bottom + 2 * MARGIN, title)
+    figure = new_figure(max(left + width, MIN_FIGURE_WIDTH) + 2 * MARGIN, top + height + bottom + 2 * MARGIN, title)
     figure.set_layout_engine("none")
     full_width, full_height = figure.get_size_inches()
     figure.suptitle(figure.get_suptitle(), y=1 - MARGIN / full_height)
@@ -75,39 +80,39 @@ def grid_figure(rows: Tensor, title: str, left: float = 0, top: float = 0, botto
 
 @styled
 def image_grid(rows: Tensor, title: str, row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()) -> Figure:
-    """Rows of images.
+    """Draw rows of images.
 
     Args:
-        rows: (R, N, C, H, W) in [0, 1], C = 1 (grey) or 3 (RGB).
+        rows: (R, N, C, H, W) in [0, 1], C = 1 (gray) or 3 (RGB).
         title: above the grid.
-        row_labels: R names, to the left of the rows; none by default.
-        column_labels: N names, above the columns; none by default.
+        row_labels: R labels, to the left of the rows; none by default.
+        column_labels: N labels, above the columns; none by default.
     """
-    return labelled_grid(rows, title, row_labels, column_labels)[0]
+    return labeled_grid(rows, title, row_labels, column_labels)[0]
 
 
-def labelled_grid(
+def labeled_grid(
     rows: Tensor, title: str, row_labels: Sequence[str], column_labels: Sequence[str]
 ) -> tuple[Figure, AxesImage]:
-    """The figure of `image_grid`, and the image in it; labels too wide for their columns stand upright."""
+    """Return the figure of `image_grid` and the image in it. Labels wider than their columns are drawn vertically."""
     n_columns, _, height, width = rows.shape[1:]
-    upright = label_width(column_labels) > 0.95 * grid_size(rows)[0] / n_columns
-    top = (label_width(column_labels) if upright else LABEL_HEIGHT) + LABEL_GAP if column_labels else 0
+    vertical = label_width(column_labels) > 0.95 * grid_size(rows)[0] / n_columns
+    top = (label_width(column_labels) if vertical else LABEL_HEIGHT) + LABEL_GAP if column_labels else 0
     figure, axes = grid_figure(rows, title, label_width(row_labels) + LABEL_GAP if row_labels else 0, top)
-    image = show(axes, rows)
+    image = draw_mosaic(axes, rows)
     axes.xaxis.tick_top()
-    axes.set_xticks(centers(len(column_labels), width), column_labels, rotation=90 * upright)
-    axes.set_yticks(centers(len(row_labels), height), row_labels)
+    axes.set_xticks(image_centers(len(column_labels), width), column_labels, rotation=90 * vertical)
+    axes.set_yticks(image_centers(len(row_labels), height), row_labels)
     axes.tick_params(length=0)
     return figure, image
 
 
 def reconstructions(x: Tensor, x_hat: Tensor, title: str) -> Figure:
-    """Inputs above their reconstructions.
+    """Draw images above their reconstructions.
 
     Args:
         x: (N, C, H, W) in [0, 1].
-        x_hat: the same shape.
+        x_hat: the reconstructions, (N, C, H, W) in [0, 1].
         title: above the grid.
     """
     columns = min(len(x), 10)
@@ -117,12 +122,12 @@ def reconstructions(x: Tensor, x_hat: Tensor, title: str) -> Figure:
 
 
 def samples(x: Tensor, title: str, class_names: Sequence[str] = ()) -> Figure:
-    """Samples from the prior, in a square; for a conditional model one row a class (vae-cvae-mnist, Figure 7).
+    """Draw samples in a square, or one row per class for a conditional model (vae-cvae-mnist, Figure 7).
 
     Args:
-        x: (N, C, H, W) in [0, 1]; with classes, class by class.
+        x: (N, C, H, W) in [0, 1]. For a conditional model, sorted by class, with equally many per class.
         title: above the grid.
-        class_names: those of the rows of a conditional model.
+        class_names: labels of the rows of a conditional model.
     """
     rows = len(class_names) or int(len(x) ** 0.5)
     return image_grid(x[: len(x) // rows * rows].unflatten(0, (rows, -1)), title, class_names)

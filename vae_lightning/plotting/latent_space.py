@@ -1,4 +1,4 @@
-"""Where the images lie in the latent space (vae-cvae-mnist, Figures 2 and 5)."""
+"""Scatter plots of the codes of images (vae-cvae-mnist, Figures 2 and 5)."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -11,44 +11,45 @@ from torch import Tensor
 
 from vae_lightning.plotting.style import class_colors, label_width, new_figure, styled
 
-SIDE = 4.2  # inches of a plane
-MOST_NAMED, MOST_IN_LEGEND = 20, 60  # classes
+PLANE_SIZE = 4.2  # inches
+MAX_NAMED_CLASSES, MAX_LEGEND_CLASSES = 20, 60
 
 
 def pca(mu: Tensor) -> tuple[np.ndarray, list[str]]:
-    """Means (N, D) to their first two principal components (N, 2), and the names of the axes."""
+    """Project means (N, D) onto their first two principal components: points (N, 2) and axis labels."""
     from sklearn.decomposition import PCA
 
     model = PCA(n_components=2, svd_solver="full")
-    with np.errstate(invalid="ignore"):  # a collapsed model has no variance to share out
+    with np.errstate(invalid="ignore"):  # the variance of a collapsed model is 0, and its ratios are 0 / 0
         points = model.fit_transform(mu.cpu().double().numpy())
-    shares = np.nan_to_num(model.explained_variance_ratio_)
-    return points, [f"principal component {i} ({share:.0%} of the variance)" for i, share in enumerate(shares, 1)]
+    ratios = np.nan_to_num(model.explained_variance_ratio_)
+    return points, [f"principal component {i} ({ratio:.0%} of the variance)" for i, ratio in enumerate(ratios, 1)]
 
 
 def tsne(mu: Tensor) -> tuple[np.ndarray, list[str]]:
-    """Means (N, D) to t-SNE's plane (N, 2), and the names of the axes. van der Maaten & Hinton 2008."""
+    """Project means (N, D) by t-SNE (van der Maaten & Hinton 2008): points (N, 2) and axis labels."""
     from sklearn.manifold import TSNE
 
-    init = "pca" if (mu != mu[0]).any() else "random"  # a collapsed model has no axes to start from
+    init = "pca" if (mu != mu[0]).any() else "random"  # PCA is undefined for a collapsed model
     model = TSNE(perplexity=min(30.0, (len(mu) - 1) / 3), init=init, random_state=0)
-    return model.fit_transform(mu.cpu().numpy()), ["t-SNE 1 (no unit)", "t-SNE 2 (no unit)"]
+    return model.fit_transform(mu.cpu().numpy()), ["t-SNE 1 (arbitrary units)", "t-SNE 2 (arbitrary units)"]
 
 
 def has_umap() -> bool:
-    """Whether the optional package is installed."""
+    """Return whether the optional package umap-learn is installed."""
     return find_spec("umap") is not None
 
 
 def umap(mu: Tensor) -> tuple[np.ndarray, list[str]]:
-    """Means (N, D) to UMAP's plane (N, 2), and the names of the axes. McInnes et al. 2018."""
+    """Project means (N, D) by UMAP (McInnes et al. 2018): points (N, 2) and axis labels."""
     from umap import UMAP
 
-    return UMAP(random_state=0, n_jobs=1).fit_transform(mu.cpu().numpy()), ["UMAP 1 (no unit)", "UMAP 2 (no unit)"]
+    points = UMAP(random_state=0, n_jobs=1).fit_transform(mu.cpu().numpy())
+    return points, ["UMAP 1 (arbitrary units)", "UMAP 2 (arbitrary units)"]
 
 
-def as_it_is(mu: Tensor) -> tuple[np.ndarray, list[str]]:
-    """Means (N, 1) or (N, 2) as they are, and the names of the axes; z is measured in the prior's σ."""
+def identity(mu: Tensor) -> tuple[np.ndarray, list[str]]:
+    """Return means (N, 1) or (N, 2) unchanged, and axis labels. The unit of z is the standard deviation of N(0, 1)."""
     return mu.cpu().numpy(), [f"mean of $z_{{{i}}}$ (in $\\sigma$ of N(0, 1))" for i in range(1, mu.shape[1] + 1)]
 
 
@@ -56,20 +57,20 @@ def as_it_is(mu: Tensor) -> tuple[np.ndarray, list[str]]:
 def scatter(
     points: np.ndarray, y: Tensor | None, title: str, axis_labels: Sequence[str], class_names: Sequence[str]
 ) -> Figure:
-    """Points, coloured by class; in the middle of each class stands its name, which is legible without colours too.
+    """Plot points colored by class. Class names are drawn at the medians, so the figure is readable without colors.
 
     Args:
-        points: (N, 2), or (N, 1): then the classes lie one above the other.
-        y: classes, int64 (N,), or None for unlabelled data.
+        points: (N, 2), or (N, 1), in which case each class has a row of its own.
+        y: classes, int64 (N,), or None for unlabeled data.
         title: above the figure.
-        axis_labels: one a dimension, with the unit.
-        class_names: K names; none for unlabelled data.
+        axis_labels: one per dimension, with the unit.
+        class_names: K names; none for unlabeled data.
     """
-    flat = points.shape[1] == 2
+    is_plane = points.shape[1] == 2
     labels = np.zeros(len(points), dtype=int) if y is None else y.cpu().numpy()
-    figure = new_figure(SIDE + 0.8, SIDE if flat else 2.6, title)
+    figure = new_figure(PLANE_SIZE + 0.8, PLANE_SIZE if is_plane else 2.6, title)
     axes = figure.add_subplot(xlabel=axis_labels[0])
-    if flat:
+    if is_plane:
         axes.set_ylabel(axis_labels[1])
         axes.set_aspect("equal", adjustable="datalim")
     else:
@@ -77,47 +78,50 @@ def scatter(
         axes.set_yticks(range(len(class_names)), class_names)
         axes.set_ylabel("class" if class_names else "")
     colors = class_colors(max(1, len(class_names)))
-    size = min(14, max(4, 6000 / len(points)))  # points², in the sense of typography
-    order = np.random.default_rng(0).permutation(len(points))  # else the last class would hide the first
+    size = min(14, max(4, 6000 / len(points)))  # the area of a marker, in typographic points²
+    order = np.random.default_rng(0).permutation(len(points))  # in the order of classes, the last would hide the first
     axes.scatter(points[order, 0], points[order, 1], c=colors[labels[order]], s=size, alpha=0.7, linewidths=0)
-    if flat and class_names:
+    if is_plane and class_names:
         name_classes(axes, points, labels, class_names, colors)
     return figure
 
 
 def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[str], colors: np.ndarray) -> None:
-    """A legend, and the name of each class, if they are few, at its median or as little above as keeps all legible."""
+    """Add a legend, and write the name of each class at its median, shifted upward if names would overlap.
+
+    Both are left out if there are too many classes.
+    """
     present = [k for k in range(len(names)) if (labels == k).any()]
-    middles = np.asarray([np.median(points[labels == k], axis=0) for k in present])
-    inch = np.ptp(points, axis=0).max() / (SIDE - 0.7)  # in the units of the points
+    medians = np.asarray([np.median(points[labels == k], axis=0) for k in present])
+    inch = np.ptp(points, axis=0).max() / (PLANE_SIZE - 0.7)  # in data units
     boxes = [(inch * (label_width([names[k]]) * 1.3 + 0.05), inch * 0.14) for k in present]
     outline = [withStroke(linewidth=2, foreground="white")]
-    for k, (x, y) in zip(present, apart(middles, np.asarray(boxes)), strict=True):
+    for k, (x, y) in zip(present, separate_boxes(medians, np.asarray(boxes)), strict=True):
         axes.plot([], [], "o", color=colors[k], label=names[k], markersize=4)
-        if len(names) <= MOST_NAMED:
+        if len(names) <= MAX_NAMED_CLASSES:
             axes.text(x, y, names[k], weight="bold", ha="center", va="center", path_effects=outline)
-    if len(names) <= MOST_IN_LEGEND:
-        columns = -(-len(names) // MOST_NAMED)
+    if len(names) <= MAX_LEGEND_CLASSES:
+        columns = -(-len(names) // MAX_NAMED_CLASSES)
         axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0, ncols=columns)
 
 
-def apart(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The centers of boxes, (K, 2), moved upwards as little as keeps them from overlapping.
+def separate_boxes(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the centers of boxes, (K, 2), shifted upward by as little as possible so the boxes do not overlap.
 
     Args:
-        centers: where they would be, (K, 2).
-        sizes: their widths and heights, (K, 2).
+        centers: the preferred centers, (K, 2).
+        sizes: widths and heights, (K, 2).
     """
     moved = centers.copy()
     lower: list[int] = []
     for k in np.argsort(centers[:, 1]):
-        hit = True
-        while hit:
-            hit = False
+        overlaps = True
+        while overlaps:
+            overlaps = False
             for other in lower:
-                distance, room = np.abs(moved[k] - moved[other]), (sizes[k] + sizes[other]) / 2
-                if (distance < room * 0.999).all():
-                    moved[k, 1] = moved[other, 1] + room[1]
-                    hit = True
+                distance, min_distance = np.abs(moved[k] - moved[other]), (sizes[k] + sizes[other]) / 2
+                if (distance < min_distance * 0.999).all():
+                    moved[k, 1] = moved[other, 1] + min_distance[1]
+                    overlaps = True
         lower.append(int(k))
     return moved

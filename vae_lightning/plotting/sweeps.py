@@ -1,4 +1,4 @@
-"""Many runs in one figure: numbers against numbers, and against what was swept."""
+"""Figures of many runs: metrics against each other and against a swept option."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,23 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullForm
 from vae_lightning.plotting.curves import IMAGES_SEEN
 from vae_lightning.plotting.style import class_colors, new_figure, styled
 
-WIDTH, HEIGHT = 3.2, 2.7  # inches: of one panel
-LEGEND_LINE = 0.15  # inches
+PANEL_WIDTH, PANEL_HEIGHT = 3.2, 2.7  # inches
+LEGEND_LINE_HEIGHT = 0.15  # inches
 ISO_LINES = 7
-NOTE_SIZE = (34, 7)  # points
+NOTE_SIZE = (34, 7)  # width and height, in points
 
 
 class Point(NamedTuple):
-    """A mean over seeds, with half of its interval (NaN without one), along x and y, and what is written beside it.
+    """A mean over seeds, with error bars and a note.
 
-    A note that would lie on one before it is left out.
+    A note that would overlap one drawn before it is left out.
+
+    Attributes:
+        x: the mean along the x axis.
+        y: the mean along the y axis.
+        dx: half the width of the interval along x, NaN if there is none.
+        dy: half the width of the interval along y, NaN if there is none.
+        note: written beside the point.
     """
 
     x: float
@@ -31,60 +38,60 @@ class Point(NamedTuple):
     note: str = ""
 
 
-Series = Mapping[str, Sequence[Point]]  # by its name in the legend
+Series = Mapping[str, Sequence[Point]]  # name in the legend -> points
 
 
 @styled
 def rate_distortion(series: Series, title: str) -> Figure:
-    """The rate-distortion plane with lines of equal nelbo (Alemi et al. 2018, Figure 1).
+    """Plot the rate-distortion plane, with lines of equal nelbo (Alemi et al. 2018, Figure 1).
 
     Args:
-        series: x the rate, y the distortion, in nats per image.
+        series: points whose x is the rate and whose y is the distortion, in nats per image.
         title: above the figure.
     """
-    figure, (axes,) = panels(1, series, title, scale=1.5)
-    draw(axes, series)
+    figure, (axes,) = panel_figure(1, series, title, scale=1.5)
+    draw_series(axes, series)
     axes.set(xlabel="rate, nats per image", ylabel="distortion, nats per image")
-    iso_lines(axes)
+    draw_iso_lines(axes)
     return figure
 
 
 @styled
-def against(series: Mapping[str, Series], x_label: str, title: str) -> Figure:
-    """Metrics against what was swept, a panel a metric.
+def metrics_against(series: Mapping[str, Series], x_label: str, title: str) -> Figure:
+    """Plot metrics against a swept option, one panel per metric.
 
     Args:
-        series: by the metric's name, its series; all panels have the same ones.
-        x_label: what was swept.
+        series: name of the metric -> its series. A series has the same color in all panels.
+        x_label: the swept option.
         title: above the figure.
     """
-    names = {name: list(points) for of_metric in series.values() for name, points in of_metric.items()}
-    figure, all_axes = panels(len(series), names, title)
-    for axes, (metric, of_metric) in zip(all_axes, series.items(), strict=True):
-        draw(axes, {name: of_metric.get(name, []) for name in names})
+    names = {name: list(points) for metric_series in series.values() for name, points in metric_series.items()}
+    figure, all_axes = panel_figure(len(series), names, title)
+    for axes, (metric, metric_series) in zip(all_axes, series.items(), strict=True):
+        draw_series(axes, {name: metric_series.get(name, []) for name in names})
         axes.set(xlabel=x_label, ylabel=metric)
-        scale(axes, sorted({p.x for points in of_metric.values() for p in points}))
+        scale_x_axis(axes, sorted({p.x for points in metric_series.values() for p in points}))
     return figure
 
 
 @styled
 def trade_off(series: Series, x_label: str, y_label: str, title: str) -> Figure:
-    """One metric against another."""
-    figure, (axes,) = panels(1, series, title, scale=1.5)
-    draw(axes, series)
+    """Plot one metric against another."""
+    figure, (axes,) = panel_figure(1, series, title, scale=1.5)
+    draw_series(axes, series)
     axes.set(xlabel=x_label, ylabel=y_label)
     return figure
 
 
 @styled
 def bound_curves(curves: Mapping[str, Mapping[str, Mapping[int, float]]], title: str) -> Figure:
-    """The evidence lower bound against the training images seen (Kingma & Welling 2014, Figure 2).
+    """Plot the evidence lower bound against the training images seen (Kingma & Welling 2014, Figure 2).
 
     Args:
-        curves: by the run's name, by the split's (train first), images seen to ELBO in nats per image.
+        curves: name of the run -> split (train first) -> training images seen -> ELBO in nats per image.
         title: above the figure.
     """
-    figure, (axes,) = panels(1, curves, title, scale=1.5)
+    figure, (axes,) = panel_figure(1, curves, title, scale=1.5)
     for color, (name, splits) in zip(class_colors(len(curves)), curves.items(), strict=True):
         for (split, curve), line in zip(splits.items(), ("-", "--"), strict=False):
             marker = "o" if len(curve) < 2 else ""
@@ -93,48 +100,63 @@ def bound_curves(curves: Mapping[str, Mapping[str, Mapping[int, float]]], title:
     axes.set(xlabel=IMAGES_SEEN, ylabel="ELBO, nats per image", xscale="log")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
-def panels(n: int, names: Mapping[str, object], title: str, scale: float = 1.0) -> tuple[Figure, list[Axes]]:
-    """A figure of n panels, three a line, with room for a legend of so many names below."""
-    columns = min(n, 3)
-    lines = -(-n // columns)
-    height = HEIGHT * scale * lines + LEGEND_LINE * len(names)
-    figure = new_figure(WIDTH * scale * columns, height, title)
-    return figure, [figure.add_subplot(lines, columns, i + 1) for i in range(n)]
+def panel_figure(n: int, names: Mapping[str, object], title: str, scale: float = 1.0) -> tuple[Figure, list[Axes]]:
+    """Create a figure of n panels, three per row, with room below for a legend.
+
+    Args:
+        n: number of panels.
+        names: the entries of the legend; only their number is used.
+        title: above the figure.
+        scale: factor on the size of a panel.
+    """
+    n_columns = min(n, 3)
+    n_rows = -(-n // n_columns)
+    height = PANEL_HEIGHT * scale * n_rows + LEGEND_LINE_HEIGHT * len(names)
+    figure = new_figure(PANEL_WIDTH * scale * n_columns, height, title)
+    return figure, [figure.add_subplot(n_rows, n_columns, i + 1) for i in range(n)]
 
 
-def draw(axes: Axes, series: Series) -> None:
-    """Each series in its colour, its points joined in their order, with crosses of their intervals."""
+def draw_series(axes: Axes, series: Series) -> None:
+    """Draw each series in its own color: points joined in their order, with error bars and notes.
+
+    The first panel of a figure also gets the legend.
+    """
     colors = dict(zip(series, class_colors(len(series)), strict=True))
     for name, points in series.items():
         x, y, dx, dy = (np.array([p[i] for p in points], dtype=float) for i in range(4))
         style = {"color": colors[name], "elinewidth": 0.6, "markersize": 3.5}
         axes.errorbar(x, y, np.nan_to_num(dy), np.nan_to_num(dx), "o-", label=name, **style)
     axes.autoscale_view()
-    taken: list[np.ndarray] = []  # where a note stands, in points
+    drawn: list[np.ndarray] = []  # positions of the notes, in points
     for name, points in series.items():
         for p in points:
-            place = axes.transData.transform((p.x, p.y)) * 72 / axes.figure.dpi
-            if p.note and all((abs(place - other) > NOTE_SIZE).any() for other in taken):
-                taken.append(place)
+            position = axes.transData.transform((p.x, p.y)) * 72 / axes.figure.dpi
+            if p.note and all((abs(position - other) > NOTE_SIZE).any() for other in drawn):
+                drawn.append(position)
                 axes.annotate(p.note, (p.x, p.y), (4, 3), textcoords="offset points", color=colors[name], fontsize=6)
     figure = axes.figure
     if isinstance(figure, Figure) and axes is figure.axes[0]:
-        legend(figure, axes)
+        add_legend(figure, axes)
 
 
-def legend(figure: Figure, axes: Axes) -> None:
-    """The names of the series below the figure, where they lie over nothing."""
+def add_legend(figure: Figure, axes: Axes) -> None:
+    """Add a legend below the figure, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()
     if any(labels):
         figure.legend(handles, labels, loc="outside lower left", ncols=1)
 
 
-def scale(axes: Axes, values: Sequence[float]) -> None:
-    """Ticks at the very values that were swept, on a logarithmic axis where they span an order of magnitude."""
+def scale_x_axis(axes: Axes, values: Sequence[float]) -> None:
+    """Put ticks at the swept values, if they are few, and use a logarithmic axis if they span a factor of 8 or more.
+
+    Args:
+        axes: whose x axis is scaled.
+        values: the swept values, in ascending order.
+    """
     if not values:
         return
     if values[0] > 0 and values[-1] / values[0] >= 8:
@@ -145,8 +167,8 @@ def scale(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def iso_lines(axes: Axes) -> None:
-    """Lines of equal nelbo = distortion + rate, within the limits as they are."""
+def draw_iso_lines(axes: Axes) -> None:
+    """Draw lines of equal nelbo = distortion + rate without changing the limits of the axes."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for nelbo in MaxNLocator(ISO_LINES).tick_values(left + bottom, right + top):
         axes.plot([left, right], [nelbo - left, nelbo - right], ":", color="0.7", linewidth=0.7, zorder=0)

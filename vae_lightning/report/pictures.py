@@ -68,7 +68,7 @@ def metrics_against_options(groups: Sequence[Group]) -> Iterator[Picture]:
             if series := points(with_key, key, metric, exclude=(key,)):
                 panels[metric] = series
         if len({group.options[key] for group in with_key}) > 1 and panels:
-            figure = sweeps.against(panels, name, f"Metrics against {name}")
+            figure = sweeps.metrics_against(panels, name, f"Metrics against {name}")
             yield Picture(f"against_{key}", f"Metrics against {name}", error_bars(groups), figure)
 
 
