@@ -218,10 +218,12 @@ def test_a_title_names_the_run_its_weights_and_the_epoch(small):
 
 
 def test_what_cannot_be_drawn_is_told_before_the_training(small, monkeypatch):
-    with pytest.raises(UserError, match=r"callbacks.figures.final=nope: choose from reconstructions, samples"):
+    with pytest.raises(UserError, match=r"figures.final=nope: no such figure. Choose from reconstructions, samples"):
         check_names("callbacks.figures.final", ["nope"])
     monkeypatch.setattr(registry, "has_umap", lambda: False)
-    with pytest.raises(InstantiationException, match="latent_space_umap needs a package: type pip install umap-learn"):
+    with pytest.raises(
+        InstantiationException, match=r"latent_space_umap: requires a package. Run pip install umap-learn"
+    ):
         train(small("callbacks.figures.final=[latent_space_umap]"))
 
 

@@ -1,4 +1,4 @@
-"""What a person types and reads: each command in a process of its own."""
+"""`python train.py`, each command in its own process."""
 
 import json
 import signal
@@ -14,30 +14,30 @@ from vae_lightning.config.overrides import expand_resume, job_dir_name
 from vae_lightning.errors import UserError
 
 
-def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Type `python train.py ...` in a folder."""
+def run_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python train.py ...` in a directory."""
     command = [sys.executable, str(ROOT / "train.py"), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
-MISTAKES = {
-    "model=foo": "model=foo: there is no such choice; type one of ae, annealed_vae, beta_tcvae, beta_vae, cvae,",
-    "model.latnt_dim=3": "model.latnt_dim: there is no such option; did you mean model.latent_dim",
-    "latent_dim=3": "latent_dim: there is no such option; did you mean model.latent_dim?",
-    "model.beta=3": "model.beta: there is no such option; it belongs to model=beta_tcvae or model=beta_vae",
-    "modle=vae": "modle: there is no such option; did you mean model?",
-    "model=beta_vae model.beta=four": "model.beta=four: must be a number from 0 up",
-    "model=beta_vae model.beta=-1": "model.beta=-1: must be a number from 0 up",
-    "model.latent_dim=0": "model.latent_dim=0: must be a whole number from 1 up",
-    "model.latent_dim=2,10": "several values make a sweep; type python train.py -m model.latent_dim=2,10",
+ERRORS = {
+    "model=foo": "model=foo: no such choice. Choose one of ae, annealed_vae, beta_tcvae, beta_vae, cvae,",
+    "model.latnt_dim=3": "model.latnt_dim: no such option. Did you mean model.latent_dim",
+    "latent_dim=3": "latent_dim: no such option. Did you mean model.latent_dim?",
+    "model.beta=3": "model.beta: no such option. It belongs to model=beta_tcvae or model=beta_vae",
+    "modle=vae": "modle: no such option. Did you mean model?",
+    "model=beta_vae model.beta=four": "model.beta=four: must be a number >= 0",
+    "model=beta_vae model.beta=-1": "model.beta=-1: must be a number >= 0",
+    "model.latent_dim=0": "model.latent_dim=0: must be an integer from 1 to 1,000,000",
+    "model.latent_dim=2,10": "several values make a sweep. Run python train.py -m model.latent_dim=2,10",
     "model.conditional=true data.num_classes=null": "model.conditional=true: the data has no labels. Set",
-    "model=cvae data.num_classes=5": "the train labels go up to 9; type data.num_classes=10 or more",
-    "callbacks.warmup.schedule=square": "choose one of linear, cosine, sigmoid, cyclical",
-    "model=[": "cannot read model=[: type name=value",
-    "epochs=3": "did you mean trainer.max_epochs or",
+    "model=cvae data.num_classes=5": "data.num_classes=5: the train labels go up to 9. Set 10 or more",
+    "callbacks.warmup.schedule=square": "callbacks.warmup.schedule=square: not a valid choice. Choose one of linear, cosine, sigmoid, cyclical",
+    "model=[": "model=[: cannot be parsed. Use name=value",
+    "epochs=3": "epochs: no such option. Did you mean trainer.max_epochs or",
     "model.latent_dim=${nope}": "Interpolation key 'nope' not found",
-    "resume=nowhere": "nowhere: there is no such run or checkpoint",
-    "-m resume=.": "resume goes on with one run; leave out -m",
+    "resume=nowhere": "nowhere: no such run or checkpoint",
+    "-m resume=.": "resumes one run, not a sweep",
     "data=mnist data.download=false": "or type data=digits, which needs no download",
     "data.image_shape=[1,3,3]": "images of 3 x 3 are too small to be halved 3 times",
     "model/network=mlp model.network.activation=Tanhh": "model: module 'torch.nn' has no attribute 'Tanhh'",
@@ -45,27 +45,27 @@ MISTAKES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("typed", MISTAKES)
-def test_a_mistake_is_told_in_one_line_and_leaves_nothing(typed, tmp_path):
-    done = type_command(tmp_path, *typed.split())
+@pytest.mark.parametrize("typed", ERRORS)
+def test_an_error_is_one_line_and_leaves_nothing(typed, tmp_path):
+    done = run_train(tmp_path, *typed.split())
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
-    assert MISTAKES[typed] in done.stderr
+    assert ERRORS[typed] in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_debug_shows_the_stack_trace(tmp_path):
-    done = type_command(tmp_path, "model.latent_dim=0", "debug=true")
+    done = run_train(tmp_path, "model.latent_dim=0", "debug=true")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
 
 
 @pytest.mark.slow
 def test_help_names_the_groups_and_shows_commands(tmp_path):
-    done = type_command(tmp_path, "--help")
+    done = run_train(tmp_path, "--help")
     assert done.returncode == 0
     for group in ("model", "model/prior", "data", "experiment"):
         choices = sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
@@ -75,7 +75,7 @@ def test_help_names_the_groups_and_shows_commands(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+def test_ctrl_c_prints_the_command_that_resumes(tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), *SMALL, "trainer.max_epochs=10000"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not list(tmp_path.glob("runs/small/*/checkpoints/last.ckpt")):
@@ -85,13 +85,13 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     (run,) = (tmp_path / "runs" / "small").iterdir()
-    assert out.endswith(f"interrupted; go on: python train.py resume=runs/small/{run.name}\n")
+    assert out.endswith(f"interrupted. Resume with python train.py resume=runs/small/{run.name}\n")
 
 
 @pytest.mark.slow
-def test_a_run_says_what_it_does_and_is_resumed_by_its_folder_alone(tmp_path):
+def test_a_run_is_resumed_by_its_directory_alone(tmp_path):
     small = [override for override in SMALL if "progress_bar" not in override]
-    done = type_command(tmp_path, *small, "model=beta_vae", "model.beta=2", "trainer.max_epochs=1")
+    done = run_train(tmp_path, *small, "model=beta_vae", "model.beta=2", "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     (run,) = (tmp_path / "runs" / "small").iterdir()
@@ -99,7 +99,7 @@ def test_a_run_says_what_it_does_and_is_resumed_by_its_folder_alone(tmp_path):
     assert "1,257 train, 180 val, 360 test images" in done.stdout
     assert f"python train.py resume=runs/small/{run.name} trainer.max_epochs=2" in done.stdout
 
-    done = type_command(tmp_path, f"resume=runs/small/{run.name}", "trainer.max_epochs=2")
+    done = run_train(tmp_path, f"resume=runs/small/{run.name}", "trainer.max_epochs=2")
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "runs" / "small").iterdir()) == [run]
     after = json.loads((run / "metrics.json").read_text())
@@ -108,10 +108,10 @@ def test_a_run_says_what_it_does_and_is_resumed_by_its_folder_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_sweep_leaves_a_folder_a_job(tmp_path):
+def test_a_sweep_has_one_directory_per_job(tmp_path):
     swept = ["model.latent_dim=2,3", "model.beta=1,4", "sweep=study"]
     options = [o for o in SMALL if "latent_dim" not in o and "max_epochs" not in o]
-    done = type_command(tmp_path, "-m", "model=beta_vae", *swept, *options, "trainer.max_epochs=1")
+    done = run_train(tmp_path, "-m", "model=beta_vae", *swept, *options, "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
     sweep = tmp_path / "runs" / "sweeps" / "study"
     runs = sorted(sweep.glob("*/metrics.json"))
@@ -121,19 +121,19 @@ def test_a_sweep_leaves_a_folder_a_job(tmp_path):
             matching = [r for r in runs if f"model.beta={beta}," in str(r) and f"latent_dim={latent_dim}," in str(r)]
             assert len(matching) == 1
     run = matching[0].parent  # the names of these folders hold `=` and `,`
-    done = type_command(tmp_path, f"resume={run}", "trainer.max_epochs=2")
+    done = run_train(tmp_path, f"resume={run}", "trainer.max_epochs=2")
     assert done.returncode == 0, done.stderr
     assert len(list(sweep.glob("*/metrics.json"))) == 4
 
 
-def test_the_folder_of_a_job_is_one_folder_of_a_length_that_file_systems_take():
+def test_the_directory_name_of_a_job_has_no_slash_and_at_most_200_bytes():
     assert job_dir_name("model/network=mlp,data.root=../shared") == "model.network=mlp,data.root=...shared"
     long, other = (job_dir_name("é" * 300 + end) for end in "ab")
     assert len(long.encode()) <= 200
     assert long != other
 
 
-def test_recall_puts_what_was_typed_before_what_is_typed_now(tmp_path):
+def test_resume_puts_the_overrides_of_the_run_before_the_new_ones(tmp_path):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").touch()
@@ -150,9 +150,9 @@ def test_recall_puts_what_was_typed_before_what_is_typed_now(tmp_path):
     assert expand_resume(["resume=null"]) == ["resume=null"]
 
 
-def test_recall_wants_the_run_of_a_checkpoint(tmp_path):
+def test_resume_needs_the_run_of_the_checkpoint(tmp_path):
     stray = tmp_path / "checkpoints" / "last.ckpt"
     stray.parent.mkdir()
     stray.touch()
-    with pytest.raises(UserError, match=r"is no run's folder, it has no .hydra/overrides.yaml"):
+    with pytest.raises(UserError, match=r"is not a run directory, it has no .hydra/overrides.yaml"):
         expand_resume([f"resume={stray}"])

@@ -33,7 +33,7 @@ def told(folder, *typed: str) -> str:
     pytest.fail(f"was taken: {typed}")
 
 
-MISTAKES = {  # what is typed, and how the answer begins
+ERRORS = {  # what is typed, and how the answer begins
     "seed=-1": "seed=-1: must be an integer from 0 to 4,294,967,295.",
     "seed=1.5": "seed=1.5: must be an integer from 0 to 4,294,967,295.",
     "seed=abc": "seed=abc: must be an integer from 0 to 4,294,967,295.",
@@ -111,18 +111,18 @@ MISTAKES = {  # what is typed, and how the answer begins
     "data.eval_batch_size=0": "data.eval_batch_size=0: must be an integer >= 1.",
     "data.val_size=-1": "data.val_size=-1: must be an integer >= 0.",
     "data.val_size=0": "monitor=val/objective: there is no validation set, since data.val_size=0. Set",
-    "data.val_size=100000": "data: cannot set aside 100000 of 1437 images of 10 classes; type a val_size and a",
+    "data.val_size=100000": "data: cannot hold out 100000 of 1437 images of 10 classes. Set data.val_size and",
     "data.test_size=0": "data.test_size=0: must be an integer >= 1.",
     "data.validation_split=test": "monitor=val/objective: would choose the best checkpoint by the test images,",
     "data.validation_split=nothing": "data.validation_split=nothing: not a valid choice. Choose one of val, test.",
     "data.binarize=sometimes": "data.binarize=sometimes: not a valid choice. Choose one of none, fixed, dynamic.",
     "data.num_classes=0": "data.num_classes=0: must be null or an integer from 1 to 1,000,000.",
     "data.num_classes=null model=cvae": "model.conditional=true: the data has no labels. Set",
-    "data.num_classes=5 model=cvae": "data: the train labels go up to 9; type data.num_classes=10 or more",
+    "data.num_classes=5 model=cvae": "data.num_classes=5: the train labels go up to 9. Set 10 or more.",
     "data=mnist data.download=false": "data=mnist: no files in",
     "data=mnist data.download=perhaps": "data.download=perhaps: must be true or false.",
     "data=image_folder": "data.root: has no default. Set data.root=...",
-    "data=image_folder data.root=nowhere": "data.root=nowhere: there is no such folder",
+    "data=image_folder data.root=nowhere": "data.root=nowhere: no such directory. Set data.root",
     "data=celeba data.root=nowhere data.download=false": "data=celeba: no images under",
     "data=celeba data.crop=0": "data.crop=0: must be null, square, the side of a centered square, or [left, top,",
     "data=dsprites data.root=nowhere data.download=false": "data=dsprites: no",
@@ -144,17 +144,21 @@ MISTAKES = {  # what is typed, and how the answer begins
     "callbacks.last.every_n_train_steps=0": "callbacks.last.every_n_train_steps=0: must be null or an integer >= 1.",
     "callbacks.warmup.epochs=-1": "callbacks.warmup.epochs=-1: must be an integer >= 0.",
     "callbacks.warmup.steps=0": "callbacks.warmup.steps=0: must be null or an integer >= 1.",
-    "callbacks.warmup.epochs=2 callbacks.warmup.steps=3": "callbacks.warmup: give epochs or steps, not both; type",
+    "callbacks.warmup.epochs=2 callbacks.warmup.steps=3": "callbacks.warmup: both epochs and steps are set. Set",
     "callbacks.warmup.schedule=square": "callbacks.warmup.schedule=square: not a valid choice. Choose one of",
     "callbacks.warmup.ramp=0": "callbacks.warmup.ramp=0: must be a number > 0 and <= 1.",
     "callbacks.warmup.ramp=2": "callbacks.warmup.ramp=2: must be a number > 0 and <= 1.",
     "callbacks.warmup.cycles=0": "callbacks.warmup.cycles=0: must be an integer >= 1.",
-    "callbacks.warmup.schedule=cyclical callbacks.warmup.epochs=3": "callbacks.warmup: 4 cycles in 3 are too many to",
+    "callbacks.warmup.schedule=cyclical callbacks.warmup.epochs=3": "callbacks.warmup.cycles=4: too many for a period of 3. Set",
     "callbacks.collapse.patience=0": "callbacks.collapse.patience=0: must be an integer >= 1.",
     "callbacks.collapse.min_rate=-1": "callbacks.collapse.min_rate=-1: must be a number >= 0.",
     "callbacks.figures.every_n_epochs=0": "callbacks.figures.every_n_epochs=0: must be an integer >= 1.",
-    "callbacks.figures.final=[nope]": "callbacks.figures.final=nope: choose from reconstructions, samples,",
-    "callbacks.figures.periodic=[nope]": "callbacks.figures.periodic=nope: choose from reconstructions,",
+    "callbacks.figures.final=[nope]": (
+        "callbacks.figures.final=nope: no such figure. Choose from reconstructions, samples,"
+    ),
+    "callbacks.figures.periodic=[nope]": (
+        "callbacks.figures.periodic=nope: no such figure. Choose from reconstructions,"
+    ),
     "resume=nowhere": "nowhere: no such run or checkpoint. Pass a directory under runs/, or a .ckpt file in one.",
     "resume=.": ".: no checkpoints/last.ckpt or best.ckpt here. Pass a run directory.",
     "model._target_=nope": "model: Error loading 'nope': ModuleNotFoundError(\"No module named 'nope'\") Are you sure",
@@ -193,11 +197,11 @@ MISTAKES = {  # what is typed, and how the answer begins
 }
 
 
-@pytest.mark.parametrize("typed", MISTAKES)
-def test_a_mistake_is_told_in_one_line_and_leaves_nothing(typed, tmp_path, monkeypatch):
+@pytest.mark.parametrize("typed", ERRORS)
+def test_an_error_is_one_line_and_leaves_nothing(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     line = told(tmp_path, *typed.split())
-    assert line.startswith(MISTAKES[typed])
+    assert line.startswith(ERRORS[typed])
     assert "\n" not in line
     assert list(tmp_path.iterdir()) == []
 

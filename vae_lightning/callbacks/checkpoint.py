@@ -15,6 +15,18 @@ class Checkpoint(ModelCheckpoint):
     - The paths in its state are updated when the directory has been moved.
     """
 
+    @property
+    def state_key(self) -> str:
+        """Key of the state in a checkpoint: Lightning's, but written out, so that renaming the class keeps the state."""
+        options = {
+            "monitor": self.monitor,
+            "mode": self.mode,
+            "every_n_train_steps": self._every_n_train_steps,
+            "every_n_epochs": self._every_n_epochs,
+            "train_time_interval": self._train_time_interval,
+        }
+        return f"Checkpoint{options!r}"
+
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
         """Save if it is time, but not after the last batch of an epoch."""
         if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:

@@ -18,6 +18,20 @@ from vae_lightning.figures.saving import save_figure
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.format import CheckpointKey
 
+PERIODIC = ("reconstructions", "samples", "rate_per_latent", "rate_history")
+FINAL = (
+    "training_curves",
+    "latent_space",
+    "latent_space_tsne",
+    "manifold",
+    "manifold_linear",
+    "traversals",
+    "traversals_animation",
+    "interpolations",
+    "class_swap",
+    "class_traversals",
+)
+
 
 class Figures(L.Callback):
     """Draws figures during training, as image files and in TensorBoard.
@@ -30,7 +44,7 @@ class Figures(L.Callback):
         folder: directory of the image files.
         title: start of the title of each figure, which names the model and the data set.
         every_n_epochs: epochs between two drawings of `periodic`.
-        periodic: names of figures in `DRAWINGS`.
+        periodic: names of figures in `FIGURES`.
         final: names of the additional figures drawn at the end of training.
 
     Raises:
@@ -38,7 +52,13 @@ class Figures(L.Callback):
     """
 
     def __init__(
-        self, *, folder: str, title: str, every_n_epochs: int, periodic: Sequence[str], final: Sequence[str]
+        self,
+        *,
+        folder: str,
+        title: str,
+        every_n_epochs: int = 5,
+        periodic: Sequence[str] = PERIODIC,
+        final: Sequence[str] = FINAL,
     ) -> None:
         check_names("callbacks.figures.periodic", periodic)
         check_names("callbacks.figures.final", final)

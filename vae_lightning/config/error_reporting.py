@@ -100,7 +100,7 @@ def suggest_option(key: str, arguments: list[str]) -> str:
     parent, _, leaf = key.rpartition(".")
     options = [*iter_options(OmegaConf.to_container(cfg)), *(f"trainer.{name}" for name in TRAINER_OPTIONS)]
     if alike := [option for option in options if leaf in option.rpartition(".")[2]]:
-        return f"Did you mean {' or '.join(alike)}?"
+        return f"Did you mean {' or '.join(alike[:3])}?"
     if elsewhere := [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]:
         return f"It belongs to {' or '.join(elsewhere)}. Set that as well."
     if close := difflib.get_close_matches(key, options):

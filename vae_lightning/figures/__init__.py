@@ -1,1 +1,1 @@
-"""The figures of a run: what each one shows of a model."""
+"""Figures of a run: computing them from a model and its data."""

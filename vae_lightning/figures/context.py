@@ -1,4 +1,4 @@
-"""What figures and monitors look at: a model, some images that stay the same, and what it makes of them."""
+"""The inputs of figures and monitors: a model, a fixed set of images, and their posterior."""
 
 import re
 from collections.abc import Iterator
@@ -14,24 +14,25 @@ from torch import Tensor
 from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.data.base import binarized
 from vae_lightning.distributions import Codes, DiagonalGaussian
+from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE
 from vae_lightning.figures.history import History
 from vae_lightning.models import ELBOModule
 from vae_lightning.regularizers import kl_per_latent
 from vae_lightning.rng import rng_state, set_rng_state
 
-NUM_PROBES = 500  # images that the rate of each latent is averaged over, each epoch
-ACTIVE = 0.01  # the variance over images of an active latent's mean (Burda et al. 2016, section 5.2)
+NUM_PROBES = 500  # images over which the rate of each latent is averaged after each epoch
 GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_mmd": "λ"}
 
 
 class PosteriorStats(NamedTuple):
-    """What q(z|x) is over some images.
+    """Statistics of q(z|x) over N images.
 
     Attributes:
-        mu: its means, (N, D).
-        logvar: log σ², (N, D), or None for codes that are points.
-        deviation: the means from the prior's, in its σ, (N, D); the means themselves where the prior is no Gaussian.
-        rates: the mean KL of each latent to the prior, (D,), in nats; None where it has no closed form of its own.
+        mu: the means, (N, D).
+        logvar: log σ², (N, D), or None for deterministic codes.
+        deviation: (mu - mean of the prior) / σ of the prior, (N, D); `mu` itself unless q(z|x) and p(z) are diagonal
+            Gaussians.
+        rates: the mean KL of each latent, (D,), in nats, or None if the KL has no closed form per latent.
     """
 
     mu: Tensor
@@ -41,24 +42,27 @@ class PosteriorStats(NamedTuple):
 
     @property
     def active(self) -> Tensor:
-        """Which latents say something about the image, bool (D,): what the prior knew already does not count."""
-        return self.deviation.var(0, correction=0) > ACTIVE
+        """Whether each latent is active, bool (D,): whether the variance of `deviation` exceeds ACTIVE_UNIT_VARIANCE.
+
+        Information that a conditional prior already has does not count.
+        """
+        return self.deviation.var(0, correction=0) > ACTIVE_UNIT_VARIANCE
 
     @property
     def order(self) -> Tensor:
-        """The latents, int64 (D,), from the one that says most: by KL, else by the variance of the means."""
+        """Indices of the latents, int64 (D,), sorted by descending KL, or by the variance of the means without a KL."""
         return (self.mu.var(0, correction=0) if self.rates is None else self.rates).argsort(descending=True)
 
 
 @dataclass
 class FigureContext:
-    """One model at one time; made where `undisturbed`.
+    """The inputs of all figures of a model. Use it inside `isolated_eval`.
 
     Args:
-        model: in evaluation mode.
-        data: whose images are shown.
-        title: names model, data, β and epoch.
-        history: what was noted after each epoch.
+        model: in eval mode.
+        data: the data module whose images are drawn.
+        title: the last line of each title: model, data, β and epoch.
+        history: the metrics of all epochs so far.
     """
 
     model: ELBOModule
@@ -67,33 +71,36 @@ class FigureContext:
     history: History = field(default_factory=History)
 
     def images(self, n: int) -> Batch:
-        """n images, or as many as there are, float (n, C, H, W) in [0, 1], with their labels, on the model's device."""
+        """Return n probe images, or fewer if there are not as many, and their labels, on the model's device.
+
+        The images are float (n, C, H, W) in [0, 1].
+        """
         return to_device(probe_images(self.data, n), self.model.device)
 
     @cached_property
     def posterior(self) -> PosteriorStats | None:
-        """q(z|x) over the watched images; None for a discrete one."""
+        """Statistics of q(z|x) over the probe images; None for a discrete posterior."""
         return latest_posterior(self.model, self.data)
 
     @property
     def class_names(self) -> list[str]:
-        """Those of the classes; none for unlabelled data and for attributes."""
+        """Names of the classes; empty for unlabeled data and for attributes."""
         y = self.data.splits["train"].y
         if y is None or y.dim() > 1 or not self.data.num_classes:
             return []
         names = self.data.label_names or [str(k) for k in range(self.data.num_classes)]
-        return [re.sub(r"^(\d+) - .*", r"\1", name) for name in names]  # torchvision's "0 - zero"
+        return [re.sub(r"^(\d+) - .*", r"\1", name) for name in names]  # torchvision names MNIST's digits "0 - zero"
 
     @property
     def classes(self) -> list[str]:
-        """The names of the classes that a model is conditional on, else none."""
+        """Names of the classes that the model is conditional on; empty if it is not."""
         return self.class_names if self.model.condition_dim else []
 
 
 def probe_images(data: ImageDataModule, n: int) -> Batch:
-    """The first n of a fixed random order of the validation images, as uint8; of the training's where there are none.
+    """Return the first n validation images in a fixed random order, as uint8, and their labels.
 
-    The order matters where a data set is sorted.
+    If there are no validation images, training images are used. The order is random because a data set may be sorted.
     """
     split = data.splits[data.validation_split if len(data.splits[data.validation_split].x) else "train"]
     index = torch.randperm(len(split.x), generator=torch.Generator().manual_seed(0))[:n]
@@ -104,14 +111,17 @@ def probe_images(data: ImageDataModule, n: int) -> Batch:
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
-    """uint8 images and labels to float images in [0, 1] and labels, on a device."""
+    """Move a batch to a device and convert its images from uint8 to float in [0, 1]."""
     x, y = batch.to(device)
     return Batch(x.float() / 255, y)
 
 
 @contextmanager
 def isolated_eval(model: ELBOModule) -> Iterator[None]:
-    """Look at a model in evaluation mode, without gradients, with other random numbers; then all is as it was."""
+    """Run a block in eval mode, without gradients and with its own random seed.
+
+    Afterwards, the mode of each submodule and the state of all random number generators are restored.
+    """
     modes = {module: module.training for module in model.modules()}
     state = rng_state()
     model.eval()
@@ -125,21 +135,24 @@ def isolated_eval(model: ELBOModule) -> Iterator[None]:
             module.training = training
 
 
-# Several callbacks ask after the same epoch; all but the first are answered from here.
-LATEST: WeakKeyDictionary[ELBOModule, tuple[int, PosteriorStats | None]] = WeakKeyDictionary()
+# Several callbacks use the posterior of the same epoch: model -> images seen and posterior.
+POSTERIOR_CACHE: WeakKeyDictionary[ELBOModule, tuple[int, PosteriorStats | None]] = WeakKeyDictionary()
 
 
 def latest_posterior(model: ELBOModule, data: ImageDataModule) -> PosteriorStats | None:
-    """q(z|x) over the watched images, computed once for each state of the training; None for a discrete one."""
-    seen, posterior = LATEST.get(model, (-1, None))
+    """Return statistics of q(z|x) over the probe images, or None for a discrete posterior.
+
+    They are computed once per number of training images seen.
+    """
+    seen, posterior = POSTERIOR_CACHE.get(model, (-1, None))
     if seen != model.images_seen:
         posterior = posterior_stats(model, to_device(probe_images(data, NUM_PROBES), model.device))
-        LATEST[model] = model.images_seen, posterior
+        POSTERIOR_CACHE[model] = model.images_seen, posterior
     return posterior
 
 
 def posterior_stats(model: ELBOModule, images: Batch) -> PosteriorStats | None:
-    """q(z|x) over images, and its KL to the prior; None for a discrete one."""
+    """Compute statistics of q(z|x) over images, and its KL to the prior; None for a discrete posterior."""
     out = model(*images)
     n = len(images.x)
     if isinstance(out.qz, Codes):
@@ -154,6 +167,13 @@ def posterior_stats(model: ELBOModule, images: Batch) -> PosteriorStats | None:
 
 
 def format_title(name: str, model: ELBOModule, warmup: float, epoch: int) -> str:
-    """What every title ends with: the run's name, which holds model and data, the weights, the epoch."""
+    """Return the last line of each title: the name of the run, the weights of the regularizer, and the epoch.
+
+    Args:
+        name: of the run, which includes the model and the data.
+        model: whose weights are listed.
+        warmup: the factor on the weights in this epoch.
+        epoch: counted from 1.
+    """
     weights: dict[str, Any] = model.regularizer.effective_weights(warmup)
     return ", ".join([name, *(f"{GREEK.get(key, key)} = {w:.3g}" for key, w in weights.items()), f"epoch {epoch}"])

@@ -1,4 +1,4 @@
-"""What the training was like, epoch by epoch: the material of its curves."""
+"""The metrics of a training run, epoch by epoch, which the training curves are drawn from."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,12 +8,12 @@ import lightning as L
 
 @dataclass
 class History:
-    """Everything is kept by the number of training images seen when it was noted.
+    """Metrics by the number of training images seen when they were recorded.
 
     Attributes:
-        train: the training's metrics of each epoch, and its `warmup`.
-        val: the validation's.
-        rates: the KL of each latent, D values in nats.
+        train: training images seen -> the training metrics of that epoch, and its `warmup`.
+        val: training images seen -> the validation metrics.
+        rates: training images seen -> the KL of each latent, D values in nats.
     """
 
     train: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -21,13 +21,15 @@ class History:
     rates: dict[int, list[float]] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
-        """All of it, as plain containers; not a copy, which of a thousand epochs would take long."""
+        """Return the attributes as plain containers. They are not copied, which would be slow after many epochs."""
         return dict(vars(self))
 
 
 def stage_metrics(trainer: L.Trainer, stage: str) -> dict[str, float]:
-    """The metrics logged last of a stage, without its name before theirs."""
-    start = f"{stage}/"
+    """Return the metrics of a stage that were logged last, with names that lack the prefix, such as `train/`."""
+    prefix = f"{stage}/"
     return {
-        name[len(start) :]: value.item() for name, value in trainer.callback_metrics.items() if name.startswith(start)
+        name.removeprefix(prefix): value.item()
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith(prefix)
     }

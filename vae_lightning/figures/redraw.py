@@ -1,4 +1,4 @@
-"""Drawing the figures of a finished run again."""
+"""Redrawing the figures of a finished run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +16,12 @@ from vae_lightning.runs.layout import find_checkpoint
 
 
 def redraw(path: str | Path, *, trust: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Draw every figure that applies to the best model of a run into its `figures/`, and yield each file.
+    """Draw all figures that apply to a run into its `figures/` directory, and yield the path of each file.
+
+    The curves come from the last checkpoint, all other figures from the best one.
 
     Args:
-        path: a run directory, `latest`, or a checkpoint in a run directory, whose model is drawn.
+        path: a run directory, `latest`, or a checkpoint in a run directory, which is then used instead of the best one.
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
 
     Raises:
@@ -27,10 +29,10 @@ def redraw(path: str | Path, *, trust: tuple[str, ...] = ()) -> Iterator[Path]:
     """
     path = resolve_run(path)
     run = load_run(path, trust=trust)
-    shown = read_checkpoint(find_checkpoint(path, preferred="best"))
+    checkpoint = read_checkpoint(find_checkpoint(path, preferred="best"))
     last = read_checkpoint(find_checkpoint(run.run_dir, preferred="last"))
-    title = format_title(run.config["name"], run.model, shown[CheckpointKey.WARMUP], shown["epoch"] + 1)
+    title = format_title(run.config["name"], run.model, checkpoint[CheckpointKey.WARMUP], checkpoint["epoch"] + 1)
     context = FigureContext(run.model, run.data, title, History(**last.get(CheckpointKey.HISTORY, {})))
     names = [name for name in FIGURES if name != "latent_space_umap" or has_umap()]
-    for name, drawn in draw_figures(context, names):
-        yield save_figure(drawn, run.run_dir / "figures", name)
+    for name, figure in draw_figures(context, names):
+        yield save_figure(figure, run.run_dir / "figures", name)

@@ -52,7 +52,7 @@ def rate_history(rates: dict[int, list[float]], title: str) -> Figure:
     figure = new_figure(4.8, min(6.0, max(1.4, 0.16 * len(values) + 0.4)), title)
     axes = figure.add_subplot(xlabel=IMAGES_SEEN, ylabel="latent")
     mesh = axes.pcolormesh([0, *seen], np.arange(len(values) + 1) - 0.5, values, vmin=0)
-    figure.colorbar(mesh, label="rate (KL), nats per image")
+    figure.colorbar(mesh, label="nats per image")
     axes.invert_yaxis()
     label_latents(axes, "y", list(range(len(values))))
     format_image_counts(axes)

@@ -1,4 +1,4 @@
-"""Grids of images: what is drawn is what was given."""
+"""Grids of images."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from vae_lightning import plotting
 from vae_lightning.plotting.images import mosaic
 
 
-def drawn(figure) -> np.ndarray:
+def pixels_of(figure) -> np.ndarray:
     return figure.axes[0].images[0].get_array().squeeze()
 
 
@@ -18,21 +18,21 @@ def labels(axis) -> list[str]:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_each_image_lies_where_it_belongs(channels):
+def test_image_grid_draws_images_and_labels_in_their_places(channels):
     rows = torch.rand(2, 3, channels, 4, 5)
     figure = plotting.image_grid(rows, "a title\nof two lines", ["first", "second"], ["a", "b", "c"])
-    pixels = drawn(figure).reshape(2 * 5 - 1, 3 * 6 - 1, channels)
+    pixels = pixels_of(figure).reshape(2 * 5 - 1, 3 * 6 - 1, channels)
     np.testing.assert_allclose(pixels[5:9, 12:17], rows[1, 2].permute(1, 2, 0), atol=1e-6)
     assert (pixels[4] == 1).all()
     assert figure.get_suptitle() == "a title\nof two lines"
     assert figure.dpi == 150
     assert labels(figure.axes[0].yaxis) == ["first", "second"]
     assert labels(figure.axes[0].xaxis) == ["a", "b", "c"]
-    assert list(figure.axes[0].get_xticks()) == [2, 8, 14]  # the middle columns of the images
+    assert list(figure.axes[0].get_xticks()) == [2, 8, 14]  # the center columns of the images
     assert_readable(figure)
 
 
-def test_values_outside_of_the_range_are_clipped():
+def test_mosaic_clips_values():
     assert mosaic(torch.tensor([-1.0, 0.5, 2.0]).view(1, 3, 1, 1, 1)).squeeze().tolist() == [0, 1, 0.5, 1, 1]
 
 
@@ -46,9 +46,9 @@ def test_values_outside_of_the_range_are_clipped():
     ],
     ids=["one", "many rows", "wide names", "tall images"],
 )
-def test_every_grid_is_readable(shape, row_labels, column_labels):
+def test_image_grid_is_readable(shape, row_labels, column_labels):
     title = (
-        "One latent in every class: draws from the prior, and the style of images\na_long_name-mnist, β = 1, epoch 30"
+        "Samples from the prior and the styles of images, decoded with every class\na_long_name-mnist, β = 1, epoch 30"
     )
     figure = plotting.image_grid(torch.rand(shape), title, row_labels, column_labels)
     assert_readable(figure)
@@ -57,24 +57,24 @@ def test_every_grid_is_readable(shape, row_labels, column_labels):
     assert height < 11
     image = figure.axes[0].images[0].get_window_extent()
     box = figure.axes[0].get_window_extent()
-    assert (image.width, image.height) == pytest.approx((box.width, box.height), rel=0.02)  # nothing wasted
+    assert (image.width, image.height) == pytest.approx((box.width, box.height), rel=0.02)  # the image fills the axes
 
 
-def test_reconstructions_stand_below_their_inputs():
+def test_reconstructions_are_drawn_below_the_inputs():
     x = torch.linspace(0, 1, 20).view(20, 1, 1, 1)
-    pixels = drawn(plotting.reconstructions(x, 1 - x, "title"))[::2, ::2]
+    pixels = pixels_of(plotting.reconstructions(x, 1 - x, "title"))[::2, ::2]
     np.testing.assert_allclose(pixels[0], x[:10].flatten(), atol=1e-6)
     np.testing.assert_allclose(pixels[1], 1 - x[:10].flatten(), atol=1e-6)
     np.testing.assert_allclose(pixels[2], x[10:].flatten(), atol=1e-6)
 
 
-def test_samples_of_a_conditional_model_have_a_row_a_class():
+def test_samples_of_a_conditional_model_have_one_row_per_class():
     x = torch.arange(6).view(6, 1, 1, 1) / 5
     figure = plotting.samples(x, "title", ["cat", "dog", "owl"])
-    np.testing.assert_allclose(drawn(figure)[::2, ::2], x.view(3, 2), atol=1e-6)
+    np.testing.assert_allclose(pixels_of(figure)[::2, ::2], x.view(3, 2), atol=1e-6)
     assert labels(figure.axes[0].yaxis) == ["cat", "dog", "owl"]
 
 
-def test_fewer_images_than_a_row_are_drawn_too():
-    assert drawn(plotting.samples(torch.rand(3, 1, 2, 2), "title")).shape == (2, 8)
-    assert drawn(plotting.reconstructions(*torch.rand(2, 3, 1, 2, 2), "title")).shape == (5, 8)
+def test_grids_of_fewer_images_than_a_row():
+    assert pixels_of(plotting.samples(torch.rand(3, 1, 2, 2), "title")).shape == (2, 8)
+    assert pixels_of(plotting.reconstructions(*torch.rand(2, 3, 1, 2, 2), "title")).shape == (5, 8)

@@ -1,0 +1,55 @@
+"""Tests that the defaults of callbacks in Python equal those of the files in conf/callbacks."""
+
+import inspect
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+import vae_lightning.callbacks
+from vae_lightning.callbacks import Figures
+
+CALLBACKS = {
+    "figures": "Figures",
+    "collapse": "CollapseMonitor",
+    "histograms": "PosteriorHistograms",
+    "projector": "EmbeddingProjector",
+    "warmup": "BetaWarmup",
+}
+LIGHTNINGS = {"best", "last", "progress_bar"}  # their arguments and defaults are those of Lightning's class
+OF_THE_RUN = {"folder": "here/figures", "title": "a run"}  # arguments without a default
+
+
+def callback_configs() -> dict[str, dict[str, Any]]:
+    """Return the resolved configuration of each callback in conf/callbacks/default.yaml."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", ["callbacks=default", "run_dir=here", "name='a run'"])
+    return OmegaConf.to_container(config.callbacks, resolve=True)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_default_arguments_equal_the_yaml_file(name):
+    config = callback_configs()[name]
+    assert config.pop("_target_") == f"vae_lightning.callbacks.{CALLBACKS[name]}"
+    parameters = inspect.signature(getattr(vae_lightning.callbacks, CALLBACKS[name])).parameters
+    required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
+    assert required == OF_THE_RUN.keys() & parameters.keys()
+    defaults = {key: OF_THE_RUN.get(key, parameter.default) for key, parameter in parameters.items()}
+    assert {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()} == config
+
+
+def test_every_callback_of_the_yaml_file_is_covered():
+    assert callback_configs().keys() == CALLBACKS.keys() | LIGHTNINGS
+
+
+@pytest.mark.parametrize("name", set(CALLBACKS.values()) - {"Figures"})
+def test_no_argument_is_required(name):
+    getattr(vae_lightning.callbacks, name)()
+
+
+def test_figures_require_only_what_belongs_to_the_run(tmp_path):
+    figures = Figures(folder=str(tmp_path), title="a run")
+    assert figures.every_n_epochs == 5
+    assert "samples" in figures.periodic

@@ -1,0 +1,60 @@
+"""Training curves."""
+
+import pytest
+from readable import assert_readable
+
+from vae_lightning import plotting
+from vae_lightning.plotting.curves import warmup_spans
+
+TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
+
+
+def epochs(n: int, warmup: int = 0) -> dict[int, dict[str, float]]:
+    return {
+        1000 * e: {
+            "distortion": 200 / e,
+            "rate": 2.0 * e,
+            "recon_kl_ratio": 100 / e**2,
+            "warmup": min(1, e / (warmup or 1)),
+        }
+        for e in range(1, n + 1)
+    }
+
+
+def test_training_curves_plots_metrics_against_images_seen():
+    train, val = epochs(3), {2000: {"rate": 7.0, "distortion": 110.0}}
+    figure = plotting.training_curves(train, val, TITLE)
+    distortion, rate, ratio = figure.axes
+    assert rate.lines[0].get_xydata().tolist() == [[1000, 2], [2000, 4], [3000, 6]]
+    assert rate.lines[1].get_xydata().tolist() == [[2000, 7]]
+    assert len(ratio.lines) == 1
+    assert [axes.get_ylabel() for axes in figure.axes] == ["nats per image", "nats per image", "dimensionless"]
+    assert [text.get_text() for text in distortion.get_legend().get_texts()] == ["train", "val"]
+    assert_readable(figure)
+
+
+def test_training_curves_of_an_autoencoder_has_one_panel():
+    train = {x: {"distortion": metrics["distortion"]} for x, metrics in epochs(4).items()}
+    figure = plotting.training_curves(train, {}, TITLE)
+    assert [axes.get_title() for axes in figure.axes] == ["distortion"]
+    assert_readable(figure)
+
+
+def test_training_curves_shades_warmup():
+    """With a linear warm-up over ten epochs, the factor is 1 in the tenth."""
+    assert list(warmup_spans(epochs(30, warmup=10))) == [(0, 9000)]
+    figure = plotting.training_curves(epochs(30, warmup=10), {}, TITLE)
+    for axes in figure.axes:
+        assert [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches] == [(0, 9000)]
+    assert not plotting.training_curves(epochs(3), {}, TITLE).axes[0].patches
+
+
+def test_warmup_spans_yields_each_cycle_and_an_unfinished_warmup():
+    factors = [0.5, 1, 0.5, 0.9]
+    assert list(warmup_spans({10 * e: {"warmup": w} for e, w in enumerate(factors, 1)})) == [(0, 10), (20, 40)]
+
+
+@pytest.mark.parametrize("n", [1, 300])
+def test_training_curves_is_readable_for_few_and_many_epochs(n):
+    train = {55_000 * e: metrics for e, metrics in enumerate(epochs(n).values(), 1)}
+    assert_readable(plotting.training_curves(train, train, TITLE))
