@@ -11,12 +11,12 @@ import torch
 from codes import factors, noise, perfect, rotated
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from on_disk import celeba, official
+from on_disk import celeba, dsprites_root
 
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.networks import MLP
 
-__all__ = ["celeba", "factors", "noise", "official", "perfect", "rotated"]  # fixtures
+__all__ = ["celeba", "dsprites_root", "factors", "noise", "perfect", "rotated"]  # fixtures
 ROOT = Path(__file__).parents[1]
 
 SMALL = [

@@ -1,4 +1,4 @@
-"""Small data sets in the real formats on disk, as fixtures."""
+"""Fixtures: small data sets on disk, in the official formats."""
 
 import zipfile
 from collections.abc import Callable
@@ -14,21 +14,21 @@ ATTRIBUTES = ["Bald", "Eyeglasses", "Male", "Smiling"]
 
 
 def face(i: int) -> np.ndarray:
-    """Image i of 178 x 218: its colour says which it is; the centre is brighter than the border."""
+    """Return image i of 178 x 218 pixels. Red and green encode i; blue is brighter in the center than at the border."""
     image = np.zeros((218, 178, 3), dtype=np.uint8)
     image[..., 0], image[..., 1], image[..., 2] = 2 * i, 255 - 2 * i, 40
     image[50:168, 30:148, 2] = 200
     return image
 
 
-def has(i: int, attribute: int) -> bool:
-    """Whether image i has an attribute."""
+def has_attribute(i: int, attribute: int) -> bool:
+    """Return whether image i has an attribute: whether that bit of i is set."""
     return bool((i >> attribute) & 1)
 
 
 @pytest.fixture
 def celeba(tmp_path: Path) -> Callable[..., Path]:
-    """Make a CelebA of n images in one of the layouts in which people have it; return its root."""
+    """Return a function that writes n images of CelebA in one of its layouts, and returns their root."""
 
     def make(layout: str = "official", n: int = 50) -> Path:
         root = tmp_path / layout
@@ -37,17 +37,18 @@ def celeba(tmp_path: Path) -> Callable[..., Path]:
         names = [f"{i + 1:06}.jpg" for i in range(n)]
         for i, name in enumerate(names):
             Image.fromarray(face(i)).save(images / name, quality=95)
-        parts = [0 if i < 0.8 * n else 1 if i < 0.9 * n else 2 for i in range(n)]
-        signs = [[1 if has(i, a) else -1 for a in range(len(ATTRIBUTES))] for i in range(n)]
+        splits = [0 if i < 0.8 * n else 1 if i < 0.9 * n else 2 for i in range(n)]
+        attributes = [[1 if has_attribute(i, a) else -1 for a in range(len(ATTRIBUTES))] for i in range(n)]
         if layout == "kaggle":
-            table = [f"{name},{part}" for name, part in zip(names, parts, strict=True)]
+            table = [f"{name},{split}" for name, split in zip(names, splits, strict=True)]
             (root / "list_eval_partition.csv").write_text("\n".join(["image_id,partition", *table]) + "\n")
-            table = [",".join([name, *map(str, row)]) for name, row in zip(names, signs, strict=True)]
+            table = [",".join([name, *map(str, row)]) for name, row in zip(names, attributes, strict=True)]
             (root / "list_attr_celeba.csv").write_text("\n".join([",".join(["image_id", *ATTRIBUTES]), *table]) + "\n")
             return root
-        table = [f"{name} {part}" for name, part in zip(names, parts, strict=True)]
+        table = [f"{name} {split}" for name, split in zip(names, splits, strict=True)]
         (images.parent / "list_eval_partition.txt").write_text("\n".join(table) + "\n")
-        table = [f"{name} " + " ".join(f"{sign:2}" for sign in row) for name, row in zip(names, signs, strict=True)]
+        rows = zip(names, attributes, strict=True)
+        table = [f"{name} " + " ".join(f"{value:2}" for value in row) for name, row in rows]
         (images.parent / "list_attr_celeba.txt").write_text("\n".join([str(n), " ".join(ATTRIBUTES), *table]) + "\n")
         if layout == "zip":
             zip_folder(images, images.with_suffix(".zip"), "img_align_celeba")
@@ -57,7 +58,7 @@ def celeba(tmp_path: Path) -> Callable[..., Path]:
 
 
 def zip_folder(folder: Path, path: Path, prefix: str) -> None:
-    """Move the files of a folder into a zip."""
+    """Move the files of a directory into a zip file."""
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.iterdir()):
             archive.write(file, f"{prefix}/{file.name}")
@@ -65,12 +66,12 @@ def zip_folder(folder: Path, path: Path, prefix: str) -> None:
     folder.rmdir()
 
 
-SIZES = (3, 2, 4, 5, 6)  # of the factors, less the colour
+SIZES = (3, 2, 4, 5, 6)  # number of values of each factor but color
 
 
 @pytest.fixture
-def official(tmp_path):
-    """A small dSprites in the official file: image i shows i in its first pixels, as bits."""
+def dsprites_root(tmp_path: Path) -> Path:
+    """Return the directory of a small dSprites in its official format; the first pixels of image i are its bits."""
     n = int(np.prod(SIZES))
     images = np.zeros((n, 64, 64), np.uint8)
     images[:, 0, :10] = (np.arange(n)[:, None] >> np.arange(10)) & 1

@@ -1,4 +1,4 @@
-"""β warm-up: Eq. 31 of vae-cvae-mnist, and the other schedules by their values on paper."""
+"""Tests of β warm-up: Eq. 31 of vae-cvae-mnist, and the other schedules against values computed by hand."""
 
 import math
 from types import SimpleNamespace
@@ -12,11 +12,11 @@ from vae_lightning.models import VAE, AnnealedVAE
 SETTINGS = {"epochs": 10, "steps": None, "schedule": "linear", "cycles": 4, "ramp": 0.5}
 
 
-def test_linear_rises_from_a_tenth_in_the_first_epoch_to_one_in_the_tenth():
+def test_linear_rises_from_a_tenth_in_the_first_of_ten_epochs_to_one_in_the_last():
     assert [warmup_factor(t, 10, "linear") for t in range(1, 13)] == [t / 10 for t in range(1, 11)] + [1.0, 1.0]
 
 
-def test_cosine_and_sigmoid_at_their_middle_and_end():
+def test_cosine_and_sigmoid_at_hand_computed_points():
     assert warmup_factor(5, 10, "cosine") == pytest.approx(0.5)
     assert warmup_factor(2, 8, "cosine") == pytest.approx((1 - math.cos(math.pi / 4)) / 2)
     assert warmup_factor(5, 10, "sigmoid") == pytest.approx(0.5, abs=2e-3)
@@ -32,7 +32,7 @@ def test_cyclical_rises_in_the_first_half_of_each_cycle():
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "sigmoid", "cyclical"])
 @pytest.mark.parametrize("period", [0, 1, 7, 100])
-def test_it_is_never_zero_never_above_one_and_ends_at_one(schedule, period):
+def test_factor_is_in_the_interval_from_zero_to_one_and_ends_at_one(schedule, period):
     factors = [warmup_factor(t, period, schedule, cycles=3, ramp=0.5) for t in range(1, period + 3)]
     assert all(0 < factor <= 1 for factor in factors)
     assert factors[-3:] == [1.0] * min(3, len(factors))
@@ -45,7 +45,7 @@ def test_it_is_never_zero_never_above_one_and_ends_at_one(schedule, period):
     [({}, 0.4), ({"epochs": 0}, 1.0), ({"epochs": 0, "steps": 70}, 0.5)],
     ids=["epochs", "none", "steps"],
 )
-def test_the_callback_counts_epochs_or_steps_from_the_trainer_alone(settings, expected, parts):
+def test_callback_counts_epochs_or_batches_from_the_trainers_counters(settings, expected, parts):
     total = SimpleNamespace(ready=35)  # the fourth epoch, the 35th batch
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=total)))
     trainer = SimpleNamespace(current_epoch=3, fit_loop=loop)
@@ -54,19 +54,19 @@ def test_the_callback_counts_epochs_or_steps_from_the_trainer_alone(settings, ex
     assert model.warmup == pytest.approx(expected)
 
 
-def test_a_capacity_that_does_not_rise_is_told(parts, caplog):
+def test_constant_capacity_causes_a_warning(parts, caplog):
     model = AnnealedVAE(gamma=1.0, capacity=5.0, **parts)
     BetaWarmup(**SETTINGS).on_fit_start(None, model)
     BetaWarmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, VAE(**parts))
     assert not caplog.text
     BetaWarmup(**{**SETTINGS, "epochs": 0}).on_fit_start(None, model)
-    assert "type callbacks.warmup.epochs=20 to let it rise" in caplog.text
+    assert "does not rise without a warm-up. Set callbacks.warmup.epochs=20" in caplog.text
 
 
-def test_mistakes_are_told():
-    with pytest.raises(UserError, match="choose one of linear, cosine, sigmoid, cyclical"):
+def test_invalid_options_raise_an_error():
+    with pytest.raises(UserError, match="Choose one of linear, cosine, sigmoid, cyclical"):
         BetaWarmup(**{**SETTINGS, "schedule": "square"})
-    with pytest.raises(UserError, match="not both"):
+    with pytest.raises(UserError, match="both epochs and steps are set"):
         BetaWarmup(**{**SETTINGS, "steps": 5})
-    with pytest.raises(UserError, match="4 cycles in 10 are too many to rise in"):
+    with pytest.raises(UserError, match="cycles=4: too many for a period of 10"):
         BetaWarmup(**{**SETTINGS, "schedule": "cyclical"})

@@ -18,15 +18,15 @@ CALLBACKS = {
     "projector": "EmbeddingProjector",
     "warmup": "BetaWarmup",
 }
-LIGHTNINGS = {"best", "last", "progress_bar"}  # their arguments and defaults are those of Lightning's class
-OF_THE_RUN = {"folder": "here/figures", "title": "a run"}  # arguments without a default
+LIGHTNING_DEFAULTS = {"best", "last", "progress_bar"}  # their arguments and defaults are those of Lightning's class
+REQUIRED = {"folder": "here/figures", "title": "a run"}  # arguments without a default
 
 
 def callback_configs() -> dict[str, dict[str, Any]]:
     """Return the resolved configuration of each callback in conf/callbacks/default.yaml."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", ["callbacks=default", "run_dir=here", "name='a run'"])
-    return OmegaConf.to_container(config.callbacks, resolve=True)  # type: ignore[return-value]
+    return OmegaConf.to_container(config.callbacks, resolve=True)
 
 
 @pytest.mark.parametrize("name", CALLBACKS)
@@ -35,16 +35,16 @@ def test_default_arguments_equal_the_yaml_file(name):
     assert config.pop("_target_") == f"vae_lightning.callbacks.{CALLBACKS[name]}"
     parameters = inspect.signature(getattr(vae_lightning.callbacks, CALLBACKS[name])).parameters
     required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
-    assert required == OF_THE_RUN.keys() & parameters.keys()
-    defaults = {key: OF_THE_RUN.get(key, parameter.default) for key, parameter in parameters.items()}
+    assert required == REQUIRED.keys() & parameters.keys()
+    defaults = {key: REQUIRED.get(key, parameter.default) for key, parameter in parameters.items()}
     assert {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()} == config
 
 
 def test_every_callback_of_the_yaml_file_is_covered():
-    assert callback_configs().keys() == CALLBACKS.keys() | LIGHTNINGS
+    assert callback_configs().keys() == CALLBACKS.keys() | LIGHTNING_DEFAULTS
 
 
-@pytest.mark.parametrize("name", set(CALLBACKS.values()) - {"Figures"})
+@pytest.mark.parametrize("name", sorted(set(CALLBACKS.values()) - {"Figures"}))
 def test_no_argument_is_required(name):
     getattr(vae_lightning.callbacks, name)()
 

@@ -1,4 +1,4 @@
-"""The monitor counts, and warns once, of a collapse only."""
+"""Tests of the collapse monitor: it logs the number of active latents, and warns once if the posterior collapses."""
 
 import warnings
 from types import SimpleNamespace
@@ -13,10 +13,10 @@ from vae_lightning.training.train import train
 
 
 @pytest.fixture
-def watch(parts, monkeypatch):
-    """Show a monitor the posteriors of some epochs; return the numbers of active latents that it logs."""
+def log_epochs(parts, monkeypatch):
+    """A function that passes one posterior per epoch to a monitor and returns the active latents that it logs."""
 
-    def watched(monitor: CollapseMonitor, *posteriors: PosteriorStats | None) -> list[float]:
+    def run(monitor: CollapseMonitor, *posteriors: PosteriorStats | None) -> list[float]:
         counts = []
         logger = SimpleNamespace(log_metrics=lambda metrics, step: counts.append(metrics["active_latents"]))
         trainer = SimpleNamespace(loggers=[logger], datamodule=None)
@@ -26,51 +26,52 @@ def watch(parts, monkeypatch):
             monitor.on_train_epoch_end(trainer, model)
         return counts
 
-    return watched
+    return run
 
 
 def posterior(*spreads: float, rates: list[float] | None = None) -> PosteriorStats:
-    """Latents whose means differ by these standard deviations."""
+    """Return statistics of two images, with the given standard deviation of the mean of each latent."""
     mu = torch.tensor([-1.0, 1.0])[:, None] * torch.tensor(spreads)
     return PosteriorStats(mu, None, mu, None if rates is None else torch.tensor(rates))
 
 
-def test_latents_are_active_whose_means_differ_by_a_variance_above_a_hundredth(watch):
-    assert watch(CollapseMonitor(min_rate=0.5, patience=2), posterior(1.0, 0.11, 0.09, 0.0, rates=[2, 1, 0, 0])) == [2]
+def test_latents_whose_means_have_a_variance_above_a_hundredth_are_active(log_epochs):
+    stats = posterior(1.0, 0.11, 0.09, 0.0, rates=[2, 1, 0, 0])
+    assert log_epochs(CollapseMonitor(min_rate=0.5, patience=2), stats) == [2]
 
 
-def test_a_collapse_is_warned_of_once_with_the_remedy(watch):
+def test_a_collapse_causes_one_warning_with_a_remedy(log_epochs):
     low = posterior(0.0, 0.0, rates=[0.1, 0.02])
     with pytest.warns(
         UserWarning, match=r"0 of 2 latents are active, the rate is 0.12 nats.*warmup.*smaller beta"
-    ) as told:
-        assert watch(CollapseMonitor(min_rate=0.5, patience=2), low, low, low, low) == [0, 0, 0, 0]
-    assert len(told) == 1
+    ) as warned:
+        assert log_epochs(CollapseMonitor(min_rate=0.5, patience=2), low, low, low, low) == [0, 0, 0, 0]
+    assert len(warned) == 1
 
 
 @pytest.mark.parametrize("rates", [None, [0.0, 0.0]])
-def test_one_epoch_is_no_collapse_and_a_few_inactive_latents_are_none(rates, watch):
+def test_a_single_low_epoch_or_some_inactive_latents_cause_no_warning(rates, log_epochs):
     low, high = posterior(0.0, 0.0, rates=rates), posterior(1.0, 0.0, rates=rates and [3.0, 0.0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        watch(CollapseMonitor(min_rate=0.5, patience=2), low, high, low, high, high)
+        log_epochs(CollapseMonitor(min_rate=0.5, patience=2), low, high, low, high, high)
 
 
-def test_without_a_rate_the_latents_are_counted(watch):
-    with pytest.warns(UserWarning, match=r"^0 of 2 latents are active: the posterior"):
-        watch(CollapseMonitor(min_rate=0.5, patience=2), posterior(0.0, 0.0), posterior(0.0, 0.0))
+def test_without_a_rate_the_active_latents_decide(log_epochs):
+    with pytest.warns(UserWarning, match=r"^0 of 2 latents are active. The posterior"):
+        log_epochs(CollapseMonitor(min_rate=0.5, patience=2), posterior(0.0, 0.0), posterior(0.0, 0.0))
 
 
-def test_of_discrete_codes_nothing_is_said(watch):
-    assert watch(CollapseMonitor(min_rate=0.5, patience=2), None, None) == []
+def test_discrete_codes_are_not_monitored(log_epochs):
+    assert log_epochs(CollapseMonitor(min_rate=0.5, patience=2), None, None) == []
 
 
-def test_a_real_collapse_is_seen(small):
-    with pytest.warns(UserWarning, match="the posterior collapses"):
+def test_the_collapse_of_a_trained_model_is_detected(small):
+    with pytest.warns(UserWarning, match="The posterior collapses"):
         train(small("model=beta_vae", "model.beta=1000", "trainer.max_epochs=12"))
 
 
-def test_a_model_that_learns_is_left_in_peace(small):
-    """A warning would be an error here; the autoencoder, which has no rate, too."""
+def test_a_model_that_learns_causes_no_warning(small):
+    """Pytest turns warnings into errors. The autoencoder has no rate."""
     for model in ("vae", "ae"):
         train(small(f"model={model}", "data.batch_size=32", "trainer.max_epochs=4", run=model))

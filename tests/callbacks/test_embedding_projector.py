@@ -1,4 +1,4 @@
-"""What TensorBoard's projector reads."""
+"""Tests of the files that TensorBoard's embedding projector reads."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from vae_lightning.callbacks.embedding_projector import sprite, write_projection
 from vae_lightning.training.train import train
 
 
-def test_a_run_leaves_a_projection_of_its_images(small, tmp_path):
+def test_a_run_writes_a_projection_of_its_images(small, tmp_path):
     train(small("callbacks.projector.num_images=50"))
     run = tmp_path / "run"
     config = text_format.Parse((run / "projector_config.pbtxt").read_text(), ProjectorConfig())
@@ -23,11 +23,11 @@ def test_a_run_leaves_a_projection_of_its_images(small, tmp_path):
     assert len(labels) == 50
     assert set(labels) <= set("0123456789")
     with Image.open(run / embedding.sprite.image_path) as picture:
-        assert picture.size == (64, 64)  # 8 by 8 images of 8 by 8
+        assert picture.size == (64, 64)  # 8 x 8 images of 8 x 8 pixels
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_sprite_holds_each_image_row_by_row(channels):
+def test_sprite_arranges_images_row_by_row(channels):
     x = torch.rand(5, channels, 2, 4)
     picture = sprite(x)
     assert picture.shape == (6, 12, 3)
@@ -36,7 +36,7 @@ def test_the_sprite_holds_each_image_row_by_row(channels):
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
-def test_there_are_three_dimensions_at_least(d, tmp_path):
+def test_points_are_padded_to_three_dimensions(d, tmp_path):
     mu = torch.rand(4, d)
     write_projection(tmp_path, mu, torch.zeros(4, 1, 2, 2), None, [])
     points = np.loadtxt(tmp_path / "projector" / "tensors.tsv", delimiter="\t")
@@ -45,7 +45,7 @@ def test_there_are_three_dimensions_at_least(d, tmp_path):
     assert (points[:, d:] == 0).all()
 
 
-def test_labels_are_names_attributes_or_absent(tmp_path):
+def test_labels_are_class_names_attributes_or_absent(tmp_path):
     mu, x = torch.zeros(2, 3), torch.zeros(2, 1, 2, 2)
     table = tmp_path / "projector" / "metadata.tsv"
     write_projection(tmp_path, mu, x, None, [])
@@ -57,6 +57,6 @@ def test_labels_are_names_attributes_or_absent(tmp_path):
     assert table.read_text() == "smiles\tfrowns\n1\t0\n0\t1\n"
 
 
-def test_without_tensorboard_there_is_none(small, tmp_path):
+def test_without_tensorboard_nothing_is_written(small, tmp_path):
     train(small("logger=none", "trainer.max_epochs=1"))
     assert not (tmp_path / "run" / "projector").exists()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a checkpoint where the run stops, from which it goes on to the same bits."""
+"""Tests of Ctrl-C and SIGTERM: the run writes a checkpoint and stops, and resumes to bit-identical weights."""
 
 import os
 import signal
@@ -10,13 +10,14 @@ import torch
 
 from vae_lightning.callbacks import GracefulShutdown
 from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.io.console import train_command
 from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none", "callbacks.warmup.steps=7"]  # 2 epochs of 5 batches
 
 
 class SignalAt(L.Callback):
-    """Send this process a signal when a hook is called for the n-th time."""
+    """Sends this process a signal when a hook is called for the n-th time."""
 
     def __init__(self, hook: str, n: int, signum: int, times: int = 1) -> None:
         self.n, self.signum, self.times = n, signum, times
@@ -31,16 +32,16 @@ class SignalAt(L.Callback):
 
 def signal_at(hook: str, n: int, signum: int = signal.SIGTERM, times: int = 1) -> str:
     return (
-        f"+callbacks.signal={{_target_: test_interruptions.SignalAt, hook: {hook}, n: {n}, signum: {int(signum)},"
+        f"+callbacks.signal={{_target_: test_graceful_shutdown.SignalAt, hook: {hook}, n: {n}, signum: {int(signum)},"
         f" times: {times}}}"
     )
 
 
-POINTS = {  # where the signal comes, and how many batches the checkpoint has
+BATCHES = {  # hook in which the signal arrives, and its call -> number of batches in the checkpoint
     ("on_train_epoch_start", 1): 1,
     ("on_train_batch_start", 1): 1,
     ("on_train_batch_end", 3): 3,
-    ("on_train_batch_start", 5): 5,  # the last of its epoch: after the validation
+    ("on_train_batch_start", 5): 5,  # the last batch of an epoch: stops after the validation
     ("on_validation_start", 1): 5,
     ("on_train_epoch_end", 1): 5,
     ("on_train_epoch_start", 2): 5,
@@ -51,11 +52,11 @@ POINTS = {  # where the signal comes, and how many batches the checkpoint has
 
 
 @pytest.mark.parametrize("model", ["vae", "factor_vae"])
-def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_weights(model, small, tmp_path):
+def test_an_interrupted_run_resumes_to_the_same_weights(model, small, tmp_path):
     options = [*QUICK, f"model={model}"]
-    expected = train(small(*options, run="unbroken"))
-    weights = load_verified(tmp_path / "unbroken/checkpoints/last.ckpt")["state_dict"]
-    points = POINTS if model == "vae" else [("on_train_batch_start", 8)]
+    expected = train(small(*options, run="uninterrupted"))
+    weights = load_verified(tmp_path / "uninterrupted/checkpoints/last.ckpt")["state_dict"]
+    points = BATCHES if model == "vae" else [("on_train_batch_start", 8)]
     for hook, n in points:
         run = f"{hook}-{n}"
         with pytest.raises(SystemExit) as stopped:
@@ -63,25 +64,26 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_weights(model, small, 
         assert stopped.value.code == 143
         last = tmp_path / run / "checkpoints" / "last.ckpt"
         progress = load_verified(last)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
-        assert progress["ready"] == POINTS[hook, n], run
+        assert progress["ready"] == BATCHES[hook, n], run
         assert train(small(*options, f"resume={tmp_path / run}", run=run)) == expected, run
         resumed = load_verified(last)["state_dict"]
         assert all(torch.equal(resumed[name], weights[name]) for name in weights), run
         assert not list(last.parent.glob(".*"))
 
 
-def test_ctrl_c_has_its_own_exit_code_and_a_second_one_does_not_wait(small, tmp_path, capsys):
+def test_ctrl_c_has_its_own_exit_code_and_a_second_one_stops_immediately(small, tmp_path, capsys):
     for times, is_written in ((1, True), (2, False)):
         at = signal_at("on_train_batch_start", 2, signal.SIGINT, times)
         with pytest.raises(SystemExit) as stopped:
             train(small(*QUICK, at, run=f"{times}"))
         assert stopped.value.code == 130
         assert (tmp_path / f"{times}" / "checkpoints" / "last.ckpt").is_file() == is_written
-        told = capsys.readouterr().out.splitlines()[-1]
-        assert told.startswith("interrupted; go on: python train.py resume=" if is_written else "interrupted before")
+        message = capsys.readouterr().out.splitlines()[-1]
+        expected = f"interrupted. Resume with {train_command()} resume=" if is_written else "interrupted before"
+        assert message.startswith(expected)
 
 
-def test_the_handlers_are_put_back(small):
+def test_signal_handlers_are_restored(small):
     before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(SystemExit):
         train(small(*QUICK, signal_at("on_train_batch_start", 2)))
@@ -89,12 +91,12 @@ def test_the_handlers_are_put_back(small):
 
 
 @pytest.mark.parametrize(
-    ("processes", "device", "asked"), [(1, "cuda", range(1, 10)), (2, "cpu", range(1, 10)), (2, "cuda", [4, 8])]
+    ("processes", "device", "expected"), [(1, "cuda", range(1, 10)), (2, "cpu", range(1, 10)), (2, "cuda", [4, 8])]
 )
-def test_several_gpus_ask_one_another_now_and_then(processes, device, asked, monkeypatch):
-    """In the last of ten batches nobody is asked: the epoch's end follows."""
-    seen = []
-    monkeypatch.setattr(GracefulShutdown, "stop_if_asked", lambda self, trainer: seen.append(batch_idx + 1))
+def test_several_gpus_exchange_signals_only_every_few_batches(processes, device, expected, monkeypatch):
+    """They do not after the last of ten batches, since the end of the epoch follows."""
+    checked = []
+    monkeypatch.setattr(GracefulShutdown, "stop_if_signaled", lambda self, trainer: checked.append(batch_idx + 1))
     progress = SimpleNamespace(is_last_batch=False)
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
     trainer = SimpleNamespace(world_size=processes, log_every_n_steps=4, fit_loop=loop)
@@ -102,4 +104,4 @@ def test_several_gpus_ask_one_another_now_and_then(processes, device, asked, mon
     for batch_idx in range(10):
         progress.is_last_batch = batch_idx == 9
         GracefulShutdown().on_train_batch_end(trainer, module, None, None, batch_idx)
-    assert seen == list(asked)
+    assert checked == list(expected)

@@ -1,3 +1,5 @@
+"""Tests of the progress bar, and that training does not wait for the device."""
+
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -13,8 +15,8 @@ READS = ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "
 
 
 @pytest.mark.parametrize("model", ["beta_tcvae", "factor_vae", "dip_vae", "vq_vae"])
-def test_a_step_reads_nothing_from_the_device(configuration, monkeypatch, model):
-    """The CPU stands in for a GPU: whatever is read there makes the host wait here."""
+def test_training_steps_read_nothing_from_the_device(configuration, monkeypatch, model):
+    """The CPU stands in for a GPU, on which each of these reads would make the host wait."""
     reads, reads_at_step, step = 0, [], ELBOModule.accumulate_metrics
 
     def count(read, *args):
@@ -22,25 +24,25 @@ def test_a_step_reads_nothing_from_the_device(configuration, monkeypatch, model)
         reads += 1
         return read(*args)
 
-    def noted(self, *args):
+    def accumulate(self, *args):
         reads_at_step.append(reads)
         step(self, *args)
 
     for name in READS:
         read = getattr(torch.Tensor, name)
         monkeypatch.setattr(torch.Tensor, name, lambda *args, _read=read: count(_read, *args))
-    monkeypatch.setattr(ELBOModule, "accumulate_metrics", noted)
+    monkeypatch.setattr(ELBOModule, "accumulate_metrics", accumulate)
     monkeypatch.setattr(terminate_on_nan, "SYNCHRONOUS_DEVICES", ())
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 1.0))  # it is time to draw but once
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 1.0))  # so it is time to draw only once
     small = [override for override in SMALL if "progress_bar" not in override]
     more = ["data.batch_size=16", "trainer.max_epochs=1", "model.latent_dim=4", "~callbacks.figures"]
     train(configuration(*small, *more, f"model={model}"))
     waits = [after > before for before, after in pairwise(reads_at_step)]
     assert len(waits) > 70
-    assert sum(waits) == 1 + len(waits) // 20  # the first drawing, and each look for NaN
+    assert sum(waits) == 1 + len(waits) // 20  # the first drawing, and each check for NaN
 
 
-def test_the_bar_tells_the_mean_loss_of_the_epoch_so_far(parts):
+def test_metrics_include_the_mean_loss_of_the_epoch_so_far(parts):
     bar, model = ProgressBar(), VAE(**parts)
     trainer = SimpleNamespace(progress_bar_metrics={"val/objective": 3.0}, loggers=[])
     assert bar.get_metrics(trainer, model) == {"val/objective": 3.0}

@@ -1,4 +1,4 @@
-"""NaN and infinity stop a run where they appear, and no checkpoint holds them."""
+"""Tests that NaN and infinity stop a run at the batch in which they appear, and never reach a checkpoint."""
 
 import math
 
@@ -15,7 +15,7 @@ EVERY_BATCH = "callbacks.last.every_n_train_steps=1"
 
 
 class SpoilTerm(L.Callback):
-    """Let one term of the objective be `value` in the n-th batch."""
+    """Multiplies one term of the objective by `value` in the n-th batch."""
 
     def __init__(self, term: str, n: int, value: float = math.nan) -> None:
         self.term, self.n, self.value = term, n, value
@@ -23,19 +23,19 @@ class SpoilTerm(L.Callback):
     def on_train_start(self, trainer, pl_module):
         objective = pl_module.objective
 
-        def spoilt(s):
-            terms = objective(s)
+        def spoiled(out):
+            terms = objective(out)
             self.n -= pl_module.training
             if self.n == 0 and pl_module.training:
                 terms[self.term] = terms[self.term] * self.value
                 terms["loss"] = terms["loss"] + terms[self.term]
             return terms
 
-        pl_module.objective = spoilt
+        pl_module.objective = spoiled
 
 
 class SpoilGradient(L.Callback):
-    """Let one gradient be infinite at the n-th step of an optimiser."""
+    """Makes one gradient infinite in the n-th step of an optimizer."""
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -48,64 +48,66 @@ class SpoilGradient(L.Callback):
 
 def spoil(kind: str, **options) -> str:
     values = ", ".join(f"{name}: {value}" for name, value in options.items())
-    return f"+callbacks.spoil={{_target_: test_numbers_gone_wrong.{kind}, {values}}}"
+    return f"+callbacks.spoil={{_target_: test_terminate_on_nan.{kind}, {values}}}"
 
 
 @pytest.mark.parametrize("model", ["vae", "beta_tcvae", "factor_vae", "vae_gan"])
-def test_the_batch_and_the_term_are_named(model, small, tmp_path):
-    spoilt = spoil("SpoilTerm", term="distortion", n=8)
-    with pytest.raises(UserError, match=r"^batch 8 \(epoch 2\): distortion .*last.ckpt; start anew with a smaller"):
-        train(small(*QUICK, f"model={model}", EVERY_BATCH, spoilt))
+def test_error_names_the_batch_and_the_term(model, small, tmp_path):
+    spoil_term = spoil("SpoilTerm", term="distortion", n=8)
+    with pytest.raises(
+        UserError, match=r"^batch 8 \(epoch 2\): distortion .*last.ckpt. Start a new run with a smaller"
+    ):
+        train(small(*QUICK, f"model={model}", EVERY_BATCH, spoil_term))
     for file in (tmp_path / "run" / "checkpoints").iterdir():
         assert all(value.isfinite().all() for value in load_verified(file)["state_dict"].values())
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
-def test_infinity_is_no_better(small):
-    with pytest.raises(UserError, match=r"^batch 2 \(epoch 1\): rate .* no checkpoint had been written"):
+def test_infinity_stops_a_run_as_well(small):
+    with pytest.raises(UserError, match=r"^batch 2 \(epoch 1\): rate .* No checkpoint had been written"):
         train(small(*QUICK, spoil("SpoilTerm", term="rate", n=2, value="inf")))
 
 
 @pytest.mark.parametrize("model", ["vae", "factor_vae"])
-def test_the_gradient_is_named(model, small):
+def test_error_names_the_gradient(model, small):
     message = r"^batch 3 \(epoch 1\): the gradient of decoder\..* the loss is finite"
-    n = 3 if model == "vae" else 5  # two steps a batch
+    n = 3 if model == "vae" else 5  # two steps per batch
     with pytest.raises(UserError, match=message):
         train(small(*QUICK, f"model={model}", spoil("SpoilGradient", n=n)))
 
 
-def test_a_look_that_comes_late_names_the_first_bad_batch(small, monkeypatch):
-    """As on a device that each look would make wait."""
+def test_a_delayed_check_names_the_first_bad_batch(small, monkeypatch):
+    """Checks are delayed on devices where each of them would make the host wait."""
     monkeypatch.setattr("vae_lightning.callbacks.terminate_on_nan.SYNCHRONOUS_DEVICES", ())
     with pytest.raises(UserError, match=r"^batch 7 \(epoch 2\): rate "):
         train(small(*QUICK, spoil("SpoilTerm", term="rate", n=7)))
 
 
-def test_weights_that_are_not_finite_are_not_written(small, tmp_path):
+def test_weights_that_are_not_finite_are_not_saved(small, tmp_path):
     train(small(*QUICK, "trainer.max_epochs=1"))
     before = (tmp_path / "run/checkpoints/last.ckpt").read_bytes()
-    spoilt = "+callbacks.spoil={_target_: test_numbers_gone_wrong.SpoilWeight}"
-    with pytest.raises(UserError, match=r"decoder\..* is no longer finite, no checkpoint was written"):
-        train(small(*QUICK, f"resume={tmp_path / 'run'}", spoilt))
+    spoil_weight = "+callbacks.spoil={_target_: test_terminate_on_nan.SpoilWeight}"
+    with pytest.raises(UserError, match=r"decoder\..* is not finite, so no checkpoint was written"):
+        train(small(*QUICK, f"resume={tmp_path / 'run'}", spoil_weight))
     assert (tmp_path / "run/checkpoints/last.ckpt").read_bytes() == before
 
 
 class SpoilWeight(L.Callback):
-    """Let a weight be no number once an epoch is over."""
+    """Makes a weight NaN at the end of each epoch."""
 
     def on_validation_end(self, trainer, pl_module):
         with torch.no_grad():
             next(pl_module.decoder.parameters())[0] = math.nan
 
 
-def test_a_learning_rate_that_is_far_too_large_is_told(small):
+def test_a_learning_rate_that_is_far_too_large_stops_the_run(small):
     options = ["model.optimizer.lr=1e30", "trainer.max_epochs=3"]
     with pytest.raises(UserError, match=r"^batch \d+ \(epoch 1\): .* smaller model.optimizer.lr"):
         train(small(*QUICK, *options))
 
 
 class SpoilEvaluation(L.Callback):
-    """Let the loss of each batch of a stage be infinite."""
+    """Makes the loss of each batch of a stage infinite."""
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
@@ -116,13 +118,13 @@ class SpoilEvaluation(L.Callback):
 
 
 @pytest.mark.parametrize(("stage", "checkpoints"), [("val", set()), ("test", {"best.ckpt", "last.ckpt"})])
-def test_a_validation_and_a_test_that_went_wrong_are_told(stage, checkpoints, small, tmp_path):
-    with pytest.raises(UserError, match=rf"^{stage}/loss is inf: .* start anew with a smaller"):
+def test_an_infinite_validation_or_test_loss_stops_the_run(stage, checkpoints, small, tmp_path):
+    with pytest.raises(UserError, match=rf"^{stage}/loss is inf: .* Start a new run with a smaller"):
         train(small(*QUICK, "trainer.max_epochs=1", spoil("SpoilEvaluation", stage=stage)))
     assert {file.name for file in tmp_path.glob("run/checkpoints/*")} == checkpoints
 
 
-def test_weights_that_are_too_large_from_the_start_are_told_before_anything_is_written(small, tmp_path):
-    with pytest.raises(UserError, match=r"^model: loss and objective of the first images is infinite or no number"):
+def test_an_initial_loss_that_is_not_finite_raises_an_error_before_anything_is_written(small, tmp_path):
+    with pytest.raises(UserError, match=r"^model: loss and objective of the first images is not finite"):
         train(small(*QUICK, "model=annealed_vae", "model.gamma=3e38"))
     assert not list(tmp_path.iterdir())

@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(file):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))
     try:
-        with pytest.raises(UserError, match=r"last.ckpt: cannot be written \(File too large\); .* make room"):
+        with pytest.raises(UserError, match=r"last.ckpt: cannot be written \(File too large\)\. .* Free some space"):
             AtomicCheckpointIO().save_checkpoint({"weights": torch.arange(1000.0)}, file)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
@@ -113,7 +113,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(small, tmp_path)
     train(small(*QUICK))
     checkpoints = tmp_path / "run" / "checkpoints"
     damage(checkpoints / "last.ckpt")
-    with pytest.warns(UserWarning, match=r"last.ckpt: .* its checksum is wrong.* from .*previous.ckpt, of epoch 1"):
+    with pytest.warns(UserWarning, match=r"last.ckpt: .* its checksum is wrong.* Resuming from .*previous.ckpt"):
         metrics = train(small(*QUICK, "trainer.max_epochs=3", f"resume={tmp_path / 'run'}"))
     assert metrics == expected
     assert load_verified(checkpoints / "last.ckpt")["epoch"] == 2

@@ -90,7 +90,7 @@ def test_a_class_that_is_not_trusted_is_refused(target, tmp_path):
 def test_a_file_of_another_program_is_told(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"w": torch.zeros(1)}, path)
-    with pytest.raises(UserError, match=r"other.safetensors: has no 'config' in its metadata"):
+    with pytest.raises(UserError, match=r"other.safetensors: has no config and sha256 in its metadata"):
         vae_lightning.load(path)
 
 

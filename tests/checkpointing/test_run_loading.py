@@ -42,9 +42,9 @@ def change(run: Path, key: str, value: object) -> None:
         ("data", {"_target_": "os.system", "command": "touch owned"}, "names os.system, which is not trusted"),
         ("data.seed", {"_target_": "os.system", "command": "touch owned"}, "names os.system, which is not trusted"),
         ("data._target_", "vae_lightning.data.digits.torch.load", "which is not trusted"),
-        ("data.seed", "${new_folder:owned}", "is not what a run has written, a resolved configuration"),
-        ("name", "${new_folder:owned}", "is not what a run has written, a resolved configuration"),
-        ("data", None, "data=None: must be a choice of its group"),
+        ("data.seed", "${new_folder:owned}", "not a resolved configuration as a run writes it"),
+        ("name", "${new_folder:owned}", "not a resolved configuration as a run writes it"),
+        ("data", None, "data=None: must be a choice of its config group"),
     ],
 )
 def test_a_configuration_that_would_run_something_is_refused(command, key, value, told, run, monkeypatch):
@@ -62,7 +62,7 @@ def test_a_configuration_that_would_run_something_is_refused(command, key, value
 
 def test_data_of_ones_own_can_be_trusted(run):
     change(run, "data._target_", "own_data.Digits")
-    with pytest.raises(UserError, match=r"own_data.Digits, which is not trusted; .* or --trust and its package"):
+    with pytest.raises(UserError, match=r"own_data.Digits, which is not trusted. .*--trust PACKAGE"):
         load_run(run)
 
 
@@ -71,7 +71,7 @@ def test_data_that_is_not_that_of_the_training_is_told(run, caplog):
     assert not caplog.records
     change(run, "data.split_seed", 7)
     load_run(run)
-    assert "data.split_seed=7, the model was trained with 0" in caplog.text
+    assert "data.split_seed=7, but the model was trained with 0" in caplog.text
 
 
 def test_debug_may_stand_anywhere(run):

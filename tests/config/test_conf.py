@@ -123,13 +123,14 @@ def test_network_trains(network, configuration):
 
 
 @pytest.mark.parametrize("experiment", choices("experiment"))
-def test_experiment_trains(experiment, configuration, mnist_root, celeba, official):
+def test_experiment_trains(experiment, configuration, mnist_root, celeba, dsprites_root):
     """Train on a few images, in files of the same format as the real data set."""
     if "celeba" in experiment:
         attributes = "data.attributes=[Bald,Eyeglasses,Male,Smiling]"
         data = [f"data.root={celeba()}", "data.batch_size=16", attributes, *FEW_BATCHES]
     elif experiment.startswith("dsprites"):
-        data = [f"data.root={official}", "data.batch_size=16", "data.val_size=20", "data.test_size=50", *FEW_BATCHES]
+        sizes = ["data.batch_size=16", "data.val_size=20", "data.test_size=50"]
+        data = [f"data.root={dsprites_root}", *sizes, *FEW_BATCHES]
     elif "sprites" in experiment:
         data = ["data.factor_sizes=[3,2,4,4,4]", "data.val_size=20", "data.test_size=50", *FEW_BATCHES]
     else:

@@ -1,4 +1,4 @@
-"""Orders and batches: every image once, the same order for the same seed and epoch, resumable."""
+"""Tests of the order and the batches of an epoch, in one process and in several, and of resuming it."""
 
 from itertools import chain
 
@@ -12,84 +12,85 @@ from vae_lightning.errors import UserError
 SPLIT = Batch(torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1), torch.arange(10))
 
 
-def epoch(batches: InMemoryLoader) -> list[int]:
-    return [int(i) for batch in batches for i in batch.y]
+def epoch(loader: InMemoryLoader) -> list[int]:
+    """Return the labels of an epoch."""
+    return [int(i) for batch in loader for i in batch.y]
 
 
-def test_a_shuffled_epoch_visits_every_image_once():
-    batches = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
-    assert sorted(epoch(batches)) == list(range(10))
-    assert [len(batch.x) for batch in batches] == [4, 4, 2]
-    assert len(batches) == 3
+def test_loader_visits_every_image_once_per_epoch():
+    loader = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
+    assert sorted(epoch(loader)) == list(range(10))
+    assert [len(batch.x) for batch in loader] == [4, 4, 2]
+    assert len(loader) == 3
 
 
-def test_the_order_is_a_function_of_seed_and_epoch():
-    orders = {}
+def test_sampler_order_depends_on_seed_and_epoch_only():
+    orders = set()
     for seed in (0, 1):
         for number in (0, 1):
-            order = EpochSampler(10, seed=seed)
-            order.set_epoch(number)
-            assert torch.equal(order.indices(), order.indices())
-            orders[seed, number] = tuple(order.indices().tolist())
-    assert len(set(orders.values())) == 4
+            sampler = EpochSampler(10, seed=seed)
+            sampler.set_epoch(number)
+            assert torch.equal(sampler.indices(), sampler.indices())
+            orders.add(tuple(sampler.indices().tolist()))
+    assert len(orders) == 4
 
 
-def test_without_a_seed_the_order_is_that_of_the_data():
+def test_sampler_without_a_seed_keeps_the_order():
     assert epoch(InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=None))) == list(range(10))
 
 
-def test_images_and_labels_stay_together_and_uint8():
+def test_loader_keeps_images_and_labels_aligned():
     for x, y in InMemoryLoader(SPLIT, 3, EpochSampler(10, seed=0)):
         assert x.dtype == torch.uint8
         assert torch.equal(x.flatten().long(), y)
 
 
-def test_unlabelled_data_gives_no_labels():
+def test_loader_of_unlabeled_images_yields_no_labels():
     assert all(batch.y is None for batch in InMemoryLoader(Batch(SPLIT.x, None), 3, EpochSampler(10, seed=0)))
 
 
 @pytest.mark.parametrize("n", [4, 9, 12, 13, 14])
 @pytest.mark.parametrize("world_size", [2, 3, 4])
 @pytest.mark.parametrize("seed", [None, 0])
-def test_processes_share_each_batch_and_drop_and_repeat_nothing(seed, world_size, n):
+def test_loader_in_several_processes_drops_and_repeats_no_image(seed, world_size, n):
     split = Batch(SPLIT.x.repeat(2, 1, 1, 1)[:n], torch.arange(n))
-    alone = [batch.y.tolist() for batch in InMemoryLoader(split, 2 * world_size, EpochSampler(n, seed=seed))]
-    shares = [BatchShard(rank, world_size) for rank in range(world_size)]
-    loaders = [InMemoryLoader(split, 2 * world_size, EpochSampler(n, seed=seed), share) for share in shares]
+    single = [batch.y.tolist() for batch in InMemoryLoader(split, 2 * world_size, EpochSampler(n, seed=seed))]
+    shards = [BatchShard(rank, world_size) for rank in range(world_size)]
+    loaders = [InMemoryLoader(split, 2 * world_size, EpochSampler(n, seed=seed), shard) for shard in shards]
     assert len({len(loader) for loader in loaders}) == 1
-    together = []
+    combined = []
     for batches in zip(*loaders, strict=True):
-        rows = torch.full((shares[0].total,), -1)
-        for share, batch in zip(shares, batches, strict=True):
-            assert len(batch.y) == share.size > 0
-            rows[share.rows] = batch.y
-        together.append(rows.tolist())
-    assert list(chain(*together)) == list(chain(*alone))
-    if len(alone[-1]) >= world_size:  # otherwise these join the batch before
-        assert together == alone
+        rows = torch.full((shards[0].total,), -1)
+        for shard, batch in zip(shards, batches, strict=True):
+            assert len(batch.y) == shard.size > 0
+            rows[shard.rows] = batch.y
+        combined.append(rows.tolist())
+    assert list(chain(*combined)) == list(chain(*single))
+    if len(single[-1]) >= world_size:  # a shorter remainder is added to the batch before it
+        assert combined == single
 
 
-def test_fewer_images_than_processes_are_refused():
+def test_loader_rejects_fewer_images_than_processes():
     with pytest.raises(UserError, match=r"trainer.devices=11: there are only 10 images"):
         InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=None), BatchShard(0, 11))
 
 
 @pytest.mark.parametrize("done", [0, 1, 2, 3])
-def test_a_restored_position_goes_on_with_the_next_batch(done):
-    whole = [batch.y.tolist() for batch in InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))]
-    cut = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
-    iterator = iter(cut)
+def test_loader_resumes_with_the_next_batch(done):
+    complete = [batch.y.tolist() for batch in InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))]
+    interrupted = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
+    iterator = iter(interrupted)
     for _ in range(done):
         next(iterator)
 
     resumed = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
-    resumed.load_state_dict(cut.state_dict())
-    assert [batch.y.tolist() for batch in resumed] == whole[done:]
-    assert [batch.y.tolist() for batch in resumed] == whole
+    resumed.load_state_dict(interrupted.state_dict())
+    assert [batch.y.tolist() for batch in resumed] == complete[done:]
+    assert [batch.y.tolist() for batch in resumed] == complete
 
 
-def test_a_restored_position_is_of_its_epoch_alone():
-    batches = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
-    batches.load_state_dict({"epoch": 0, "position": 2})
-    batches.sampler.set_epoch(1)
-    assert len(epoch(batches)) == 10
+def test_loader_ignores_a_restored_position_in_another_epoch():
+    loader = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
+    loader.load_state_dict({"epoch": 0, "position": 2})
+    loader.sampler.set_epoch(1)
+    assert len(epoch(loader)) == 10

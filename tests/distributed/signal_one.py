@@ -1,4 +1,4 @@
-"""A callback that runs name by `_target_`: it imports nothing of the tests."""
+"""Callback that test runs name by `_target_`. It imports nothing from the tests."""
 
 import os
 
@@ -6,10 +6,14 @@ import lightning as L
 
 
 class SignalAt(L.Callback):
-    """Send one of the processes a signal when a hook is called for the n-th time.
+    """Sends a signal to one of the processes when a hook is called for the n-th time.
 
     Args:
-        seed: do so in the run of this seed alone.
+        hook: name of the hook.
+        n: number of the call, starting at 1.
+        signum: signal to send.
+        rank: rank of the process that sends it to itself.
+        seed: seed of the only run in which it is sent.
     """
 
     def __init__(self, hook: str, n: int, signum: int, rank: int, seed: int = 0) -> None:

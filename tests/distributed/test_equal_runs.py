@@ -1,4 +1,4 @@
-"""`python train.py trainer=ddp` with two processes on the CPU takes the steps of one process with the doubled batch."""
+"""Tests that `python train.py trainer=ddp` with two processes takes the steps of one with twice the batch size."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.training.train import train
 
 DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-# 1,255 training, 181 validation and 361 test images: none of them an even number, nor the last batch
+# 1,255 training, 181 validation and 361 test images. These numbers and the sizes of the last batches are odd.
 SPLITS = ["data.val_size=181", "data.test_size=361", "data.eval_batch_size=50", "data.binarize=dynamic"]
 COMMON = [o for o in SMALL if o not in ("trainer=cpu", "data.batch_size=256", "~callbacks.progress_bar")] + SPLITS
 QUIET = ["callbacks=minimal", "logger=none"]
 
 
-def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Type `python train.py ARGUMENTS` in a folder; `signal_one.SignalAt` can be named."""
+def run_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python train.py ARGUMENTS` in a folder, where `signal_one.SignalAt` can be imported."""
     return subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *arguments],
         cwd=folder,
@@ -33,21 +33,21 @@ def type_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
-def assert_equal_runs(run: Path, unbroken: Path, expected: dict[str, float]) -> None:
-    """The numbers of metrics.json and the weights at the end are the same, but for the rounding of single precision."""
+def assert_equal_runs(run: Path, reference: Path, expected: dict[str, float]) -> None:
+    """Assert that metrics.json and the final weights are equal up to rounding in single precision."""
     assert json.loads((run / "metrics.json").read_text()) == pytest.approx(expected, rel=1e-5, abs=1e-4)
-    weights = load_verified(unbroken / "checkpoints" / "last.ckpt")["state_dict"]
-    found = load_verified(run / "checkpoints" / "last.ckpt")["state_dict"]
-    torch.testing.assert_close(found, weights, rtol=1e-5, atol=1e-5)
+    expected_weights = load_verified(reference / "checkpoints" / "last.ckpt")["state_dict"]
+    weights = load_verified(run / "checkpoints" / "last.ckpt")["state_dict"]
+    torch.testing.assert_close(weights, expected_weights, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_each_job_of_a_sweep_under_ddp_is_the_run_of_one_process(configuration, tmp_path):
-    """With a checkpoint after each batch, which must not disturb the means over both."""
+def test_sweep_jobs_under_ddp_equal_runs_of_one_process(configuration, tmp_path):
+    """A checkpoint is written after each batch, which must not change the means over both processes."""
     models = ["vae", "beta_tcvae", "vq_vae"]
     options = [o for o in COMMON if "latent_dim" not in o] + QUIET
-    each = ["callbacks.last.every_n_train_steps=1", "data.batch_size=64", "sweep=study"]
-    done = type_command(tmp_path, "-m", f"model={','.join(models)}", *options, *DDP, *each)
+    sweep = ["callbacks.last.every_n_train_steps=1", "data.batch_size=64", "sweep=study"]
+    done = run_train(tmp_path, "-m", f"model={','.join(models)}", *options, *DDP, *sweep)
     assert done.returncode == 0, done.stderr
     folders = [path for path in (tmp_path / "runs" / "sweeps" / "study").iterdir() if path.is_dir()]
     assert len(folders) == len(models)
@@ -58,22 +58,22 @@ def test_each_job_of_a_sweep_under_ddp_is_the_run_of_one_process(configuration, 
 
 
 @pytest.mark.slow
-def test_a_run_that_one_process_was_asked_to_stop_goes_on_to_the_same_weights(configuration, tmp_path):
-    """What is drawn and written, is drawn and written once."""
+def test_run_interrupted_in_one_process_resumes_to_the_same_weights(configuration, tmp_path):
+    """Figures are drawn, and files are written, by one process only."""
     options = [*COMMON, "model=beta_tcvae"]
-    at = "{_target_: signal_one.SignalAt, hook: on_train_batch_start, n: 14, signum: 15, rank: 1}"
-    callbacks = ["callbacks.figures.final=[training_curves]", "~callbacks.progress_bar", f"+callbacks.signal={at}"]
-    done = type_command(tmp_path, *options, *callbacks, *DDP, "data.batch_size=64")
+    signal = "{_target_: signal_one.SignalAt, hook: on_train_batch_start, n: 14, signum: 15, rank: 1}"
+    callbacks = ["callbacks.figures.final=[training_curves]", "~callbacks.progress_bar", f"+callbacks.signal={signal}"]
+    done = run_train(tmp_path, *options, *callbacks, *DDP, "data.batch_size=64")
     assert done.returncode == 143, done.stderr
     (run,) = (tmp_path / "runs" / "small").iterdir()
     last = load_verified(run / "checkpoints" / "last.ckpt")
     assert last["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"] == 14
 
-    done = type_command(tmp_path, f"resume={run}", "+callbacks.signal=null")
+    done = run_train(tmp_path, f"resume={run}", "+callbacks.signal=null")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test of best.ckpt") == 1
     expected = train(configuration(*options, *QUIET, "trainer=cpu", "data.batch_size=128"))
     assert_equal_runs(run, tmp_path / "run", expected)
     writers = {file.name.split(".")[-2] for file in run.glob("events.out.tfevents.*")}  # ... .TIME.HOST.PROCESS.NUMBER
-    assert len(writers) == 2  # one process before, one after
+    assert len(writers) == 2  # one process before the interruption, and one after
     assert (run / "figures" / "training_curves.png").is_file()

@@ -1,4 +1,4 @@
-"""What holds for every likelihood, and the Bernoulli against torch.distributions."""
+"""Tests of properties of all likelihoods, and of the Bernoulli against torch.distributions."""
 
 import copy
 
@@ -25,7 +25,7 @@ LIKELIHOODS = {
         for scale_type in SCALE_TYPES
     },
 }
-TWO_VALUES = {"gaussian-pixel", "laplace-pixel", "discretized_logistic"}
+OUTPUTS_SCALE = {"gaussian-pixel", "laplace-pixel", "discretized_logistic"}
 
 
 @pytest.fixture(params=LIKELIHOODS)
@@ -33,17 +33,17 @@ def likelihood(request):
     return copy.deepcopy(LIKELIHOODS[request.param])
 
 
-def test_the_decoder_gives_two_values_where_it_says_the_scale():
-    assert {name for name, likelihood in LIKELIHOODS.items() if likelihood.values_per_pixel == 2} == TWO_VALUES
+def test_values_per_pixel_is_2_if_the_decoder_outputs_the_scale():
+    assert {name for name, likelihood in LIKELIHOODS.items() if likelihood.values_per_pixel == 2} == OUTPUTS_SCALE
     assert {likelihood.values_per_pixel for likelihood in LIKELIHOODS.values()} == {1, 2}
 
 
-def test_only_the_discretized_one_is_of_8_bit_images():
+def test_only_the_discretized_logistic_is_of_8_bit_images():
     assert [name for name, likelihood in LIKELIHOODS.items() if likelihood.eight_bit] == ["discretized_logistic"]
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_mean_is_an_image_and_there_is_one_log_prob_an_image(likelihood, training):
+def test_mean_is_an_image_and_log_prob_has_one_value_per_image(likelihood, training):
     output = torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel]
     px = likelihood.train(training)(output)
     assert px.mean.shape == X.shape
@@ -53,13 +53,13 @@ def test_the_mean_is_an_image_and_there_is_one_log_prob_an_image(likelihood, tra
     assert px.log_prob(X).shape == (2,)
 
 
-def test_log_prob_and_its_gradient_are_finite_and_exact_at_extreme_outputs(likelihood):
-    """In float32, and as in float64, for all combinations of outputs and grey values."""
+def test_log_prob_and_gradient_are_finite_and_exact_at_extreme_outputs(likelihood):
+    """In float32, compared with float64, for all combinations of outputs and gray values."""
     extremes = torch.tensor([0, 1e-8, 1e-3, 0.49, 0.51, 1, 17, 100, 1e3, 1e5])
     values = torch.cat([extremes, -extremes])
     grid = torch.cartesian_prod(values, values, torch.tensor([0, 1 / 255, 128 / 255, 1]))
     output, x = grid[:, : likelihood.values_per_pixel, None, None], grid[:, 2:, None, None]
-    if likelihood.values_per_pixel == 1:  # all three channels alike: one may have a scale of its own
+    if likelihood.values_per_pixel == 1:  # three equal channels, since each may have its own scale
         output, x = output.expand(-1, 3, 1, 1), x.expand(-1, 3, 1, 1)
     output = output.clone().requires_grad_()
     log_prob = copy.deepcopy(likelihood)(output).log_prob(x)
@@ -70,10 +70,10 @@ def test_log_prob_and_its_gradient_are_finite_and_exact_at_extreme_outputs(likel
     torch.testing.assert_close(log_prob.detach().double(), expected, rtol=1e-5, atol=3e-3)
 
 
-def test_the_state_makes_a_new_likelihood_the_same(likelihood):
+def test_state_dict_restores_the_likelihood(likelihood):
     output = torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel]
     other = copy.deepcopy(likelihood)
-    likelihood(output).log_prob(X)  # moves a running average
+    likelihood(output).log_prob(X)  # updates a running average
     with torch.no_grad():
         for parameter in likelihood.parameters():
             parameter.normal_()
@@ -84,20 +84,20 @@ def test_the_state_makes_a_new_likelihood_the_same(likelihood):
 # ------------------------------------------------------------------ Bernoulli
 
 
-def test_bernoulli_is_torchs_on_binary_images():
+def test_bernoulli_equals_torch_on_binary_images():
     binary = X.round()
     expected = TorchBernoulli(logits=OUTPUT).log_prob(binary).sum((1, 2, 3))
     torch.testing.assert_close(Bernoulli()(OUTPUT).log_prob(binary), expected)
 
 
-def test_bernoulli_on_grey_images_is_the_cross_entropy_of_the_papers():
+def test_bernoulli_on_gray_images_is_the_cross_entropy():
     p = torch.sigmoid(OUTPUT.double())
     expected = (X * p.log() + (1 - X) * (1 - p).log()).sum((1, 2, 3))
     torch.testing.assert_close(Bernoulli()(OUTPUT).log_prob(X), expected.float())
 
 
-def test_bernoulli_stays_exact_at_extreme_logits():
-    """A sigmoid followed by a logarithm would give -inf, a clamped one -100."""
+def test_bernoulli_is_exact_at_extreme_logits():
+    """A sigmoid followed by a logarithm would return -inf; with a clamp, -100."""
     px = Bernoulli()(torch.full((1, 1, 1, 1), 200.0))
     assert px.log_prob(torch.zeros(1, 1, 1, 1)).item() == -200
     assert px.log_prob(torch.ones(1, 1, 1, 1)).item() == 0

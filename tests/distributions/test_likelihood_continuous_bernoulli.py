@@ -1,4 +1,4 @@
-"""The continuous Bernoulli against decimal arithmetic, torch.distributions and its own integral."""
+"""Tests of the continuous Bernoulli against decimal arithmetic, torch.distributions and numerical integrals."""
 
 from decimal import Decimal, localcontext
 
@@ -13,7 +13,7 @@ LOGITS = [*MAGNITUDES, *(-magnitude for magnitude in MAGNITUDES)]
 
 
 def exact(logit: float) -> tuple[Decimal, Decimal]:
-    """Log((e^l - 1) / l) and its derivative, the mean."""
+    """Compute log((e^l - 1) / l) and its derivative, which is the mean."""
     with localcontext() as context:
         context.prec = 100
         t = Decimal(logit)
@@ -22,13 +22,13 @@ def exact(logit: float) -> tuple[Decimal, Decimal]:
 
 
 def images(logits: list[float], x: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """One image of one pixel for each logit, and as many images of grey value x."""
+    """Return one single-pixel image of logits per logit, and as many images with gray value x."""
     output = torch.tensor(logits).view(-1, 1, 1, 1)
     return output, torch.full_like(output, x)
 
 
 @pytest.mark.parametrize("x", [0.0, 0.25, 1.0])
-def test_log_prob_and_its_gradient_are_exact_in_float32(x):
+def test_log_prob_and_gradient_are_exact_in_float32(x):
     output, pixels = images(LOGITS, x)
     output.requires_grad_()
     log_prob = ContinuousBernoulli()(output).log_prob(pixels)
@@ -40,14 +40,14 @@ def test_log_prob_and_its_gradient_are_exact_in_float32(x):
         assert slope[i].item() == pytest.approx(x - float(mean), rel=0, abs=5e-7)
 
 
-def test_the_mean_is_exact_in_float32():
+def test_mean_is_exact_in_float32():
     output, _ = images(LOGITS, 0)
     mean = ContinuousBernoulli()(output).mean
     expected = torch.tensor([float(exact(logit)[1]) for logit in output.flatten().tolist()]).view_as(mean)
     torch.testing.assert_close(mean, expected, rtol=5e-7, atol=0)
 
 
-def test_at_logit_0_the_density_is_uniform_and_the_gradients_are_right():
+def test_density_is_uniform_and_gradients_are_correct_at_logit_0():
     output, pixels = images([0.0], 0.2)
     output.requires_grad_()
     px = ContinuousBernoulli()(output)
@@ -57,23 +57,25 @@ def test_at_logit_0_the_density_is_uniform_and_the_gradients_are_right():
     assert torch.autograd.grad(px.mean, output)[0].item() == pytest.approx(1 / 12)
 
 
-def test_the_mean_has_a_finite_gradient_everywhere():
+def test_mean_has_a_finite_gradient_at_all_logits():
     output, _ = images(LOGITS, 0)
     output.requires_grad_()
-    (variance,) = torch.autograd.grad(ContinuousBernoulli()(output).mean.sum(), output)  # that of the density
+    (variance,) = torch.autograd.grad(
+        ContinuousBernoulli()(output).mean.sum(), output
+    )  # the derivative of the mean is the variance
     assert ((variance > 0) & (variance <= 1 / 12 + 1e-6)).all()
 
 
-def test_it_is_torchs_at_moderate_logits():
+def test_equals_torch_at_moderate_logits():
     output, x = torch.linspace(-5, 5, 48).view(2, 2, 3, 4).double(), torch.linspace(0, 1, 48).view(2, 2, 3, 4).double()
-    torchs = TorchContinuousBernoulli(logits=output)
+    expected = TorchContinuousBernoulli(logits=output)
     px = ContinuousBernoulli()(output)
-    torch.testing.assert_close(px.log_prob(x), torchs.log_prob(x).sum((1, 2, 3)), rtol=1e-6, atol=0)
-    torch.testing.assert_close(px.mean, torchs.mean, rtol=1e-5, atol=0)  # torch's own error near 1/2
+    torch.testing.assert_close(px.log_prob(x), expected.log_prob(x).sum((1, 2, 3)), rtol=1e-6, atol=0)
+    torch.testing.assert_close(px.mean, expected.mean, rtol=1e-5, atol=0)  # the error is torch's, near λ = 1/2
 
 
 @pytest.mark.parametrize("logit", [-1000.0, -100.0, -3.0, 0.0, 0.2, 100.0, 1000.0])
-def test_the_density_integrates_to_1_and_its_first_moment_to_the_mean(logit):
+def test_density_integrates_to_1_and_has_the_mean(logit):
     x = torch.linspace(0, 1, 200_001, dtype=torch.float64)
     px = ContinuousBernoulli()(torch.full_like(x, logit).view(-1, 1, 1, 1))
     density = px.log_prob(x.view(-1, 1, 1, 1)).exp()

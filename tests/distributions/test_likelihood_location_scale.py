@@ -1,4 +1,4 @@
-"""Gaussian and Laplace noise, with every kind of scale, against torch.distributions and on paper."""
+"""Tests of the Gaussian and Laplace likelihoods with all scale types, against torch.distributions and by hand."""
 
 import math
 from typing import NamedTuple
@@ -19,19 +19,19 @@ ERROR = X - torch.sigmoid(OUTPUT)
 
 
 class Family(NamedTuple):
-    ours: type[Likelihood]
-    scale: str  # the keyword
-    torchs: type[Distribution]
+    likelihood: type[Likelihood]
+    scale: str  # name of the scale argument
+    torch_distribution: type[Distribution]
     power: int
 
     def build(self, scale: float, scale_type: str = "fixed") -> Likelihood:
-        return self.ours(**{self.scale: scale}, scale_type=scale_type, image_shape=SHAPE)
+        return self.likelihood(**{self.scale: scale}, scale_type=scale_type, image_shape=SHAPE)
 
     def log_prob(self, scale, output=OUTPUT, x=X):
-        return self.torchs(torch.sigmoid(output), scale).log_prob(x).sum((1, 2, 3))
+        return self.torch_distribution(torch.sigmoid(output), scale).log_prob(x).sum((1, 2, 3))
 
     def best_scale(self, error):
-        """The root mean square or the mean absolute error."""
+        """Return the root mean square or the mean absolute error."""
         return error.abs().pow(self.power).mean() ** (1 / self.power)
 
 
@@ -41,11 +41,11 @@ def family(request):
 
 
 @pytest.mark.parametrize("scale", [1e-3, 0.01, 0.1, 1 / math.sqrt(2), 3.0])
-def test_log_prob_is_torchs_with_its_constant(family, scale):
+def test_log_prob_equals_torch_including_the_constant(family, scale):
     torch.testing.assert_close(family.build(scale)(OUTPUT).log_prob(X), family.log_prob(scale))
 
 
-def test_squared_error_is_a_gaussian_of_variance_a_half_less_its_constant():
+def test_squared_error_is_the_negative_log_density_of_a_gaussian_with_variance_a_half():
     px = Gaussian(sigma=1 / math.sqrt(2))(OUTPUT)
     constant = X[0].numel() * 0.5 * math.log(math.pi)
     torch.testing.assert_close(-px.log_prob(X) - constant, ERROR.square().sum((1, 2, 3)))
@@ -53,20 +53,20 @@ def test_squared_error_is_a_gaussian_of_variance_a_half_less_its_constant():
 
 @pytest.mark.parametrize("scale_type", ["model", "channel", "pixel"])
 @pytest.mark.parametrize("scale", [0.0011, 0.1, 2.0])
-def test_a_learned_scale_starts_where_it_is_told(family, scale_type, scale):
+def test_learned_scale_starts_at_the_given_value(family, scale_type, scale):
     likelihood = family.build(scale, scale_type)
     output = torch.cat([OUTPUT, torch.zeros_like(OUTPUT)], dim=1) if scale_type == "pixel" else OUTPUT
     torch.testing.assert_close(likelihood(output).log_prob(X), family.log_prob(scale))
 
 
-def test_the_decoder_says_a_scale_for_each_pixel(family):
+def test_decoder_outputs_a_scale_per_pixel(family):
     offset = torch.linspace(-2, 2, OUTPUT.numel()).view_as(OUTPUT)
     px = family.build(0.1, "pixel")(torch.cat([OUTPUT, offset], dim=1))
-    torch.testing.assert_close(px.log_scale, math.log(0.1) + offset, rtol=0, atol=3e-3)  # the floor changes little
+    torch.testing.assert_close(px.log_scale, math.log(0.1) + offset, rtol=0, atol=3e-3)  # the floor has little effect
     torch.testing.assert_close(px.log_prob(X), family.log_prob(px.log_scale.exp()))
 
 
-def test_a_learned_scale_has_a_floor_and_can_leave_it(family):
+def test_learned_scale_has_a_floor_and_can_leave_it(family):
     offset = torch.tensor([-1e6, -20.0, -5.0, 0.0, 5.0], requires_grad=True)
     log_scale = family.build(0.1, "pixel").scale(offset)
     (slope,) = torch.autograd.grad(log_scale.sum(), offset)
@@ -78,11 +78,11 @@ def test_a_learned_scale_has_a_floor_and_can_leave_it(family):
 
 
 @pytest.mark.parametrize(("scale_type", "shape"), [("model", ()), ("channel", (3, 1, 1))])
-def test_a_learned_scale_finds_the_best_one(family, scale_type, shape):
+def test_learned_scale_converges_to_the_best_one(family, scale_type, shape):
     likelihood = family.build(0.5, scale_type)
     (offset,) = likelihood.parameters()
     assert offset.shape == shape
-    optimizer = torch.optim.LBFGS([offset], line_search_fn="strong_wolfe")  # built before the first forward
+    optimizer = torch.optim.LBFGS([offset], line_search_fn="strong_wolfe")  # constructed before the first forward pass
 
     def loss():
         optimizer.zero_grad()
@@ -97,10 +97,10 @@ def test_a_learned_scale_finds_the_best_one(family, scale_type, shape):
     torch.testing.assert_close(likelihood(OUTPUT).log_scale.detach().exp(), expected, rtol=1e-3, atol=0)
 
 
-# ------------------------------------------------------------------ the optimal scale
+# ------------------------------------------------------------------ optimal scale
 
 
-def test_the_optimal_scale_of_a_batch_is_its_error_and_no_other_is_better(family):
+def test_optimal_scale_of_a_batch_is_its_error_and_no_other_is_better(family):
     log_prob = family.build(0.1, "optimal")(OUTPUT).log_prob(X)
     best = family.best_scale(ERROR)
     torch.testing.assert_close(log_prob, family.log_prob(best))
@@ -108,18 +108,20 @@ def test_the_optimal_scale_of_a_batch_is_its_error_and_no_other_is_better(family
         assert family.log_prob(factor * best).mean() < log_prob.mean()
 
 
-def test_the_gradient_is_that_through_the_optimal_scale_as_well(family):
-    """The scale is detached; by the envelope theorem nothing is lost."""
+def test_gradient_equals_that_through_the_optimal_scale(family):
+    """The scale is detached, which by the envelope theorem does not change the gradient."""
     output = OUTPUT.clone().requires_grad_()
-    (ours,) = torch.autograd.grad(family.build(0.1, "optimal")(output).log_prob(X).mean(), output)
+    (actual,) = torch.autograd.grad(family.build(0.1, "optimal")(output).log_prob(X).mean(), output)
     scale = family.best_scale(X - torch.sigmoid(output))
-    (full,) = torch.autograd.grad(family.log_prob(scale, output).mean(), output)
-    torch.testing.assert_close(ours, full)
+    (expected,) = torch.autograd.grad(family.log_prob(scale, output).mean(), output)
+    torch.testing.assert_close(actual, expected)
 
 
-def test_evaluation_takes_the_running_average_whatever_the_batch(family):
+def test_evaluation_uses_the_running_average_for_any_batch(family):
     likelihood = family.build(0.3, "optimal")
-    torch.testing.assert_close(likelihood.eval()(OUTPUT).log_prob(X), family.log_prob(0.3))  # before any batch
+    torch.testing.assert_close(
+        likelihood.eval()(OUTPUT).log_prob(X), family.log_prob(0.3)
+    )  # before the first training batch
     likelihood.train()
     moments = []
     for output in (OUTPUT, -OUTPUT, 0 * OUTPUT):
@@ -128,14 +130,14 @@ def test_evaluation_takes_the_running_average_whatever_the_batch(family):
     average = 0.9 * (0.9 * moments[0] + 0.1 * moments[1]) + 0.1 * moments[2]
 
     state = {name: value.clone() for name, value in likelihood.state_dict().items()}
-    together = likelihood.eval()(OUTPUT).log_prob(X)
-    torch.testing.assert_close(together, family.log_prob(average ** (1 / family.power)))
-    apart = [likelihood(output[None]).log_prob(x[None]) for output, x in zip(OUTPUT, X, strict=True)]
-    torch.testing.assert_close(torch.cat(apart), together)
+    batched = likelihood.eval()(OUTPUT).log_prob(X)
+    torch.testing.assert_close(batched, family.log_prob(average ** (1 / family.power)))
+    single = [likelihood(output[None]).log_prob(x[None]) for output, x in zip(OUTPUT, X, strict=True)]
+    torch.testing.assert_close(torch.cat(single), batched)
     assert all(torch.equal(value, state[name]) for name, value in likelihood.state_dict().items())
 
 
-def test_a_perfect_reconstruction_has_the_scale_of_the_floor(family):
+def test_perfect_reconstruction_has_the_scale_of_the_floor(family):
     likelihood = family.build(0.1, "optimal")
     output = OUTPUT.clone().requires_grad_()
     log_prob = likelihood(output).log_prob(torch.sigmoid(OUTPUT))
@@ -144,24 +146,24 @@ def test_a_perfect_reconstruction_has_the_scale_of_the_floor(family):
     assert output.grad.isfinite().all()
 
 
-# ------------------------------------------------------------------ mistakes
+# ------------------------------------------------------------------ errors
 
 
 @pytest.mark.parametrize("scale_type", ["fixed", "model", "optimal"])
 @pytest.mark.parametrize("scale", [0, -1.0])
-def test_a_scale_that_is_not_positive_is_refused(family, scale_type, scale):
+def test_scale_that_is_not_positive_raises(family, scale_type, scale):
     with pytest.raises(UserError, match=f"must be > 0, got {scale}"):
         family.build(scale, scale_type)
 
 
 @pytest.mark.parametrize("scale_type", ["model", "channel", "pixel", "optimal"])
-def test_a_learned_scale_that_starts_at_the_floor_is_refused(family, scale_type):
+def test_learned_scale_that_starts_at_the_floor_raises(family, scale_type):
     with pytest.raises(UserError, match=r"must start above 0.001, got 0.001"):
         family.build(MIN_SCALE, scale_type)
 
 
 @pytest.mark.parametrize("scale_type", ["sigma", "", None, True])
-def test_an_unknown_way_to_learn_names_those_there_are(family, scale_type):
+def test_unknown_scale_type_lists_the_valid_ones(family, scale_type):
     with pytest.raises(
         UserError,
         match=r"likelihood.scale_type=.*: not a valid choice. Choose one of fixed, model, channel,",
@@ -169,6 +171,6 @@ def test_an_unknown_way_to_learn_names_those_there_are(family, scale_type):
         family.build(0.1, scale_type)
 
 
-def test_one_scale_for_each_channel_needs_their_number():
+def test_scale_type_channel_requires_the_image_shape():
     with pytest.raises(UserError, match="scale_type=channel: requires the image shape"):
         Gaussian(sigma=0.1, scale_type="channel")

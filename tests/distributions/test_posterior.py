@@ -1,4 +1,4 @@
-"""Posteriors and the prior against torch.distributions."""
+"""Tests of posteriors against torch.distributions."""
 
 import torch
 from torch.distributions import Normal
@@ -10,12 +10,12 @@ LOGVAR = torch.tensor([[-1.0, 0.7], [2.0, -6.0]])
 Z = torch.tensor([[0.1, 0.2], [-1.0, 0.03]])
 
 
-def test_log_prob_is_torchs():
+def test_log_prob_equals_torch():
     expected = Normal(MU, torch.exp(LOGVAR / 2)).log_prob(Z).sum(1)
     torch.testing.assert_close(DiagonalGaussian(MU, LOGVAR).log_prob(Z), expected)
 
 
-def test_samples_have_the_mean_and_the_variance_they_should():
+def test_samples_have_the_given_mean_and_variance():
     torch.manual_seed(0)
     n = 200_000
     z = DiagonalGaussian(MU[:1].expand(n, 2), LOGVAR[:1].expand(n, 2)).rsample()
@@ -24,8 +24,8 @@ def test_samples_have_the_mean_and_the_variance_they_should():
     assert ((z.var(0) / sigma**2 - 1).abs() < 5 * (2 / n) ** 0.5).all()
 
 
-def test_gradients_pass_through_the_sample():
-    """dz/dmu = 1 and dz/dσ = ε: vae-cvae-mnist, Eqs. 25 and 26."""
+def test_samples_are_reparametrized():
+    """dz/dmu = 1 and dz/dσ = ε. vae-cvae-mnist, Eqs. 25 and 26."""
     mu, sigma = MU.clone().requires_grad_(), torch.exp(LOGVAR / 2).requires_grad_()
     z = DiagonalGaussian(mu, 2 * sigma.log()).rsample()
     d_mu, d_sigma = torch.autograd.grad(z.sum(), (mu, sigma))
@@ -33,19 +33,19 @@ def test_gradients_pass_through_the_sample():
     torch.testing.assert_close(d_sigma, ((z - mu) / sigma).detach())
 
 
-def test_the_heads_are_two_linear_layers():
-    """kingma-welling-replication, appendix A.1: 1,002 parameters each at hidden 500 and latent 2."""
+def test_gaussian_posterior_is_two_linear_layers():
+    """1,002 parameters each for 500 features and 2 latents. kingma-welling-replication, appendix A.1."""
     posterior = GaussianPosterior(500, 2)
-    assert [sum(p.numel() for p in head.parameters()) for head in (posterior.mu, posterior.logvar)] == [1002, 1002]
+    assert [sum(p.numel() for p in layer.parameters()) for layer in (posterior.mu, posterior.logvar)] == [1002, 1002]
 
 
-def test_a_point_is_its_own_sample():
+def test_sample_of_a_delta_posterior_is_its_mean():
     q = DeltaPosterior(5, 2, "Tanh")(10 * torch.randn(4, 5))
     assert torch.equal(q.rsample(), q.mean)
     assert q.mean.abs().max() <= 1
 
 
-def test_half_precision_features_give_single_precision_posteriors():
+def test_posteriors_are_in_single_precision_under_autocast():
     for module in (GaussianPosterior(4, 2), DeltaPosterior(4, 2, "Tanh")):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             q = module(torch.randn(3, 4))
@@ -53,20 +53,23 @@ def test_half_precision_features_give_single_precision_posteriors():
         assert module.double()(torch.randn(3, 4).double()).mean.dtype == torch.float64
 
 
-def test_the_bounds_of_the_variance_change_no_bit_inside_them():
+def test_logvar_bounds_change_nothing_inside_them():
     torch.manual_seed(0)
     posterior, features = GaussianPosterior(5, 3), 10 * torch.randn(100, 5)
     logvar = posterior(features).logvar
-    plain = posterior.logvar(features)
-    assert plain.abs().max() > 5
-    assert torch.equal(logvar, plain)
+    unbounded = posterior.logvar(features)
+    assert unbounded.abs().max() > 5
+    assert torch.equal(logvar, unbounded)
     weight = torch.randn(100, 3)
     assert torch.equal(
-        *(torch.autograd.grad((weight * value.exp()).sum(), posterior.logvar.weight)[0] for value in (logvar, plain))
+        *(
+            torch.autograd.grad((weight * value.exp()).sum(), posterior.logvar.weight)[0]
+            for value in (logvar, unbounded)
+        )
     )
 
 
-def test_a_variance_that_explodes_stays_finite():
+def test_extreme_variance_stays_finite():
     posterior = GaussianPosterior(1, 1)
     with torch.no_grad():
         posterior.logvar.weight.fill_(1.0)

@@ -1,4 +1,4 @@
-"""Priors against torch.distributions."""
+"""Tests of priors against torch.distributions."""
 
 import pytest
 import torch
@@ -12,38 +12,38 @@ Z = torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
 
 
 def encode(x):
-    """Not needed but by the VampPrior."""
+    """Encoder for priors other than VampPrior, which do not call it."""
     raise AssertionError
 
 
-def test_the_standard_normal_is_torchs():
+def test_standard_normal_equals_torch():
     p = StandardNormal(**SHAPES, condition_dim=0)(encode, None)
     torch.testing.assert_close(p.log_prob(Z), Normal(0.0, 1.0).log_prob(Z).sum(1))
 
 
-def test_a_seed_gives_the_same_draws():
+def test_samples_are_reproducible():
     for p in (DiagonalGaussian(torch.ones(1, 2), torch.zeros(1, 2)), GaussianMixture(Z, torch.zeros_like(Z))):
-        one, two = (p.sample(7, torch.Generator().manual_seed(3)) for _ in range(2))
-        assert one.shape == (7, 2)
-        assert torch.equal(one, two)
+        first, second = (p.sample(7, torch.Generator().manual_seed(3)) for _ in range(2))
+        assert first.shape == (7, 2)
+        assert torch.equal(first, second)
 
 
-def test_the_mixture_is_torchs():
+def test_mixture_equals_torch():
     mu, logvar = torch.randn(4, 2).double(), torch.randn(4, 2).double()
     components = Independent(Normal(mu, torch.exp(0.5 * logvar)), 1)
     expected = MixtureSameFamily(Categorical(torch.ones(4).double()), components)
     torch.testing.assert_close(GaussianMixture(mu, logvar).log_prob(Z.double()), expected.log_prob(Z.double()))
 
 
-def test_draws_of_the_mixture_have_its_mean_and_variance():
+def test_samples_of_the_mixture_have_its_mean_and_variance():
     torch.manual_seed(0)
     mixture = GaussianMixture(torch.tensor([[-3.0], [3.0]]), torch.tensor([[0.0], [2.0]]).log().nan_to_num(neginf=0.0))
     z = mixture.sample(100_000)
     assert z.mean().abs() < 0.05
-    assert z.var().item() == pytest.approx(9 + 1.5, rel=0.02)  # 3² and the mean of 1 and 2
+    assert z.var().item() == pytest.approx(9 + 1.5, rel=0.02)  # 3² plus the mean of the variances 1 and 2
 
 
-def test_the_vamp_prior_is_the_mixture_of_its_pseudo_images_posteriors():
+def test_vamp_prior_is_the_mixture_of_the_posteriors_of_its_pseudo_images():
     prior = VampPrior(**SHAPES, condition_dim=0, num_components=3)
     layer = torch.nn.Linear(16, 4)
 
@@ -60,7 +60,7 @@ def test_the_vamp_prior_is_the_mixture_of_its_pseudo_images_posteriors():
     assert prior.logits.grad.abs().sum() > 0
 
 
-def test_the_class_conditional_prior_starts_at_the_standard_normal_and_can_leave_it():
+def test_class_conditional_prior_starts_at_the_standard_normal_and_learns():
     prior = ClassConditional(**SHAPES, condition_dim=3)
     y = torch.eye(3)[[0, 2, 2, 1, 0]]
     torch.testing.assert_close(prior(encode, y).log_prob(Z), Normal(0.0, 1.0).log_prob(Z).sum(1))
@@ -71,7 +71,7 @@ def test_the_class_conditional_prior_starts_at_the_standard_normal_and_can_leave
     assert p.sample(5).shape == (5, 2)
 
 
-def test_what_does_not_go_together_is_told():
+def test_incompatible_conditioning_raises():
     with pytest.raises(UserError, match=r"requires labels. Set model\.conditional=true"):
         ClassConditional(**SHAPES, condition_dim=0)
     with pytest.raises(UserError, match=r"Set model\.conditional=false"):

@@ -149,7 +149,7 @@ ERRORS = {  # what is typed, and how the answer begins
     "callbacks.warmup.ramp=0": "callbacks.warmup.ramp=0: must be a number > 0 and <= 1.",
     "callbacks.warmup.ramp=2": "callbacks.warmup.ramp=2: must be a number > 0 and <= 1.",
     "callbacks.warmup.cycles=0": "callbacks.warmup.cycles=0: must be an integer >= 1.",
-    "callbacks.warmup.schedule=cyclical callbacks.warmup.epochs=3": "callbacks.warmup.cycles=4: too many for a period of 3. Set",
+    "callbacks.warmup.schedule=cyclical callbacks.warmup.epochs=3": "callbacks.warmup.cycles=4: too many for a",
     "callbacks.collapse.patience=0": "callbacks.collapse.patience=0: must be an integer >= 1.",
     "callbacks.collapse.min_rate=-1": "callbacks.collapse.min_rate=-1: must be a number >= 0.",
     "callbacks.figures.every_n_epochs=0": "callbacks.figures.every_n_epochs=0: must be an integer >= 1.",

@@ -191,10 +191,10 @@ def test_a_damaged_celeba_is_told(layout, name, tmp_path, celeba):
         assert not line or line.startswith("data")
 
 
-def test_a_damaged_dsprites_is_named(official):
-    for _ in damages(official / FILE, 20):
+def test_a_damaged_dsprites_is_named(dsprites_root):
+    for _ in damages(dsprites_root / FILE, 20):
         data = DSpritesDataModule(
-            root=str(official), download=False, cache=None, val_size=20, test_size=50, image_shape=(1, 64, 64),
+            root=str(dsprites_root), download=False, cache=None, val_size=20, test_size=50, image_shape=(1, 64, 64),
             num_classes=None, **LOADING,
         )  # fmt: skip
         line = refusal(data.setup)

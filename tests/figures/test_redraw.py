@@ -1,7 +1,12 @@
 """Redrawing the figures of a finished run."""
 
+import pytest
+
+import vae_lightning
+from vae_lightning.cli.main import main
 from vae_lightning.figures import redraw as module
 from vae_lightning.figures.redraw import redraw
+from vae_lightning.figures.registry import FIGURES
 from vae_lightning.training.train import train
 
 
@@ -13,3 +18,26 @@ def test_redraw_latest(small, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "FIGURES", ["reconstructions", "samples"])
     assert list(redraw("latest")) == files
     assert all(file.is_file() for file in files)
+
+
+def test_figures_command_draws_the_same_files_as_training(small, tmp_path, capsys):
+    train(small("model=beta_vae", "model.beta=2"))
+    folder = tmp_path / "run" / "figures"
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for file in folder.iterdir():
+        file.unlink()
+    capsys.readouterr()
+    main(["figures", str(tmp_path / "run")])
+    assert capsys.readouterr().out.splitlines() == [str(folder / name) for name in sorted(before, key=drawing_order)]
+    redrawn = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert redrawn == before  # to the last byte, since the best checkpoint is that of the last epoch
+    assert vae_lightning.load(tmp_path / "run").regularizer.beta == 2
+
+
+def drawing_order(file_name: str) -> int:
+    return list(FIGURES).index(file_name.partition(".")[0])
+
+
+def test_figures_command_exits_if_there_is_no_run(tmp_path):
+    with pytest.raises(SystemExit, match="nowhere: no such run or checkpoint"):
+        main(["figures", str(tmp_path / "nowhere")])

@@ -1,4 +1,4 @@
-"""Images of any format and mode, turned, cropped and resized."""
+"""Tests of decoding images of any format and mode: rotation, cropping and resizing."""
 
 from io import BytesIO
 
@@ -9,56 +9,56 @@ from PIL import Image
 from vae_lightning.io.image_decoding import crop_box, decode
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+def encoded(image: Image.Image, file_format: str = "PNG", **options) -> bytes:
     file = BytesIO()
-    image.save(file, kind, **options)
+    image.save(file, file_format, **options)
     return file.getvalue()
 
 
 RED = np.zeros((6, 4, 3), np.uint8) + np.array([255, 0, 0], np.uint8)
 
 
-def test_channels_come_first():
+def test_decode_returns_channels_first():
     x = decode(encoded(Image.fromarray(RED)), (3, 6, 4), None)
     assert x.dtype == np.uint8
     assert x.shape == (3, 6, 4)
     assert np.array_equal(x.transpose(1, 2, 0), RED)
 
 
-def test_grey_is_luminance():
+def test_decode_grayscale_is_luminance():
     assert (decode(encoded(Image.fromarray(RED)), (1, 6, 4), None) == 76).all()  # ITU-R 601: 0.299 · 255
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I;16"])
-def test_every_mode_gives_its_colour(mode):
+def test_decode_accepts_every_mode(mode):
     if mode == "I;16":
         image = Image.fromarray(np.full((6, 4), 65535, np.uint16))
     else:
         image = Image.new("RGB", (4, 6), "white").convert(mode)
-    kind = {"CMYK": "TIFF", "YCbCr": "TIFF"}.get(mode, "PNG")
-    assert (decode(encoded(image, kind), (3, 3, 2), None) >= 254).all()
+    file_format = {"CMYK": "TIFF", "YCbCr": "TIFF"}.get(mode, "PNG")
+    assert (decode(encoded(image, file_format), (3, 3, 2), None) >= 254).all()
 
 
-def test_sixteen_bits_keep_their_grey():
+def test_decode_scales_sixteen_bits_to_eight():
     image = Image.fromarray(np.full((6, 4), 128 * 256, np.uint16))
     assert (decode(encoded(image), (1, 6, 4), None) == 128).all()
 
 
-def test_transparency_is_white():
+def test_decode_turns_transparency_white():
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     assert (decode(encoded(clear), (3, 4, 4), None) == 255).all()
 
 
-def test_exif_turns_the_image():
+def test_decode_rotates_by_the_exif_orientation():
     image = Image.fromarray(np.concatenate([np.zeros((8, 16), np.uint8), np.full((8, 16), 255, np.uint8)], axis=1))
     exif = Image.Exif()
-    exif[0x0112] = 6  # a quarter of a turn clockwise to be shown upright
+    exif[0x0112] = 6  # to be rotated clockwise by a quarter turn
     x = decode(encoded(image, "JPEG", exif=exif, quality=100), (1, 32, 8), None)
     assert x[0, :8].mean() < 5
     assert x[0, -8:].mean() > 250
 
 
-def test_the_crop_is_a_box_a_square_or_nothing():
+def test_crop_box_is_a_box_a_centered_square_or_the_image():
     assert crop_box((178, 218), [30, 50, 148, 168]) == (30, 50, 148, 168)
     assert crop_box((178, 218), 148) == (15, 35, 163, 183)
     assert crop_box((178, 218), "square") == (0, 20, 178, 198)
@@ -68,7 +68,7 @@ def test_the_crop_is_a_box_a_square_or_nothing():
             crop_box((178, 218), crop)
 
 
-def test_a_large_photograph_keeps_its_picture():
+def test_decode_of_a_large_jpeg_is_accurate():
     """It is decoded at a fraction of its size."""
     ramp = np.linspace(0, 255, 2000).astype(np.uint8)[None].repeat(1500, axis=0)
     x = decode(encoded(Image.fromarray(ramp), "JPEG"), (1, 8, 8), "square")[0, 0]

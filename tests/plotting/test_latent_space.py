@@ -1,5 +1,7 @@
 """Scatter plots of codes, and the projections onto a plane."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from readable import assert_readable
 
 from vae_lightning import plotting
 from vae_lightning.plotting import style
-from vae_lightning.plotting.latent_space import identity, pca, separate_boxes, tsne
+from vae_lightning.plotting.latent_space import identity, pca, separate_boxes, tsne, umap
 
 NAMES = [str(k) for k in range(10)]
 TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
@@ -88,6 +90,20 @@ def test_tsne_separates_clusters_and_leaves_the_global_random_state():
     spread = max(points[:20].std(), points[20:].std())
     assert np.linalg.norm(points[:20].mean(0) - points[20:].mean(0)) > 2 * spread
     np.testing.assert_array_equal(points, tsne(mu)[0])
+
+
+def test_umap_projects_with_the_optional_package(monkeypatch):
+    class FakeUMAP:
+        def __init__(self, **_):
+            pass
+
+        def fit_transform(self, mu):
+            return mu[:, :2] * 2
+
+    monkeypatch.setitem(sys.modules, "umap", type("umap", (), {"UMAP": FakeUMAP}))
+    points, names = umap(torch.ones(4, 5))
+    assert points.tolist() == [[2, 2]] * 4
+    assert names[0].startswith("UMAP 1")
 
 
 def test_identity_returns_the_means():

@@ -1,3 +1,5 @@
+"""Tests of the mean log density of the aggregate posterior against a tensor of all pairs and latents."""
+
 import math
 
 import pytest
@@ -8,13 +10,15 @@ from vae_lightning.regularizers import aggregate
 from vae_lightning.regularizers.aggregate import mean_log_aggregate
 
 
-def by_all_pairs(z: Tensor, mu: Tensor, logvar: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
+def all_pairs(z: Tensor, mu: Tensor, logvar: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute `mean_log_aggregate` from a (B, W, D) tensor."""
     density = torch.distributions.Normal(mu, torch.exp(0.5 * logvar)).log_prob(z[:, None])  # (B, W, D)
     joint = torch.logsumexp(density.sum(2) + log_weights, dim=1)
     return joint.mean(), torch.logsumexp(density + log_weights[:, :, None], dim=1).sum(1).mean()
 
 
-def case(rows: int, columns: int, latents: int) -> tuple[list[Tensor], Tensor]:
+def random_inputs(rows: int, columns: int, latents: int) -> tuple[list[Tensor], Tensor]:
+    """Return z, mu and logvar, and the log weights."""
     torch.manual_seed(0)
     shapes = ((rows, latents), (columns, latents), (columns, latents))
     return [torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes], torch.randn(
@@ -22,48 +26,46 @@ def case(rows: int, columns: int, latents: int) -> tuple[list[Tensor], Tensor]:
     )
 
 
-@pytest.mark.parametrize("numbers_at_a_time", [1, 40, 10_000])
-def test_it_is_the_sum_over_all_pairs_however_few_are_taken_at_a_time(monkeypatch, numbers_at_a_time):
-    monkeypatch.setitem(aggregate.NUMBERS_AT_A_TIME, "cpu", numbers_at_a_time)
-    inputs, log_weights = case(5, 7, 3)
-    for ours, expected in zip(
-        mean_log_aggregate(*inputs, log_weights), by_all_pairs(*inputs, log_weights), strict=True
-    ):
-        torch.testing.assert_close(ours, expected)
+@pytest.mark.parametrize("chunk_numel", [1, 42, 10_000])
+def test_equals_the_sum_over_all_pairs_for_any_chunk_size(monkeypatch, chunk_numel):
+    monkeypatch.setitem(aggregate.CHUNK_NUMEL, "cpu", chunk_numel)
+    inputs, log_weights = random_inputs(5, 7, 3)
+    for actual, expected in zip(mean_log_aggregate(*inputs, log_weights), all_pairs(*inputs, log_weights), strict=True):
+        torch.testing.assert_close(actual, expected)
 
 
-def test_the_gradient_is_that_of_finite_differences(monkeypatch):
-    monkeypatch.setitem(aggregate.NUMBERS_AT_A_TIME, "cpu", 40)  # two rows at a time, then one
-    inputs, log_weights = case(5, 7, 3)
-    assert torch.autograd.gradcheck(lambda *these: mean_log_aggregate(*these, log_weights), inputs)
+def test_gradient_equals_finite_differences(monkeypatch):
+    monkeypatch.setitem(aggregate.CHUNK_NUMEL, "cpu", 42)  # two rows per chunk, one in the last
+    inputs, log_weights = random_inputs(5, 7, 3)
+    assert torch.autograd.gradcheck(lambda *args: mean_log_aggregate(*args, log_weights), inputs)
 
 
-def test_far_and_narrow_posteriors_give_the_gradient_of_double_precision():
-    """Density ratios of e^-1000 and more, which single precision cannot hold."""
-    (z, mu, logvar), _ = case(64, 64, 10)
+def test_gradient_is_accurate_for_distant_and_narrow_posteriors():
+    """The density ratios, e^-1000 and less, underflow in single precision."""
+    (z, mu, logvar), _ = random_inputs(64, 64, 10)
     log_weights = torch.full((64, 64), -math.log(64), dtype=torch.double)
     gradients = []
-    for dtype, formula in ((torch.float, mean_log_aggregate), (torch.double, by_all_pairs)):
+    for dtype, formula in ((torch.float, mean_log_aggregate), (torch.double, all_pairs)):
         inputs = [x.detach().to(dtype).requires_grad_() for x in (z, mu, logvar - 5)]
         joint, product = formula(*inputs, log_weights.to(dtype))
         gradients.append(torch.autograd.grad(joint - product, inputs))
-    for ours, expected in zip(*gradients, strict=True):
-        torch.testing.assert_close(ours.double(), expected, rtol=1e-3, atol=1e-5)
+    for actual, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=1e-5)
 
 
-def test_what_is_kept_for_the_gradient_does_not_grow_with_the_pairs():
-    (z, mu, logvar), log_weights = case(256, 256, 64)
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
+def test_saved_tensors_do_not_grow_with_the_number_of_pairs():
+    (z, mu, logvar), log_weights = random_inputs(256, 256, 64)
+    sizes = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: sizes.append(x.numel()) or x, lambda x: x):
         mean_log_aggregate(z, mu, logvar, log_weights)
-    assert max(kept) == 256 * 64
+    assert max(sizes) == 256 * 64
 
 
-def test_autocast_leaves_it_in_single_precision():
-    (z, mu, logvar), log_weights = case(64, 64, 10)
+def test_autocast_keeps_single_precision():
+    (z, mu, logvar), log_weights = random_inputs(64, 64, 10)
     inputs = [x.detach().float().requires_grad_() for x in (z, mu, logvar)]
-    plain = torch.autograd.grad(sum(mean_log_aggregate(*inputs, log_weights.float())), inputs)
+    expected_gradients = torch.autograd.grad(sum(mean_log_aggregate(*inputs, log_weights.float())), inputs)
     with torch.autocast("cpu", torch.bfloat16):
-        cast = torch.autograd.grad(sum(mean_log_aggregate(*inputs, log_weights.float())), inputs)
-    for ours, expected in zip(cast, plain, strict=True):
-        assert torch.equal(ours, expected)
+        gradients = torch.autograd.grad(sum(mean_log_aggregate(*inputs, log_weights.float())), inputs)
+    for actual, expected in zip(gradients, expected_gradients, strict=True):
+        assert torch.equal(actual, expected)

@@ -1,4 +1,4 @@
-"""γ |KL - C(t)| by hand."""
+"""Tests of the controlled capacity increase, γ · |KL - C(t)|, by hand."""
 
 import pytest
 import torch
@@ -7,8 +7,8 @@ from vae_lightning.distributions import Bernoulli, DiagonalGaussian, ForwardPass
 from vae_lightning.regularizers import Capacity
 
 
-def inference(*rates: float) -> ForwardPass:
-    """One image for each rate: a shift of mu by √(2 rate) at σ = 1."""
+def forward_pass(*rates: float) -> ForwardPass:
+    """Return one image per rate, with mu = √(2 · rate) and σ = 1."""
     mu = torch.tensor(rates)[:, None].mul(2).sqrt()
     q = DiagonalGaussian(mu, torch.zeros_like(mu))
     x = torch.zeros(len(rates), 1, 1, 1)
@@ -17,16 +17,16 @@ def inference(*rates: float) -> ForwardPass:
 
 
 @pytest.mark.parametrize(("capacity", "expected"), [(3.0, 0.0), (5.0, 20.0), (0.0, 30.0)])
-def test_at_c_equal_to_the_rate_nothing_is_paid(capacity, expected):
-    """The images' rates are 1 and 5; what counts is their mean, 3, and not each one's distance from C."""
-    penalty, terms = Capacity(gamma=10.0, capacity=capacity)(inference(1.0, 5.0))
+def test_penalty_is_the_distance_of_the_mean_rate_from_the_capacity(capacity, expected):
+    """The rates of the two images are 1 and 5, with mean 3. Their own distances from C do not matter."""
+    penalty, terms = Capacity(gamma=10.0, capacity=capacity)(forward_pass(1.0, 5.0))
     assert penalty.item() == pytest.approx(expected, abs=1e-5)
     assert terms["rate"].item() == pytest.approx(3.0)
 
 
-def test_the_warm_up_raises_the_capacity_and_not_gamma():
+def test_warmup_raises_the_capacity_but_not_gamma():
     regularizer = Capacity(gamma=10.0, capacity=4.0)
-    penalty, terms = regularizer(inference(3.0))
+    penalty, terms = regularizer(forward_pass(3.0))
     assert regularizer.apply_warmup(penalty, terms, 0.0).item() == pytest.approx(30)
     assert regularizer.apply_warmup(penalty, terms, 0.75).item() == pytest.approx(0, abs=1e-5)
     assert regularizer.apply_warmup(penalty, terms, 1.0) == penalty

@@ -1,4 +1,4 @@
-"""The discriminator of FactorVAE against a Gaussian whose total correlation is known."""
+"""Tests of the discriminator of FactorVAE, with a Gaussian of known total correlation."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 from vae_lightning.regularizers import Discriminator, permute_dims
 
 
-def test_permuting_keeps_each_latents_values_and_breaks_their_pairs():
+def test_permute_dims_permutes_each_latent_independently():
     torch.manual_seed(0)
     column = torch.arange(100.0)
     z = torch.stack([column, column + 1000, -column], dim=1)
@@ -21,22 +21,22 @@ def test_permuting_keeps_each_latents_values_and_breaks_their_pairs():
     assert all(not torch.equal(order, column) for order in orders)
 
 
-def test_a_blind_discriminator_pays_log_2():
+def test_loss_of_an_uninformed_discriminator_is_log_2():
     discriminator = Discriminator(2, [4])
     torch.nn.init.zeros_(discriminator[-2].weight)
     torch.nn.init.zeros_(discriminator[-2].bias)
     assert discriminator.loss(torch.randn(5, 2), torch.randn(5, 2)).item() == pytest.approx(math.log(2))
 
 
-def test_the_papers_has_six_layers_of_a_thousand():
-    sizes = [p.numel() for p in Discriminator(10, [1000] * 6).parameters()]
+def test_default_has_the_six_layers_of_the_paper():
+    sizes = [p.numel() for p in Discriminator(10).parameters()]
     assert sum(sizes) == 10 * 1000 + 5 * 1000**2 + 6 * 1000 + 1000 + 1
 
 
-def test_the_ratio_learns_the_total_correlation_of_a_correlated_gaussian():
-    """ρ = 0.8: TC = -½ log(1 - ρ²) = 0.511 nats."""
+def test_discriminator_learns_the_total_correlation_of_a_gaussian():
+    """TC = -½ log(1 - ρ²) = 0.511 nats for ρ = 0.8."""
     torch.manual_seed(0)
-    mixing = torch.tensor([[1.0, 0.8], [0.0, 0.6]])  # rows of N(0, I) times this have correlation 0.8
+    mixing = torch.tensor([[1.0, 0.8], [0.0, 0.6]])  # maps samples of N(0, I) to correlation 0.8
     discriminator = Discriminator(2, [64, 64])
     optimizer = torch.optim.Adam(discriminator.parameters(), lr=3e-3)
     for _ in range(600):

@@ -1,4 +1,4 @@
-"""MMD by hand, and its limits."""
+"""Tests of the MMD by hand, and of its limits."""
 
 import math
 
@@ -22,8 +22,8 @@ def imq(squared: float) -> float:
 
 
 @pytest.mark.parametrize(("name", "k"), [("rbf", rbf), ("imq", imq)])
-def test_the_unbiased_estimate_by_hand_for_three(name, k):
-    """Squared distances: within A 1, 9, 4; within B 4, 4, 0; between 0 4 4, 1 1 1, 9 1 1."""
+def test_unbiased_estimate_by_hand_for_samples_of_three(name, k):
+    """Squared distances: 1, 9, 4 in A; 4, 4, 0 in B; 0 4 4, 1 1 1, 9 1 1 between A and B."""
     within_a = (k(1) + k(9) + k(4)) / 3
     within_b = (k(4) + k(4) + k(0)) / 3
     between = (k(0) + 2 * k(4) + 3 * k(1) + k(9) + 2 * k(1)) / 9
@@ -31,19 +31,19 @@ def test_the_unbiased_estimate_by_hand_for_three(name, k):
 
 
 @pytest.mark.parametrize("kernel", ["rbf", "imq"])
-def test_two_samples_of_one_gaussian_tend_to_zero_and_are_not_biased(kernel):
+def test_estimate_for_equal_distributions_is_unbiased_and_tends_to_0(kernel):
     torch.manual_seed(0)
     estimates = {
         n: torch.stack([mmd(torch.randn(n, 4), torch.randn(n, 4), kernel) for _ in range(200)]) for n in (10, 200)
     }
     for values in estimates.values():
         assert values.mean().abs() < 4 * values.std() / 200**0.5
-        assert values.min() < 0  # which a biased estimate never is
+        assert values.min() < 0  # a biased estimate would be positive
     assert estimates[200].std() < estimates[10].std() / 5
 
 
-def test_rbf_of_two_gaussians_is_the_closed_form():
-    """k = exp(-d²/2D) between N(0, I) and N(m, I): E k = (1 + 2/D)^(-D/2) exp(-‖m‖² / (2 (D + 2)))."""
+def test_rbf_mmd_of_two_gaussians_equals_the_closed_form():
+    """E k = (1 + 2/D)^(-D/2) exp(-‖m‖² / (2 (D + 2))) for k = exp(-d²/2D) between N(0, I) and N(m, I)."""
     torch.manual_seed(0)
     d, shift = 3, 1.5
     same = (1 + 2 / d) ** (-d / 2)
@@ -52,7 +52,7 @@ def test_rbf_of_two_gaussians_is_the_closed_form():
     assert values.mean().item() == pytest.approx(expected, abs=4 * values.std().item() / 20**0.5)
 
 
-def test_a_sample_of_one_is_finite_and_so_is_its_gradient():
+def test_sample_of_size_one_has_a_finite_value_and_gradient():
     z = torch.zeros(1, 2, requires_grad=True)
     value = mmd(z, torch.zeros(1, 2), "imq")
     value.backward()
@@ -60,7 +60,7 @@ def test_a_sample_of_one_is_finite_and_so_is_its_gradient():
     assert z.grad.isfinite().all()
 
 
-def inference(q) -> ForwardPass:
+def forward_pass(q) -> ForwardPass:
     x = torch.zeros(50, 1, 1, 1)
     return ForwardPass(x, None, q, DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2)), q.mu, Bernoulli()(x))
 
@@ -68,18 +68,18 @@ def inference(q) -> ForwardPass:
 @pytest.mark.parametrize(
     ("alpha", "lambda_mmd", "kl", "weight"), [(0.0, 1.0, 1, 0), (1.0, 10.0, 0, 10), (-1.0, 5.0, 2, 3)]
 )
-def test_the_weights_are_those_of_info_vae(alpha, lambda_mmd, kl, weight):
+def test_weights_are_those_of_info_vae(alpha, lambda_mmd, kl, weight):
     q = DiagonalGaussian(torch.randn(50, 2), torch.zeros(50, 2))
-    penalty, terms = MMD(alpha=alpha, lambda_mmd=lambda_mmd, kernel="rbf")(inference(q))
+    penalty, terms = MMD(alpha=alpha, lambda_mmd=lambda_mmd, kernel="rbf")(forward_pass(q))
     torch.testing.assert_close(penalty, kl * terms["rate"] + weight * terms["mmd"])
 
 
-def test_a_point_has_no_rate():
-    penalty, terms = MMD(alpha=1.0, lambda_mmd=2.0, kernel="imq")(inference(DeltaDistribution(torch.randn(50, 2))))
+def test_delta_distribution_has_no_rate():
+    penalty, terms = MMD(alpha=1.0, lambda_mmd=2.0, kernel="imq")(forward_pass(DeltaDistribution(torch.randn(50, 2))))
     assert set(terms) == {"mmd"}
     torch.testing.assert_close(penalty, 2 * terms["mmd"])
 
 
-def test_another_kernel_is_refused():
+def test_unknown_kernel_raises():
     with pytest.raises(UserError, match=r"model.kernel=linear: not a valid choice. Choose one of rbf, imq."):
         MMD(alpha=1.0, lambda_mmd=1.0, kernel="linear")

@@ -1,4 +1,4 @@
-"""Mutual information, total correlation and dimension-wise KL against the exact aggregate posterior, in float64."""
+"""Tests of mutual information, total correlation and dimension-wise KL against the exact aggregate posterior."""
 
 import math
 
@@ -15,7 +15,7 @@ PRIOR = DiagonalGaussian(torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 
 
 
 def posteriors(n: int, d: int, sigma: float) -> DiagonalGaussian:
-    """One for each of n images, whose means are correlated."""
+    """Return the posteriors of n images, with correlated means."""
     generator = torch.Generator().manual_seed(0)
     mixing = torch.eye(d, dtype=torch.float64) + 0.2 * torch.randn(d, d, generator=generator, dtype=torch.float64)
     mu = torch.randn(n, d, generator=generator, dtype=torch.float64) @ mixing
@@ -23,8 +23,8 @@ def posteriors(n: int, d: int, sigma: float) -> DiagonalGaussian:
     return DiagonalGaussian(mu, torch.full_like(mu, 2 * math.log(sigma)))
 
 
-def exact(q: DiagonalGaussian, z: torch.Tensor, indices: torch.Tensor) -> tuple[float, float, float]:
-    """The three terms for draws z (B, D) from the posteriors `indices`, with q(z) summed over all images."""
+def exact_terms(q: DiagonalGaussian, z: torch.Tensor, indices: torch.Tensor) -> tuple[float, float, float]:
+    """Compute the three terms for samples z (B, D) of the posteriors `indices`, with q(z) summed over all images."""
     n = len(q.mu)
     sigma = torch.exp(0.5 * q.logvar)
     log_joint, log_marginals = [], []
@@ -39,7 +39,7 @@ def exact(q: DiagonalGaussian, z: torch.Tensor, indices: torch.Tensor) -> tuple[
     return means[0], means[1], means[2]
 
 
-def test_the_exact_terms_of_this_file_are_those_of_torchs_mixture():
+def test_exact_terms_equal_torch_mixture():
     q = posteriors(50, 2, 0.4)
     z, indices = q.rsample(), torch.arange(50)
     joint = MixtureSameFamily(
@@ -47,40 +47,40 @@ def test_the_exact_terms_of_this_file_are_those_of_torchs_mixture():
         torch.distributions.Independent(Normal(q.mu, torch.exp(0.5 * q.logvar)), 1),
     )
     information = (q.log_prob(z) - joint.log_prob(z)).mean().item()
-    assert exact(q, z, indices)[0] == pytest.approx(information)
+    assert exact_terms(q, z, indices)[0] == pytest.approx(information)
 
 
-def test_a_batch_of_all_images_gives_the_exact_terms():
+def test_batch_of_all_images_has_the_exact_terms():
     torch.manual_seed(0)
     q = posteriors(200, 3, 0.3)
     z = q.rsample()
     parts = decompose(q, PRIOR, z, n=200, estimator="stratified")
-    assert [p.item() for p in parts] == pytest.approx(exact(q, z, torch.arange(200)), rel=1e-10)
+    assert [p.item() for p in parts] == pytest.approx(exact_terms(q, z, torch.arange(200)), rel=1e-10)
 
 
-def test_stratified_is_near_the_truth_where_weighted_is_far():
+def test_stratified_estimate_is_close_and_weighted_is_biased():
     """D = 10, N = 10,000, σ = 0.4, B = 256, mean over 50 batches."""
     torch.manual_seed(0)
     q = posteriors(10_000, 10, 0.4)
     indices = torch.randint(10_000, (2000,))
     z = DiagonalGaussian(q.mu[indices], q.logvar[indices]).rsample()
-    information, tc, dwkl = exact(q, z, indices)
+    information, tc, dwkl = exact_terms(q, z, indices)
 
-    def estimated(estimator: str) -> torch.Tensor:
+    def estimate(estimator: str) -> torch.Tensor:
         batches = [torch.randperm(10_000)[:256] for _ in range(50)]
-        some = [DiagonalGaussian(q.mu[b], q.logvar[b]) for b in batches]
-        return torch.tensor([decompose(s, PRIOR, s.rsample(), 10_000, estimator) for s in some]).mean(0)
+        qs = [DiagonalGaussian(q.mu[b], q.logvar[b]) for b in batches]
+        return torch.tensor([decompose(q_b, PRIOR, q_b.rsample(), 10_000, estimator) for q_b in qs]).mean(0)
 
-    stratified, weighted = estimated("stratified"), estimated("weighted")
+    stratified, weighted = estimate("stratified"), estimate("weighted")
     assert abs(stratified[1] - tc) < 0.5
     assert abs(stratified[0] - information) < 1.0
     assert abs(stratified[2] - dwkl) < 0.5
-    assert weighted[1] > tc + 50  # (D - 1) log N of it is the constant
+    assert weighted[1] > tc + 50  # the constant is (D - 1) log N
 
 
 @pytest.mark.parametrize("estimator", ["stratified", "weighted"])
 @pytest.mark.parametrize("batch_size", [1, 2, 7])
-def test_the_three_terms_sum_to_the_sampled_kl(estimator, batch_size):
+def test_terms_sum_to_the_sampled_kl(estimator, batch_size):
     torch.manual_seed(0)
     q = DiagonalGaussian(torch.randn(batch_size, 4).double(), torch.randn(batch_size, 4).double())
     z = q.rsample()
@@ -89,8 +89,8 @@ def test_the_three_terms_sum_to_the_sampled_kl(estimator, batch_size):
     torch.testing.assert_close(sum(parts), sampled)
 
 
-def test_the_stratified_weights_are_unbiased():
-    """Over all batches that hold image i, the estimate of q(z_i) is q(z_i): here N = 5, B = 3."""
+def test_stratified_weights_are_unbiased():
+    """The mean estimate of q(z_i) over all batches with image i is q(z_i), for N = 5 and B = 3."""
     n, b = 5, 3
     weights = log_weights(b, n, "stratified", like=torch.empty(0, dtype=torch.float64)).exp()
     torch.testing.assert_close(weights.sum(1), torch.ones(b).double())
@@ -101,33 +101,33 @@ def test_the_stratified_weights_are_unbiased():
     torch.testing.assert_close(weights.diagonal(), torch.full((b,), 1 / n).double())
 
 
-def test_a_batch_of_one_is_finite_and_has_no_total_correlation():
+def test_batch_of_one_is_finite_and_has_no_total_correlation():
     q = DiagonalGaussian(torch.ones(1, 3), torch.zeros(1, 3))
     parts = decompose(q, PRIOR, q.rsample(), n=1000, estimator="stratified")
     assert parts.mutual_information.item() == pytest.approx(0, abs=1e-6)
     assert parts.total_correlation.abs() < 1e-6
 
 
-def inference(q: DiagonalGaussian) -> ForwardPass:
+def forward_pass(q: DiagonalGaussian) -> ForwardPass:
     x = torch.zeros(len(q.mu), 1, 1, 1)
     return ForwardPass(x, None, q, DiagonalGaussian(torch.zeros(1, 3), torch.zeros(1, 3)), q.rsample(), Bernoulli()(x))
 
 
-def test_each_term_has_its_weight():
+def test_terms_are_weighted():
     torch.manual_seed(0)
-    s = inference(DiagonalGaussian(torch.randn(8, 3), torch.randn(8, 3)))
+    out = forward_pass(DiagonalGaussian(torch.randn(8, 3), torch.randn(8, 3)))
     regularizer = TotalCorrelation(alpha=2.0, beta=3.0, gamma=5.0, estimator="stratified")
     regularizer.dataset_size = 100
-    penalty, terms = regularizer(s)
-    mi, tc, dwkl = decompose(s.qz, s.pz, s.z, 100, "stratified")
+    penalty, terms = regularizer(out)
+    mi, tc, dwkl = decompose(out.qz, out.pz, out.z, 100, "stratified")
     torch.testing.assert_close(penalty, 2 * mi + 3 * tc + 5 * dwkl)
     torch.testing.assert_close(terms["total_correlation"], tc)
 
 
-def test_without_n_it_says_what_is_missing():
-    s = inference(DiagonalGaussian(torch.randn(8, 3), torch.randn(8, 3)))
+def test_missing_dataset_size_or_unknown_estimator_raises():
+    out = forward_pass(DiagonalGaussian(torch.randn(8, 3), torch.randn(8, 3)))
     regularizer = TotalCorrelation(alpha=1.0, beta=1.0, gamma=1.0, estimator="weighted")
     with pytest.raises(UserError, match="requires the number of training images"):
-        regularizer(s)
+        regularizer(out)
     with pytest.raises(UserError, match=r"model.estimator=exact: not a valid choice. Choose one of stratified,"):
         TotalCorrelation(alpha=1.0, beta=1.0, gamma=1.0, estimator="exact")

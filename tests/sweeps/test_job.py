@@ -88,7 +88,7 @@ def test_a_job_that_fails_is_recorded_and_stops_no_other(type_sweep):
             type_sweep(*jobs)
         assert str(end.value).startswith("error: 1 job failed; the same command tries again\n  data.num_classes=5,")
         assert "\n" not in str(end.value).partition("\n")[2]
-        assert "type data.num_classes=10 or more" in str(end.value)
+        assert "the train labels go up to 9. Set 10 or more" in str(end.value)
         assert (job_with("classes=5") / "failure.txt").read_text().count("\n") == 1
         assert (job_with("classes=5") / ".hydra" / "config.yaml").is_file()
         assert list(metrics_of_all()) == [job_with("classes=10").name]

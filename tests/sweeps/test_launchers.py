@@ -39,7 +39,7 @@ def test_joblib_runs_all_jobs_names_the_failed_and_divides_the_threads(tmp_path)
     assert "Traceback" not in done.stderr
     study = tmp_path / "runs" / "sweeps" / "study"
     (failure,) = study.glob("*/failure.txt")
-    assert "type data.num_classes=10 or more" in failure.read_text()
+    assert "the train labels go up to 9. Set 10 or more" in failure.read_text()
     (finished,) = study.glob("*/metrics.json")
     threads = int((finished.parent / "threads.txt").read_text())
     assert threads == max(1, joblib.cpu_count() // 2)

@@ -9,12 +9,12 @@ from vae_lightning.training import performance
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is the GNU C library's")
-def test_the_allocator_is_told_and_says_so_at_debug_level(caplog):
+def test_the_allocator_is_tuned_and_logs_it(caplog):
     with caplog.at_level(logging.DEBUG, logger=performance.__name__):
         kept = performance.tune_malloc()
     (record,) = caplog.records
     assert record.levelno == logging.DEBUG
-    assert kept == ("keeps what is freed" in record.message)
+    assert kept == ("keeps freed memory" in record.message)
 
 
 def test_another_c_library_is_left_as_it_is(monkeypatch):

@@ -87,8 +87,7 @@ class BetaWarmup(L.Callback):
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Set the factor for this batch."""
         assert isinstance(pl_module, ELBOModule)
-        batches = (
-            trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        )  # global_step counts the steps of every optimizer
+        # not `global_step`, which counts the steps of every optimizer
+        batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready
         t = batches if self.by_step else 1 + trainer.current_epoch
         pl_module.warmup = warmup_factor(t, self.period, self.schedule, self.cycles, self.ramp)

@@ -17,7 +17,7 @@ class Checkpoint(ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """Key of the state in a checkpoint: Lightning's, but written out, so that renaming the class keeps the state."""
+        """Key of the callback's state in a checkpoint: Lightning's, but independent of the name of the class."""
         options = {
             "monitor": self.monitor,
             "mode": self.mode,

@@ -17,7 +17,7 @@ from vae_lightning.figures.context import FigureContext, isolated_eval
 from vae_lightning.figures.registry import posterior_means
 from vae_lightning.models import ELBOModule
 
-LARGEST_SPRITE = 8192  # pixels per side, the maximum that TensorBoard shows
+MAX_SPRITE_SIZE = 8192  # pixels per side, the maximum that TensorBoard shows
 
 CONFIG = """embeddings {{
   tensor_name: "latent means"
@@ -48,14 +48,14 @@ class EmbeddingProjector(L.Callback):
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the files, if there is a TensorBoard logger."""
         assert isinstance(pl_module, ELBOModule)
-        subject = FigureContext(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
-        most = (LARGEST_SPRITE // max(pl_module.image_shape[1:])) ** 2
+        ctx = FigureContext(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        max_images = (MAX_SPRITE_SIZE // max(pl_module.image_shape[1:])) ** 2
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 with isolated_eval(pl_module):
-                    mu, y = posterior_means(subject, min(self.num_images, most))
-                x = subject.images(len(mu)).x
-                names = subject.class_names or subject.data.label_names
+                    mu, y = posterior_means(ctx, min(self.num_images, max_images))
+                x = ctx.images(len(mu)).x
+                names = ctx.class_names or ctx.data.label_names
                 write_projection(Path(logger.log_dir), mu, x, y, names)
 
 
@@ -71,8 +71,8 @@ def write_projection(run_dir: Path, mu: Tensor, x: Tensor, y: Tensor | None, nam
     """
     folder = run_dir / "projector"
     folder.mkdir(parents=True, exist_ok=True)
-    in_space = F.pad(mu, (0, max(0, 3 - mu.shape[1])))  # TensorBoard shows nothing with less than three dimensions
-    write_table(folder / "tensors.tsv", in_space.tolist())
+    points = F.pad(mu, (0, max(0, 3 - mu.shape[1])))  # TensorBoard shows nothing with less than three dimensions
+    write_table(folder / "tensors.tsv", points.tolist())
     Image.fromarray(sprite(x)).save(folder / "sprite.png")
     metadata = ""
     if y is not None:

@@ -43,7 +43,7 @@ class Figures(L.Callback):
     Args:
         folder: directory of the image files.
         title: start of the title of each figure, which names the model and the data set.
-        every_n_epochs: epochs between two drawings of `periodic`.
+        every_n_epochs: number of epochs between two drawings of `periodic`.
         periodic: names of figures in `FIGURES`.
         final: names of the additional figures drawn at the end of training.
 
@@ -94,9 +94,9 @@ class Figures(L.Callback):
     def draw(self, trainer: L.Trainer, model: ELBOModule, epoch: int, names: Collection[str]) -> None:
         """Draw these figures to the directory and to TensorBoard."""
         title = format_title(self.title, model, model.warmup, epoch)
-        subject = FigureContext(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
-        for name, drawn in draw_figures(subject, names):
-            file = save_figure(drawn, self.folder, name)
+        ctx = FigureContext(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
+        for name, figure in draw_figures(ctx, names):
+            file = save_figure(figure, self.folder, name)
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
                     log_image(logger, name, file.read_bytes(), model.images_seen)

@@ -40,16 +40,16 @@ class GracefulShutdown(CheckpointBase):
         self.waiting = False  # for the end of a batch
         self.received = 0  # number of the signal
         self.unsaved = False  # since SLURM announced that it will kill the job
-        self.before: dict[int, Any] = {}
+        self.previous_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> "GracefulShutdown":
         if threading.current_thread() is threading.main_thread():
             caught = (*SIGNALS, PREEMPTION) if "SUBMITIT_EXECUTOR" in os.environ else SIGNALS
-            self.before = {signum: signal.signal(signum, self.receive) for signum in caught}
+            self.previous_handlers = {signum: signal.signal(signum, self.receive) for signum in caught}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for signum, handler in self.before.items():
+        for signum, handler in self.previous_handlers.items():
             signal.signal(signum, handler)
         if self.received == PREEMPTION:
             signal.raise_signal(PREEMPTION)
@@ -59,10 +59,10 @@ class GracefulShutdown(CheckpointBase):
         if signum == signal.SIGTERM and "SLURM_JOB_ID" in os.environ and not self.unsaved:
             self.unsaved = True
             return
-        again = self.received and signum != PREEMPTION
+        repeated = self.received and signum != PREEMPTION
         if self.received != PREEMPTION:
             self.received = signum
-        if again or not self.waiting:
+        if repeated or not self.waiting:
             raise Interrupted(self.received)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -75,7 +75,7 @@ class GracefulShutdown(CheckpointBase):
 
         Lightning's do not wait for the end of a batch, and wait for other processes, which may not have been signaled.
         """
-        for signum in self.before:
+        for signum in self.previous_handlers:
             signal.signal(signum, self.receive)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -86,17 +86,17 @@ class GracefulShutdown(CheckpointBase):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save and stop if signaled, but not after the last batch of an epoch."""
-        at_once = trainer.world_size == 1 or pl_module.device.type in SYNCHRONOUS_DEVICES
-        is_time = at_once or (batch_idx + 1) % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        is_cheap = trainer.world_size == 1 or pl_module.device.type in SYNCHRONOUS_DEVICES
+        is_time = is_cheap or (batch_idx + 1) % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
         if is_time and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            self.stop_if_asked(trainer)
+            self.stop_if_signaled(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop if signaled; the end of the epoch has been saved."""
-        self.stop_if_asked(trainer)
+        self.stop_if_signaled(trainer)
         self.waiting = False
 
-    def stop_if_asked(self, trainer: L.Trainer) -> None:
+    def stop_if_signaled(self, trainer: L.Trainer) -> None:
         """Write the last checkpoint and raise `Interrupted` if any process has received a signal."""
         if not trainer.strategy.reduce_boolean_decision(bool(self.received or self.unsaved), all=False):
             return

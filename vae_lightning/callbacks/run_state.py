@@ -33,46 +33,43 @@ class RunState(L.Callback):
     def __init__(self, config: dict[str, Any], run_dir: Path) -> None:
         self.config = config
         self.run_dir = run_dir
-        self.generators = rng_state()  # the initial state; Lightning's DDP reseeds its processes
+        self.initial_state = rng_state()  # restored when training starts, since Lightning's DDP reseeds its processes
         self.metrics: dict[str, float] = {}
-        self.set_aside: dict[str, Any] | None = None
+        self.training_state: dict[str, Any] | None = None
         self.started = False  # whether training has started, with everything restored from a checkpoint
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the version, the configuration, the metrics and the random state."""
         checkpoint[CheckpointKey.VERSION] = FORMAT_VERSION
         checkpoint[CheckpointKey.CONFIG] = self.config
-        checkpoint[CheckpointKey.METRICS] = {
-            n: value.item() for n, value in trainer.callback_metrics.items() if "/" in n
-        }
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if "/" in name}
+        checkpoint[CheckpointKey.METRICS] = metrics
         checkpoint[CheckpointKey.RANDOM_STATE] = [rng_state()]
-        checkpoint[CheckpointKey.STOPPED] = (
-            trainer.should_stop and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        )
+        is_epoch_end = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        checkpoint[CheckpointKey.STOPPED] = trainer.should_stop and is_epoch_end
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Restore the metrics, the end of the training, and, once training starts, the random state."""
         self.metrics = {name: float(value) for name, value in checkpoint[CheckpointKey.METRICS].items()}
-        trainer.should_stop = (
-            checkpoint.get(CheckpointKey.STOPPED, False) and trainer.early_stopping_callback is not None
-        )
-        self.generators = checkpoint[CheckpointKey.RANDOM_STATE][0]
+        stopped = checkpoint.get(CheckpointKey.STOPPED, False)
+        trainer.should_stop = stopped and trainer.early_stopping_callback is not None
+        self.initial_state = checkpoint[CheckpointKey.RANDOM_STATE][0]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Restore the random state and write the configuration."""
-        set_rng_state(self.generators)
+        set_rng_state(self.initial_state)
         save_configuration(self.config, self.run_dir)
         self.started = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the random state of the training, and seed."""
-        self.set_aside = rng_state()
+        self.training_state = rng_state()
         torch.manual_seed(self.config["seed"])
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Restore the random state of the training."""
-        if self.set_aside:
-            set_rng_state(self.set_aside)
+        if self.training_state:
+            set_rng_state(self.training_state)
 
     on_test_start = on_validation_start
     on_test_end = on_validation_end

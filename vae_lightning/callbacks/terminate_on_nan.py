@@ -51,12 +51,12 @@ class TerminateOnNaN(L.Callback):
             self.gradients.setdefault(batch_label(trainer), []).append(gradient_checks(list(self.parameters.values())))
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
-        """Keep the terms, and check them if it is time."""
+        """Keep the terms, and check them when it is time."""
         assert isinstance(pl_module, ELBOModule)
         if (sums := pl_module.means["train"].sums) is not None:
             self.terms[batch_label(trainer)] = sums
-        at_once = pl_module.device.type in SYNCHRONOUS_DEVICES
-        if at_once or len(self.terms) >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        is_cheap = pl_module.device.type in SYNCHRONOUS_DEVICES
+        if is_cheap or len(self.terms) >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
             self.check(pl_module)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

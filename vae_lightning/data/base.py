@@ -1,4 +1,4 @@
-"""The base class of all data modules."""
+"""Base class of all data modules."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from vae_lightning.types import Shape
 class ImageDataModule(L.LightningDataModule, ABC):
     """Images in memory as uint8, in splits `train`, `val` (may be empty) and `test`.
 
-    A data set is one class with a method `load`, and one file in `conf/data/`.
+    A data set consists of one subclass with a method `load`, and one file in `conf/data/`.
 
     Args:
         image_shape: (C, H, W) of each image.
@@ -26,19 +26,19 @@ class ImageDataModule(L.LightningDataModule, ABC):
         eval_batch_size: images per step of validation and testing, over all processes.
         seed: for shuffling the training images.
         binarize: `none`, or set each pixel to 1 with the probability of its gray value: once (`fixed`, as in
-            Salakhutdinov & Murray 2008) or anew in each batch (`dynamic`, as in Burda et al. 2016).
+            Salakhutdinov & Murray 2008) or again in each batch (`dynamic`, as in Burda et al. 2016).
         device_resident: keep the images on the accelerator: true, false, or `auto` for a GPU if they fill less than
             half of its free memory.
-        validation_split: the split whose metrics are logged as `val/`: `val`; or `test`, for the test curves of a
-            paper.
+        validation_split: the split whose metrics are logged as `val/`: `val`, or `test` to reproduce the test curves of
+            a paper.
 
     Raises:
-        UserError: if `binarize`, `validation_split` or `device_resident` is none of these.
+        UserError: if `binarize`, `validation_split` or `device_resident` has an invalid value.
 
     Attributes:
-        defaults: of a data set, for arguments of this class.
-        splits: the images and labels of each split, once `setup` has been called.
-        label_names: of the classes, or of the attributes or factors; empty if they have no names.
+        defaults: arguments of this class whose defaults a data set changes.
+        splits: images and labels of each split, once `setup` has been called.
+        label_names: names of the classes, attributes or factors; empty if they have none.
     """
 
     defaults: ClassVar[dict[str, Any]] = {}
@@ -71,16 +71,16 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     @abstractmethod
     def load(self) -> dict[str, Batch]:
-        """Return the images of each split, uint8 (N, C, H, W), and its labels.
+        """Return the images, uint8 (N, C, H, W), and labels of each split.
 
         Labels are int64, (N,) for classes and (N, A) for attributes, or None for unlabeled data.
         """
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the splits once, and check them against the configuration.
+        """Load the splits if they are not loaded yet, and check them against the configuration.
 
         Raises:
-            UserError: if the images or labels do not match.
+            UserError: if the images or labels do not match it, or each other.
         """
         if self.trainer:
             self.shard = BatchShard(self.trainer.global_rank, self.trainer.world_size)
@@ -98,10 +98,11 @@ class ImageDataModule(L.LightningDataModule, ABC):
                     f"data.num_classes={self.num_classes}: the images have no labels. Set data.num_classes=null."
                 )
             if y is not None and len(y) != len(x):
-                raise UserError(f"data: there are {len(x)} {name} images but {len(y)} labels.")
+                raise UserError(f"data: there are {len(x)} {name} images but {len(y)} labels. Check the files.")
             if y is not None and y.dim() == 2 and self.num_classes not in (None, y.shape[1]):
                 raise UserError(
-                    f"data.num_classes={self.num_classes}: the images have {y.shape[1]} labels each. Set null."
+                    f"data.num_classes={self.num_classes}: the images have {y.shape[1]} labels each. Set"
+                    " data.num_classes=null."
                 )
             if y is not None and y.dim() == 1 and self.num_classes and len(y) and int(y.max()) >= self.num_classes:
                 raise UserError(
@@ -115,7 +116,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
             }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Binarize a batch on the device, if `binarize` is dynamic."""
+        """Binarize a batch on its device, if `binarize` is `dynamic`."""
         if self.binarize != "dynamic":
             return batch
         with self.shard:
@@ -134,28 +135,26 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     def val_dataloader(self) -> InMemoryLoader | list[InMemoryLoader]:
         """Return batches of the validation images, in order; an empty list if there are none."""
-        return (
-            self.batches(self.validation_split, self.eval_batch_size)
-            if len(self.splits[self.validation_split].x)
-            else []
-        )
+        if len(self.splits[self.validation_split].x) == 0:
+            return []
+        return self.batches(self.validation_split, self.eval_batch_size)
 
     def test_dataloader(self) -> InMemoryLoader:
         """Return batches of the test images, in order."""
         return self.batches("test", self.eval_batch_size)
 
     def batches(self, split: str, batch_size: int, seed: int | None = None) -> InMemoryLoader:
-        """Return the batches of a split, of which each process receives its rows."""
+        """Return the batches of a split, each holding the rows of this process; shuffled if there is a seed."""
         images = self.resident(self.splits[split])
         return InMemoryLoader(images, batch_size, EpochSampler(len(images.x), seed=seed), self.shard)
 
     def resident(self, images: Batch) -> Batch:
-        """Move the images to the accelerator if they are to stay there."""
+        """Move a split to the accelerator, if `device_resident` asks for it."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        wanted = self.device_resident
-        if wanted == "auto":
-            wanted = device.type == "cuda" and 2 * images.x.nbytes < torch.cuda.mem_get_info(device)[0]
-        return images.to(device) if wanted else images
+        resident = self.device_resident
+        if resident == "auto":
+            resident = device.type == "cuda" and 2 * images.x.nbytes < torch.cuda.mem_get_info(device)[0]
+        return images.to(device) if resident else images
 
 
 def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -171,7 +170,7 @@ def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]
     Raises:
         UserError: if either part would have fewer images than there are classes.
     """
-    from sklearn.model_selection import train_test_split  # takes a second, which only some data sets need
+    from sklearn.model_selection import train_test_split  # slow to import, and only some data sets need it
 
     x, y = images
     assert y is not None
@@ -183,5 +182,5 @@ def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]
             f"data: cannot hold out {size} of {len(x)} images of {num_classes} classes. Set data.val_size and"
             f" data.test_size to {num_classes} or more, leaving as many for training."
         )
-    rest, those = train_test_split(np.arange(len(x)), test_size=size, stratify=y.numpy(), random_state=seed)
-    return Batch(x[rest], y[rest]), Batch(x[those], y[those])
+    kept, held_out = train_test_split(np.arange(len(x)), test_size=size, stratify=y.numpy(), random_state=seed)
+    return Batch(x[kept], y[kept]), Batch(x[held_out], y[held_out])

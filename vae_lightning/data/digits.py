@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits included in scikit-learn: real data without a download."""
+"""Handwritten digits included in scikit-learn: real images without a download."""
 
 from typing import Any, ClassVar
 
@@ -10,15 +10,15 @@ from vae_lightning.data.in_memory import Batch
 
 
 class DigitsDataModule(ImageDataModule):
-    """The test set of the UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998), labels 0 to 9.
+    """1,797 digits with labels 0 to 9: the test set of UCI's "Optical Recognition of Handwritten Digits".
 
-    The originals have 8 x 8 pixels and 17 gray values. They are resized to `image_shape` by bicubic interpolation and
-    repeated in every channel.
+    The originals (Alpaydin & Kaynak 1998) have 8 x 8 pixels and 17 gray values. They are resized to `image_shape` by
+    bicubic interpolation and repeated in every channel.
 
     Args:
         val_size: number of validation images.
         test_size: number of test images.
-        split_seed: seed of the splits, the same for runs with other seeds.
+        split_seed: seed of the splits, which do not depend on `seed`.
         **loading: arguments of `ImageDataModule`.
     """
 

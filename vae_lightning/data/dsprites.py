@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vae_lightning.data.base import ImageDataModule
-from vae_lightning.data.cache import cache_lock, fingerprint, open_cache, seal
+from vae_lightning.data.cache import cache_lock, fingerprint
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.data.mapped_images import open_cache, seal
 from vae_lightning.data.sprites import FACTORS, split_in_order
 from vae_lightning.errors import UserError, one_line
 
@@ -24,10 +25,10 @@ class DSpritesDataModule(ImageDataModule):
     """737,280 images of 1 x 64 x 64: every combination of 3 shapes, 6 scales, 40 orientations, 32 x and 32 y.
 
     The labels are these five factors, int64 (N, 5); the sixth, color, is always white. The file is unpacked once, in
-    random order, into a cache of 3 GB that is mapped into memory, so the images are never all in memory.
+    random order, into a cache of 3 GB. It is mapped into memory, so its images are read only when they are used.
 
     Args:
-        root: directory of the official npz file.
+        root: directory that contains the official npz file.
         download: download the file if it is missing.
         cache: directory of all caches; None for `cache` in the root.
         val_size: number of validation images.
@@ -55,14 +56,14 @@ class DSpritesDataModule(ImageDataModule):
         self.label_names = list(FACTORS)
 
     def folder(self) -> Path:
-        """Return the directory of the cache, which depends on the file."""
+        """Return the directory of the cache, whose name depends on the file."""
         return self.cache / f"dsprites-{fingerprint([self.root / FILE])[:16]}"
 
     def prepare_data(self) -> None:
         """Download and unpack the file, if that has not been done yet.
 
         Raises:
-            UserError: if there is no file, it cannot be downloaded, or it is not the official one.
+            UserError: if the file is missing and cannot be downloaded, or is not the official one.
         """
         path = self.root / FILE
         if not path.is_file():
@@ -75,7 +76,7 @@ class DSpritesDataModule(ImageDataModule):
                     unpack(path, self.folder())
 
     def load(self) -> dict[str, Batch]:
-        """Open the cache, and split its random order."""
+        """Open the cache, whose images are in random order, and split it."""
         self.prepare_data()
         return split_in_order(open_cache(self.folder()).splits["all"], self.val_size, self.test_size)
 
@@ -104,7 +105,7 @@ def fetch(path: Path) -> None:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Stream the images, 0 and 1, from the npz file into a cache, 0 and 255, in random order.
+    """Copy the images from the npz file into a cache, in random order, replacing pixel values of 1 by 255.
 
     Raises:
         UserError: if the file is not the official one.
@@ -119,7 +120,7 @@ def unpack(path: Path, folder: Path) -> None:
         grid = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), axis=1)
         if not np.array_equal(grid, factors):
             raise ValueError("its factors do not form a grid")
-        place = np.random.default_rng(0).permutation(len(factors))  # position of each image in the cache
+        position = np.random.default_rng(0).permutation(len(factors))  # of each image in the cache
         with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
@@ -128,20 +129,19 @@ def unpack(path: Path, folder: Path) -> None:
             images = np.memmap(partial / "images.u8", dtype=np.uint8, mode="w+", shape=shape)
             for start in range(0, shape[0], ROWS):
                 rows = np.frombuffer(file.read(ROWS * shape[1] * shape[2]), np.uint8).reshape(-1, *shape[1:])
-                images[place[start : start + ROWS]] = 255 * rows
+                images[position[start : start + ROWS]] = 255 * rows
             images.flush()
-            file.read(1)  # reaching the end verifies the checksum of the member
-    except Exception as error:  # the errors that a damaged file may cause cannot be listed
-        if (
-            isinstance(error, OSError) and error.errno != errno.EINVAL
-        ):  # an error of the cache, not a seek before the start
+            file.read(1)  # at its end, zipfile verifies the checksum of the member
+    except Exception as error:  # damaged files cause various errors
+        # EINVAL is raised for a seek before the start of a truncated file, other OSErrors for writing the cache
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         shutil.rmtree(partial)
         raise UserError(
             f"data=dsprites: {path} is not the official file ({one_line(error)}). Delete it and download it again."
         ) from error
     labels = np.empty_like(factors)
-    labels[place] = factors
+    labels[position] = factors
     np.save(partial / "labels.npy", labels)
     seal(
         partial,

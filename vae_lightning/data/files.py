@@ -1,4 +1,4 @@
-"""The base class of data sets of image files, which are decoded once."""
+"""Base class of data sets of image files, which are decoded once."""
 
 from abc import abstractmethod
 from functools import cached_property
@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from vae_lightning.data.base import ImageDataModule
-from vae_lightning.data.cache import CacheContents, CacheSpec, ensure_cache, open_cache
+from vae_lightning.data.cache import CacheContents, CacheSpec, ensure_cache
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.data.mapped_images import open_cache
 from vae_lightning.io.image_decoding import Crop
 
 
 class ImageFiles(ImageDataModule):
     """Image files, decoded into a cache at first use and mapped into memory from then on.
 
-    A data set defines where its files are, and how they are split and labeled: `cache_spec` and `cache_contents`.
+    A subclass defines where its files are in `cache_spec`, and how they are split and labeled in `cache_contents`.
 
     Args:
         root: directory of the data.
@@ -41,7 +42,7 @@ class ImageFiles(ImageDataModule):
 
     @abstractmethod
     def cache_spec(self) -> CacheSpec:
-        """Return what to decode, and how. Called at each start, so it reads no image.
+        """Return the source of the images and how they are decoded. Called at each start, so it must not read images.
 
         Raises:
             UserError: if there is nothing to decode.
@@ -57,15 +58,15 @@ class ImageFiles(ImageDataModule):
 
     @cached_property
     def spec(self) -> CacheSpec:
-        """What to decode. Cached, since it lists all files."""
+        """Specification of the cache, computed once since that lists all files."""
         return self.cache_spec()
 
     def prepare_data(self) -> None:
-        """Build the cache if there is none yet."""
+        """Build the cache if it does not exist yet."""
         ensure_cache(self.spec, self.cache_contents, self.cache, self.skip_corrupt)
 
     def load(self) -> dict[str, Batch]:
-        """Open the cache."""
+        """Open the cache, after building it if necessary."""
         self.prepare_data()
         splits, self.label_names = open_cache(self.spec.folder(self.cache))
         return splits

@@ -1,4 +1,4 @@
-"""Any directory of images."""
+"""Images in a directory."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,14 +17,14 @@ SPLITS = ("train", "val", "test")
 class ImageFolderDataModule(ImageFiles):
     """All images under a directory, nested or flat, of any size and mode.
 
-    - Directories `train`, `test` and optionally `val` define the splits; otherwise the images are split at random.
-    - One directory per class, `CLASS/*.jpg`, defines the labels. Images beside such directories leave all images
-      unlabeled.
+    - Directories `train`, `test` and optionally `val` define the splits. Otherwise the images are split at random.
+    - One directory per class, such as `cat/1.jpg`, defines the labels. If there are images outside of such directories,
+      all images are unlabeled.
 
     Args:
         val_fraction: fraction of the training images held out for validation, if there is no directory `val`.
         test_fraction: fraction of all images held out for testing, if there are no directories `train` and `test`.
-        split_seed: seed of the splits.
+        split_seed: seed of the splits, which do not depend on `seed`.
         **files: arguments of `ImageFiles`.
     """
 
@@ -39,7 +39,7 @@ class ImageFolderDataModule(ImageFiles):
         self.split_seed = split_seed
 
     def files(self) -> list[Path]:
-        """Return all images, sorted by name.
+        """Return the paths of all images, sorted.
 
         Raises:
             UserError: if there are none.
@@ -60,14 +60,14 @@ class ImageFolderDataModule(ImageFiles):
         return files
 
     def cache_spec(self) -> CacheSpec:
-        """Describe the current files."""
+        """Return the files as they are now, and how they are decoded and split."""
         split = f"val {self.val_fraction}, test {self.test_fraction}, seed {self.split_seed}"
         return CacheSpec(
             "image_folder", FolderSource(self.root), fingerprint(self.files()), self.image_shape, self.crop, split
         )
 
     def cache_contents(self) -> CacheContents:
-        """Split and label the files by their directories."""
+        """List the images in the order of the splits, with their labels."""
         names = [path.relative_to(self.root).as_posix() for path in self.files()]
         splits = self.split(names)
         ordered = [name for split in SPLITS for name in splits[split]]
@@ -82,7 +82,7 @@ class ImageFolderDataModule(ImageFiles):
         """Return the names of the images of each split.
 
         Raises:
-            UserError: if there are too few images.
+            UserError: if no image would be left for training or for testing.
         """
         found = {split: [name for name in names if name.startswith(f"{split}/")] for split in SPLITS}
         generator = np.random.default_rng(self.split_seed)
@@ -106,6 +106,6 @@ class ImageFolderDataModule(ImageFiles):
         return splits
 
     def class_of(self, name: str) -> str:
-        """Return the directory of an image below those of the splits, or an empty string."""
+        """Return the directory of an image, without that of its split; an empty string if there is none."""
         parts = name.split("/")[:-1]
         return "/".join(parts[1:] if parts and parts[0] in SPLITS else parts)

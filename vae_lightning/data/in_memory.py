@@ -12,7 +12,7 @@ from vae_lightning.errors import UserError
 
 
 class Batch(NamedTuple):
-    """Images and their labels; also used for a whole split.
+    """Images and their labels; also used for a complete split.
 
     Attributes:
         x: uint8 (B, C, H, W).
@@ -28,13 +28,13 @@ class Batch(NamedTuple):
 
 
 class EpochSampler:
-    """The order of n images in an epoch.
+    """Order in which the n images of a split are visited in an epoch.
 
-    It is a function of seed and epoch only, so a resumed run sees the same batches.
+    The order depends on seed and epoch only, so a resumed run sees the same batches.
 
     Args:
         n: number of images.
-        seed: for shuffling; None keeps the order.
+        seed: seed of the shuffling; None keeps the order of the split.
     """
 
     def __init__(self, n: int, *, seed: int | None) -> None:
@@ -42,7 +42,7 @@ class EpochSampler:
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch; called by Lightning before each one."""
+        """Set the epoch. Lightning calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -56,35 +56,35 @@ class EpochSampler:
 
 
 class InMemoryLoader:
-    """An iterable of batches, each of which is one gather; replaces a DataLoader without handling images in Python.
+    """Iterable of batches, each gathered by one indexing operation instead of image by image as in a `DataLoader`.
 
     Lightning saves `state_dict` in each checkpoint, so a run resumed in mid-epoch continues with the next batch.
 
-    Several processes share each batch. All take the same number of steps, and no image is dropped or repeated. The last
-    batch may be short but has at least one image per process; a shorter remainder is added to the batch before it.
+    Processes share each batch. All take the same number of steps, and no image is dropped or repeated. The last batch
+    may be short but has at least one image per process; a shorter remainder is added to the batch before it.
 
     Args:
-        split: the images.
-        batch_size: images per step over all processes; at least the number of processes.
-        order: of the images.
-        shard: the rows of this process; its total is updated for each batch.
+        split: images and labels to iterate over.
+        batch_size: images per step, over all processes; raised to the number of processes if it is smaller.
+        sampler: order of the images.
+        shard: rows of this process; its total is updated for each batch. None for a single process.
 
     Raises:
         UserError: if there are fewer images than processes.
     """
 
-    batch_sampler = None  # Lightning reads it from every loader
+    batch_sampler = None  # Lightning reads this attribute of every loader
 
-    def __init__(self, split: Batch, batch_size: int, order: EpochSampler, shard: BatchShard | None = None) -> None:
+    def __init__(self, split: Batch, batch_size: int, sampler: EpochSampler, shard: BatchShard | None = None) -> None:
         self.split = split
         self.shard = BatchShard() if shard is None else shard
         self.batch_size = max(batch_size, self.shard.world_size)
-        if 0 < len(order) < self.shard.world_size:
+        if 0 < len(sampler) < self.shard.world_size:
             raise UserError(
-                f"trainer.devices={self.shard.world_size}: there are only {len(order)} images. Use fewer processes."
+                f"trainer.devices={self.shard.world_size}: there are only {len(sampler)} images. Use fewer processes."
             )
-        self.sampler = order  # where Lightning looks for set_epoch
-        self.position = 0  # batches yielded in this epoch
+        self.sampler = sampler  # Lightning calls `set_epoch` of this attribute
+        self.position = 0  # number of batches yielded in this epoch
         self.resumed = {"epoch": 0, "position": 0}  # where a resumed run continues
 
     def __len__(self) -> int:
@@ -100,13 +100,13 @@ class InMemoryLoader:
             batch = order[start : start + self.batch_size] if self.position < len(self) else order[start:]
             self.shard.total = len(batch)
             index = batch[self.shard.rows]
-            # index_select takes a tenth of the time of x[index]
+            # index_select is ten times as fast as x[index]
             yield Batch(x.index_select(0, index), None if y is None else y.index_select(0, index))
 
     def state_dict(self) -> dict[str, int]:
-        """Return the epoch and the position in it."""
+        """Return the epoch and the number of batches yielded in it."""
         return {"epoch": self.sampler.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue the saved epoch at the saved position."""
+        """Make the saved epoch continue at the saved position."""
         self.resumed = dict(state)

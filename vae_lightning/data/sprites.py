@@ -1,4 +1,4 @@
-"""A data set like dSprites, drawn at set-up: white shapes on black with known factors."""
+"""White shapes on black with known factors, like dSprites, but drawn at startup instead of downloaded."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -25,11 +25,11 @@ class SpritesDataModule(ImageDataModule):
         factor_sizes: number of values of each factor; [3, 6, 40, 32, 32] in dSprites.
         val_size: number of validation images.
         test_size: number of test images.
-        split_seed: seed of the splits.
+        split_seed: seed of the splits, which do not depend on `seed`.
         **loading: arguments of `ImageDataModule`.
 
     Raises:
-        UserError: if there are not five factors, more than three shapes, or the images are too small.
+        UserError: if there are not five factors, there are more than three shapes, or the images are too small.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"image_shape": (1, 64, 64), "batch_size": 64}
@@ -50,21 +50,24 @@ class SpritesDataModule(ImageDataModule):
                 f" {len(SHAPES)} shapes."
             )
         if min(self.image_shape[1:]) < 16:
-            raise UserError(f"data.image_shape={list(self.image_shape)}: sprites require at least 16 x 16 pixels.")
+            raise UserError(
+                f"data.image_shape={list(self.image_shape)}: sprites require at least 16 x 16 pixels. Set a larger"
+                " data.image_shape."
+            )
         self.factor_sizes = list(factor_sizes)
         self.label_names = list(FACTORS)
         self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
 
     def load(self) -> dict[str, Batch]:
         """Draw all images and split them at random."""
-        x, y = draw(self.factor_sizes, self.image_shape[1:])
+        x, y = draw_sprites(self.factor_sizes, self.image_shape[1:])
         order = np.random.default_rng(self.split_seed).permutation(len(x))
         x = x[order][:, None].repeat(1, self.image_shape[0], 1, 1)
         return split_in_order(Batch(x, y[order]), self.val_size, self.test_size)
 
 
 def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Batch]:
-    """Split images in random order into test, validation and training images, without copying them.
+    """Split images that are already in random order into consecutive parts, without copying them.
 
     Raises:
         UserError: if no training images would be left.
@@ -80,36 +83,33 @@ def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Ba
     return {"train": train, "val": val, "test": test}
 
 
-def draw(factor_sizes: Sequence[int], size: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw all images, uint8 (N, H, W), and return them with their factors, int64 (N, 5), the last varying fastest."""
+def draw_sprites(factor_sizes: Sequence[int], size: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return all images, uint8 (N, H, W), and their factors, int64 (N, 5), of which the last varies fastest."""
     height, width = size
-    sides = (
-        height // 2,
-        width // 2,
-    )  # of the window that a sprite is drawn in, half the image, so it can move by the other half
+    window = (height // 2, width // 2)  # that a shape is drawn in; half the image, so it can move by the other half
     shapes, scales, turns, xs, ys = factor_sizes
     images = np.zeros((shapes, scales, turns, xs, ys, height, width), dtype=np.uint8)
-    lefts, tops = (np.linspace(0, full - side, n).round().astype(int) for full, side, n in
-                   ((width, sides[1], xs), (height, sides[0], ys)))  # fmt: skip
+    tops = np.linspace(0, height - window[0], ys).round().astype(int)
+    lefts = np.linspace(0, width - window[1], xs).round().astype(int)
     for s in range(shapes):
         for k, scale in enumerate(np.linspace(0.5, 1, scales) if scales > 1 else [1.0]):
             for t in range(turns):
-                sprite = 255 * inside(SHAPES[s], scale, 2 * np.pi * t / turns, sides)
+                sprite = 255 * rasterize(SHAPES[s], scale, 2 * np.pi * t / turns, window)
                 for i, left in enumerate(lefts):
                     for j, top in enumerate(tops):
-                        images[s, k, t, i, j, top : top + sides[0], left : left + sides[1]] = sprite
+                        images[s, k, t, i, j, top : top + window[0], left : left + window[1]] = sprite
     factors = np.stack(np.unravel_index(np.arange(np.prod(factor_sizes)), factor_sizes), axis=1)
     return torch.from_numpy(images.reshape(-1, height, width)), torch.from_numpy(factors.astype(np.int64))
 
 
-def inside(shape: str, scale: float, angle: float, sides: tuple[int, int]) -> np.ndarray:
-    """Return which pixel centers lie inside a shape rotated by an angle, uint8 of 0 and 1, (H/2, W/2).
+def rasterize(shape: str, scale: float, angle: float, window: tuple[int, int]) -> np.ndarray:
+    """Return which pixel centers of a window (height, width) lie inside a rotated shape: uint8 of 0 and 1.
 
-    At scale 1 every shape fits into the circle inscribed in the window.
+    At scale 1 every shape fits into the ellipse inscribed in the window.
     """
-    v, u = (2 * (np.arange(n) + 0.5) / n - 1 for n in sides)
+    v, u = (2 * (np.arange(n) + 0.5) / n - 1 for n in window)
     u, v = np.meshgrid(u, v)
-    a = (np.cos(angle) * u + np.sin(angle) * v) / scale  # in the axes of the shape
+    a = (np.cos(angle) * u + np.sin(angle) * v) / scale  # coordinates in the axes of the shape
     b = (np.cos(angle) * v - np.sin(angle) * u) / scale
     if shape == "square":
         within = np.maximum(abs(a), abs(b)) <= 0.7  # half a side; half a diagonal is 0.99

@@ -15,21 +15,21 @@ IDX = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images
 
 
 class TorchvisionDataModule(ImageDataModule):
-    """An official training set, from which validation images are held out, and an official test set.
+    """Official training set, from which validation images are held out, and official test set.
 
     Args:
         root: directory that contains the directory of the data set.
         download: download missing files.
         val_size: number of training images held out for validation, with equal class proportions; 0 trains on all, as
             papers do.
-        split_seed: seed of the split, the same for runs with other seeds.
+        split_seed: seed of the split, which does not depend on `seed`.
         **loading: arguments of `ImageDataModule`.
     """
 
-    choice: ClassVar[str]  # in conf/data/
+    choice: ClassVar[str]  # name in conf/data/, for error messages
     dataset: ClassVar[str]  # name of the class in torchvision.datasets
-    folder: ClassVar[str]  # of the files, relative to the root
-    files: ClassVar[list[str]]
+    folder: ClassVar[str]  # directory of the files, relative to the root
+    files: ClassVar[list[str]]  # their names
 
     defaults: ClassVar[dict[str, Any]] = {"image_shape": (1, 28, 28), "num_classes": 10}
 
@@ -52,26 +52,27 @@ class TorchvisionDataModule(ImageDataModule):
             self.read(train=True, download=self.download)
 
     def load(self) -> dict[str, Batch]:
-        """Return the two official sets, the first of which is split."""
-        rest, val = stratified_split(self.read(train=True), self.val_size, self.split_seed)
-        return {"train": rest, "val": val, "test": self.read(train=False)}
+        """Return the official sets, after holding out validation images from the training set."""
+        train, val = stratified_split(self.read(train=True), self.val_size, self.split_seed)
+        return {"train": train, "val": val, "test": self.read(train=False)}
 
     def read(self, train: bool, download: bool = False) -> Batch:
-        """Read one official set with torchvision.
+        """Read the official training or test set with torchvision.
 
         Raises:
             UserError: if it cannot be read, with torchvision's error on one line.
         """
-        from torchvision import datasets  # takes seconds, which only these data sets need
+        from torchvision import datasets  # slow to import, and only these data sets need it
 
         folder = self.root / self.folder
-        new = [path for path in (folder, *folder.parents) if path.is_relative_to(self.root) and not path.exists()]
+        parents = [path for path in (folder, *folder.parents) if path.is_relative_to(self.root)]
+        missing_dirs = [path for path in parents if not path.exists()]
         try:
-            with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # it prints each failure
-                read = getattr(datasets, self.dataset)(str(self.root), train=train, download=download)
+            with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # torchvision prints each failure
+                dataset = getattr(datasets, self.dataset)(str(self.root), train=train, download=download)
         except Exception as error:  # damaged files cause various errors, such as AssertionError
             with suppress(OSError):
-                for path in new:
+                for path in missing_dirs:
                     path.rmdir()
             if all((folder / name).is_file() for name in self.files):
                 damaged = "".join([f"{name}: " for name in self.files if not is_readable(folder / name)][:1])
@@ -79,21 +80,23 @@ class TorchvisionDataModule(ImageDataModule):
                     f"data={self.choice}: the files in {folder.resolve()} cannot be read ({damaged}{one_line(error)})."
                     " Delete them and download them again."
                 ) from error
+            failure = f", and the download failed ({one_line(error)})" if download else ""
             raise UserError(
-                f"data={self.choice}: no files in {folder.resolve()}, and no download. Put {', '.join(self.files)}"
-                f" there, set data.root to the directory of {self.folder}/, or use data=digits, without a download."
+                f"data={self.choice}: no files in {folder.resolve()}{failure}. Put {', '.join(self.files)} there, set"
+                f" data.root to the directory that contains {self.folder}, or use data=digits, which needs no download."
             ) from error
-        self.label_names = list(read.classes)
-        x, y = torch.as_tensor(read.data), torch.as_tensor(read.targets)
+        self.label_names = list(dataset.classes)
+        x, y = torch.as_tensor(dataset.data), torch.as_tensor(dataset.targets)
         if len(x) != len(y):
             raise UserError(
-                f"data={self.choice}: there are {len(x):,} images but {len(y):,} labels in {folder.resolve()}."
+                f"data={self.choice}: there are {len(x):,} images but {len(y):,} labels in {folder.resolve()}. Delete"
+                " the files and download them again."
             )
         return Batch(x[:, None] if x.dim() == 3 else x.permute(0, 3, 1, 2).contiguous(), y)
 
 
 def is_readable(path: Path) -> bool:
-    """Return whether torchvision can read an IDX file; true for other files."""
+    """Return whether torchvision can read an IDX file. Files of other formats are not checked."""
     from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
 
     try:

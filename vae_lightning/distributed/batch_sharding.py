@@ -1,6 +1,6 @@
-"""Sharding of a batch among processes, and collectives over its rows.
+"""Sharding of a batch across processes, and collectives over its rows.
 
-With one process, and outside of `with shard:`, each function returns its argument.
+With one process, or outside `with shard:`, each function returns its argument.
 """
 
 from typing import Any
@@ -10,20 +10,20 @@ from torch import Tensor
 
 
 class BatchShard:
-    """The rows of a global batch that belong to this process: every `world_size`-th image, starting at `rank`.
+    """Rows of a global batch that belong to this process: every `world_size`-th image, starting at `rank`.
 
-    Inside `with shard:` all processes draw the noise of the global batch and keep their rows, and quantities that are
-    not means over images are computed from all rows. So any number of processes take the same step as one process with
-    the global batch, up to rounding, if their random number generators are in the same state.
+    Inside `with shard:`, each process draws the noise of the global batch and keeps its own rows, and quantities that
+    are not means over images are computed from the rows of all processes. So several processes take the same step as
+    one process with the global batch, up to rounding, if their random number generators are in the same state.
 
-    All processes must enter the block for the same batches, which must have at least one image per process.
+    All processes must enter the block for the same batches. A batch must have at least one image per process.
 
     Args:
-        rank: of this process.
+        rank: rank of this process.
         world_size: number of processes.
 
     Attributes:
-        total: number of images in the global batch, set by the data loader for each batch.
+        total: number of images in the global batch. The data loader sets it for each batch.
     """
 
     active: "BatchShard | None" = None
@@ -31,7 +31,7 @@ class BatchShard:
     def __init__(self, rank: int = 0, world_size: int = 1) -> None:
         self.rank, self.world_size = rank, world_size
         self.total = 0
-        self.before: list[BatchShard | None] = []
+        self.outer: list[BatchShard | None] = []
 
     @property
     def size(self) -> int:
@@ -44,32 +44,32 @@ class BatchShard:
         return slice(self.rank, None, self.world_size)
 
     def __enter__(self) -> None:
-        self.before.append(BatchShard.active)
+        self.outer.append(BatchShard.active)
         BatchShard.active = self if self.world_size > 1 else None
 
     def __exit__(self, *_: object) -> None:
-        BatchShard.active = self.before.pop()
+        BatchShard.active = self.outer.pop()
 
 
 def global_batch_size(n: int) -> int:
-    """Return the number of global rows that correspond to n local rows, a multiple of the images of this process."""
+    """Return the number of global rows for n local rows, where n is a multiple of this process's number of images."""
     shard = BatchShard.active
     return n if shard is None else n // shard.size * shard.total
 
 
 def local_rows(x: Tensor) -> Tensor:
-    """Return this process's rows of x (global, ...), which may contain the batch several times in a row."""
+    """Return this process's rows of x (global, ...), which may be several copies of the batch, one after the other."""
     shard = BatchShard.active
     return x if shard is None else x.unflatten(0, (-1, shard.total))[:, shard.rows].flatten(0, 1)
 
 
 def all_gather_rows(x: Tensor) -> Tensor:
-    """Return the rows of all processes, (global, ...), given this process's rows x; gradients flow to all of them."""
+    """Gather this process's rows x with those of all others, (global, ...). Gradients flow back to all processes."""
     return x if BatchShard.active is None else AllGatherRows.apply(x, BatchShard.active)
 
 
 def sum_across_processes(x: Tensor) -> Tensor:
-    """Return the sum of x over all processes, without a gradient."""
+    """Sum x over all processes, without a gradient."""
     if BatchShard.active is None:
         return x
     x = x.detach().clone()
@@ -78,13 +78,13 @@ def sum_across_processes(x: Tensor) -> Tensor:
 
 
 def scale_loss(loss: Tensor) -> Tensor:
-    """Scale the loss of this process such that its mean over processes is the mean over all images."""
+    """Scale the loss of this process so that the mean over processes is the mean over all images."""
     shard = BatchShard.active
     return loss if shard is None else loss * (shard.size * shard.world_size / shard.total)
 
 
 class AllGatherRows(torch.autograd.Function):
-    """Scatter the rows into zeros and sum over processes, which yields all rows; backward, sum and select the rows."""
+    """Forward, put the rows into zeros and sum over processes. Backward, sum over processes and select the rows."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, shard: BatchShard) -> Tensor:
@@ -98,6 +98,7 @@ class AllGatherRows(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """Sum the gradients of all processes with respect to the local rows."""
-        gradient = gradient.clone(memory_format=torch.contiguous_format)  # other functions may use the same tensor
+        # A copy, since all_reduce works in place and other functions may use the same tensor.
+        gradient = gradient.clone(memory_format=torch.contiguous_format)
         torch.distributed.all_reduce(gradient)
         return gradient[ctx.rows], None

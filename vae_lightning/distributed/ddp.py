@@ -1,4 +1,4 @@
-"""Lightning's DDP with a watchdog that reports the loss of a process and leaves none behind."""
+"""Lightning's DDP with a watchdog: if a process dies, all others are ended and the cause is printed."""
 
 import os
 import signal
@@ -19,25 +19,25 @@ from vae_lightning.io.console import display_path, train_command
 from vae_lightning.runs.layout import has_resumable_checkpoint
 
 PARENT_VARIABLE = "VAE_LIGHTNING_PARENT"  # environment variable with the process ID of the parent
-POLL_SECONDS = 1.0  # between two checks of the other processes
-COLLECTIVE_GRACE_SECONDS = 20.0  # for a process to leave its collective by itself when another one is lost
+POLL_SECONDS = 1.0  # interval between checks of the other processes
+COLLECTIVE_GRACE_SECONDS = 20.0  # for a process to leave its collective on its own after another one has died
 
 
 class WatchdogDDPStrategy(DDPStrategy):
-    """One process per device. If one ends unexpectedly, all end, with a one-line message.
+    """DDP in which all processes end, with a one-line error, if one of them ends unexpectedly.
 
-    It searches for unused parameters only for models with two optimizers, each of which skips the parameters of the
-    other, since the search traverses the graph in each step.
+    `find_unused_parameters` is enabled only for models with two optimizers, where a step of one leaves the parameters
+    of the other unused. It traverses the graph in every step.
 
     Args:
         **options: arguments of Lightning's `DDPStrategy`.
     """
 
     def configure_ddp(self) -> None:
-        """Wrap the model."""
+        """Wrap the model in `DistributedDataParallel`."""
         assert self.lightning_module is not None
-        several = not self.lightning_module.automatic_optimization
-        self._ddp_kwargs.setdefault("find_unused_parameters", several)
+        has_two_optimizers = not self.lightning_module.automatic_optimization
+        self._ddp_kwargs.setdefault("find_unused_parameters", has_two_optimizers)
         super().configure_ddp()
 
     def _configure_launcher(self) -> None:
@@ -46,14 +46,14 @@ class WatchdogDDPStrategy(DDPStrategy):
 
 
 class WatchdogLauncher(_SubprocessScriptLauncher):
-    """Starts the other processes on this machine and watches them, as they watch this one.
+    """Starts the other processes on this machine and watches them. They watch this one in turn.
 
-    Lightning's launcher kills this process silently, and with it a whole sweep. Processes started by torchrun or SLURM
-    are watched by these.
+    Lightning's own launcher would kill this process without a message, and the whole sweep with it. torchrun and SLURM
+    watch the processes that they start.
     """
 
     def launch(self, function: Callable[..., Any], *args: Any, trainer: L.Trainer | None = None, **kwargs: Any) -> Any:
-        """Call a function here and, by running the same command, in each other process.
+        """Call a function in this process, and in each other process by running the same command there.
 
         Raises:
             UserError: if another process has ended unexpectedly.
@@ -64,32 +64,32 @@ class WatchdogLauncher(_SubprocessScriptLauncher):
             self._call_children_scripts()
         _set_num_threads_if_needed(self.num_processes)
         run_dir = Path(trainer.default_root_dir) if trainer else Path()
-        over = threading.Event()
-        threading.Thread(target=self.watch, args=(run_dir, over), daemon=True).start()
+        done = threading.Event()
+        threading.Thread(target=self.watch, args=(run_dir, done), daemon=True).start()
         try:
             return function(*args, **kwargs)
         except BaseException as error:
-            lost = None if isinstance(error, UserError | Interrupted) else self.find_dead_process(wait=POLL_SECONDS)
+            death = None if isinstance(error, UserError | Interrupted) else self.find_dead_process(wait=POLL_SECONDS)
             self.kill_children()
-            if lost:
-                raise UserError(f"{lost}. {resume_hint(run_dir)}") from error
+            if death:
+                raise UserError(f"{death}. {resume_hint(run_dir)}") from error
             raise
         finally:
-            over.set()
+            done.set()
 
-    def watch(self, run_dir: Path, over: threading.Event) -> None:
-        """End this process if another one is lost, which a collective would wait for forever."""
-        while not over.wait(POLL_SECONDS):
-            if (lost := self.find_dead_process()) and not over.wait(COLLECTIVE_GRACE_SECONDS):
-                print(f"error: {lost}. {resume_hint(run_dir)}", file=sys.stderr, flush=True)
+    def watch(self, run_dir: Path, done: threading.Event) -> None:
+        """End this process if another one has died, since a collective would wait for it forever."""
+        while not done.wait(POLL_SECONDS):
+            if (death := self.find_dead_process()) and not done.wait(COLLECTIVE_GRACE_SECONDS):
+                print(f"error: {death}. {resume_hint(run_dir)}", file=sys.stderr, flush=True)
                 self.kill_children()
                 os._exit(1)
 
     def find_dead_process(self, wait: float = 0.0) -> str | None:
-        """Return how a process has ended; None if all are running, or others watch them.
+        """Return which process has ended and how, or None if all are running or another launcher watches them.
 
         Args:
-            wait: seconds to wait for one to end, since its connections are closed a moment before.
+            wait: seconds to wait for a process to end, since its connections close a moment before it does.
         """
         end = time.monotonic() + wait
         while True:
@@ -104,14 +104,14 @@ class WatchdogLauncher(_SubprocessScriptLauncher):
             time.sleep(0.01)
 
     def kill_children(self) -> None:
-        """Kill the processes that this one has started. They have nothing to save."""
+        """Kill the processes that this one started. They have nothing to save."""
         for process in self.procs:
             process.kill()
             process.wait()
 
 
 def resume_hint(run_dir: Path) -> str:
-    """Return how to resume."""
+    """Return the command that resumes the run, or the advice to start a new run if it has no checkpoint."""
     if has_resumable_checkpoint(run_dir):
         return f"Resume from the last checkpoint with {train_command()} resume={display_path(run_dir)}"
     return "No checkpoint had been written. Start a new run."

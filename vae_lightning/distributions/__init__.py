@@ -1,13 +1,5 @@
 """Posteriors, priors and likelihoods, without Lightning or Hydra."""
 
-from vae_lightning.distributed.batch_sharding import (
-    BatchShard,
-    all_gather_rows,
-    global_batch_size,
-    local_rows,
-    scale_loss,
-    sum_across_processes,
-)
 from vae_lightning.distributions.forward_pass import ForwardPass
 from vae_lightning.distributions.likelihoods import (
     Bernoulli,
@@ -34,7 +26,6 @@ from vae_lightning.distributions.prior import ClassConditional, GaussianMixture,
 from vae_lightning.distributions.vector_quantizer import Codes, VectorQuantizer
 
 __all__ = [
-    "BatchShard",
     "Bernoulli",
     "BernoulliImages",
     "ClassConditional",
@@ -60,9 +51,4 @@ __all__ = [
     "StandardNormal",
     "VampPrior",
     "VectorQuantizer",
-    "all_gather_rows",
-    "global_batch_size",
-    "local_rows",
-    "scale_loss",
-    "sum_across_processes",
 ]

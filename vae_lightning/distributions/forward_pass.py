@@ -1,4 +1,4 @@
-"""The result of a forward pass, from which every objective is computed."""
+"""Result of a forward pass, from which every objective is computed."""
 
 from typing import Any, NamedTuple
 

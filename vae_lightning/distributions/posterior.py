@@ -11,17 +11,16 @@ from vae_lightning.distributed.batch_sharding import global_batch_size, local_ro
 
 LOG_2PI = math.log(2 * math.pi)
 LOGVAR_BOUNDS = (-30.0, 20.0)  # σ from 3e-7 to 2e4, with exp(±logvar) well inside single precision
-ACTIVE_UNIT_VARIANCE = (
-    0.01  # of the posterior mean over images, above which a latent is active (Burda et al. 2016, section 5.2)
-)
+# A latent is active if the variance of its posterior mean over images exceeds this. Burda et al. 2016, section 5.2.
+ACTIVE_UNIT_VARIANCE = 0.01
 
 
 class DiagonalGaussian(NamedTuple):
-    """N(mu, diag(exp(logvar))), one per image of a batch.
+    """Gaussians N(mu, diag(exp(logvar))), one per image of a batch.
 
     Attributes:
-        mu: (B, D).
-        logvar: (B, D), log σ².
+        mu: means, (B, D).
+        logvar: log σ², (B, D).
     """
 
     mu: Tensor
@@ -29,18 +28,18 @@ class DiagonalGaussian(NamedTuple):
 
     @property
     def mean(self) -> Tensor:
-        """Mean, (B, D)."""
+        """Mean of the distribution, (B, D)."""
         return self.mu
 
     def rsample(self) -> Tensor:
-        """Sample z = mu + σ·ε with ε ~ N(0, I), (B, D), with a gradient. vae-cvae-mnist, Eq. 24."""
+        """Draw z = mu + σ·ε with ε ~ N(0, I), (B, D), differentiable in mu and logvar. vae-cvae-mnist, Eq. 24."""
         noise = torch.randn(
             global_batch_size(len(self.mu)), self.mu.shape[1], dtype=self.mu.dtype, device=self.mu.device
         )
         return self.mu + torch.exp(0.5 * self.logvar) * local_rows(noise)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents, (n, D), where B is 1 or n. The noise is drawn on the CPU, the same for all devices."""
+        """Draw n latents, (n, D); B must be 1 or n. The noise is drawn on the CPU, to be the same on all devices."""
         noise = local_rows(torch.randn(global_batch_size(n), self.mu.shape[1], generator=generator)).to(self.mu)
         return self.mu + torch.exp(0.5 * self.logvar) * noise
 
@@ -51,33 +50,33 @@ class DiagonalGaussian(NamedTuple):
 
 
 class StandardGaussian(DiagonalGaussian):
-    """N(0, I), with mu and logvar zero, (1, D), which formulas may skip."""
+    """N(0, I), where mu and logvar are zeros, (1, D). Formulas may take a shortcut for it."""
 
 
 class DeltaDistribution(NamedTuple):
     """All mass on one point: the deterministic "posterior" of an autoencoder.
 
     Attributes:
-        mu: (B, D).
+        mu: codes, (B, D).
     """
 
     mu: Tensor
 
     @property
     def mean(self) -> Tensor:
-        """The code, (B, D)."""
+        """The codes, (B, D)."""
         return self.mu
 
     def rsample(self) -> Tensor:
-        """Return the code, (B, D)."""
+        """Return the codes, (B, D)."""
         return self.mu
 
 
 class GaussianPosterior(nn.Module):
     """Maps features (B, F) to a `DiagonalGaussian`, with linear layers for mu and log σ² (vae-cvae-mnist, Table 1).
 
-    log σ² is clamped to `LOGVAR_BOUNDS`, so a single outlier does not make the loss infinite. Inside the bounds, which
-    normal training does not leave, neither value nor gradient changes by a bit. Outside, the gradient is 0.
+    log σ² is clamped to `LOGVAR_BOUNDS`, so that a single outlier does not make the loss infinite. Normal training
+    stays inside the bounds, where values and gradients are unchanged to the last bit. Outside, the gradient is 0.
     """
 
     def __init__(self, num_features: int, latent_dim: int) -> None:
@@ -87,19 +86,19 @@ class GaussianPosterior(nn.Module):
 
     def forward(self, features: Tensor) -> DiagonalGaussian:
         """Map features (B, F) to q(z|x)."""
-        logvar = F.hardtanh(promote_to_float32(self.logvar(features)), *LOGVAR_BOUNDS)  # clamp with a faster gradient
+        logvar = F.hardtanh(promote_to_float32(self.logvar(features)), *LOGVAR_BOUNDS)  # a clamp with a faster backward
         return DiagonalGaussian(promote_to_float32(self.mu(features)), logvar)
 
 
 class DeltaPosterior(nn.Module):
-    """Maps features (B, F) to a `DeltaDistribution`, by a linear layer and an activation.
+    """Maps features (B, F) to a `DeltaDistribution` with a linear layer and an activation.
 
     kingma-welling-replication, appendix A.2.
 
     Args:
         num_features: F.
         latent_dim: D.
-        activation: name of a `torch.nn` module that bounds the code, `Identity` for none.
+        activation: name of the `torch.nn` module that bounds the code; `Identity` for none.
     """
 
     def __init__(self, num_features: int, latent_dim: int, activation: str) -> None:
@@ -107,10 +106,10 @@ class DeltaPosterior(nn.Module):
         self.code = nn.Sequential(nn.Linear(num_features, latent_dim), getattr(nn, activation)())
 
     def forward(self, features: Tensor) -> DeltaDistribution:
-        """Map features (B, F) to a code (B, D)."""
+        """Map features (B, F) to codes (B, D)."""
         return DeltaDistribution(promote_to_float32(self.code(features)))
 
 
 def promote_to_float32(x: Tensor) -> Tensor:
-    """Promote half to single precision, which sums of densities need; double stays double."""
+    """Promote half to single precision, which sums of log densities need. Double precision stays double."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

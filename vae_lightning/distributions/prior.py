@@ -1,7 +1,7 @@
 """Priors p(z).
 
-A prior is a module that returns the distribution of a batch's latents. The model builds it, since it knows the shapes:
-`prior(latent_dim=D, condition_dim=K, image_shape=(C, H, W))`.
+A prior is a module that returns the distribution of the latents of a batch. The model builds it, since only the model
+knows the shapes: `prior(latent_dim=D, condition_dim=K, image_shape=(C, H, W))`.
 """
 
 import math
@@ -24,14 +24,18 @@ Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] -
 
 
 class Prior(nn.Module):
-    """Base class: `prior(encode, condition)` returns p(z), or p(z|y) if it depends on the condition (B, K) or None."""
+    """Base class. `prior(encode, condition)` returns p(z), or p(z|y) if it uses the condition, (B, K) or None."""
 
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
-        """Return a distribution with methods `log_prob(z)` and `sample(n, generator)`."""
+        """Return a distribution with the methods `log_prob(z)` and `sample(n, generator)`."""
         raise TypeError(f"{type(self).__name__} must define forward(encode, condition)")
 
     def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
-        """Raise a UserError if the prior does not support the rest of the model."""
+        """Check that the prior supports the rest of the model.
+
+        Raises:
+            UserError: if it does not.
+        """
 
 
 class StandardNormal(Prior):
@@ -49,7 +53,7 @@ class StandardNormal(Prior):
 
 
 class ClassConditional(Prior):
-    """p(z|y) = N(mu_y, diag(σ_y²)), learned, initially N(0, I). The prior of Sohn et al. 2015 with a linear map.
+    """p(z|y) = N(mu_y, diag(σ_y²)), learned and initially N(0, I). Sohn et al. 2015, with a linear prior network.
 
     Raises:
         UserError: if the model is not conditional.
@@ -64,29 +68,29 @@ class ClassConditional(Prior):
             nn.init.zeros_(layer.weight)
 
     def forward(self, encode: Encode, condition: Tensor | None) -> DiagonalGaussian:
-        """Return one Gaussian per image, by its label, with mu and logvar (B, D)."""
+        """Return one Gaussian per image, which depends on its label, with mu and logvar (B, D)."""
         assert condition is not None
         return DiagonalGaussian(promote_to_float32(self.mu(condition)), promote_to_float32(self.logvar(condition)))
 
 
 class GaussianMixture(NamedTuple):
-    """K diagonal Gaussians with equal weights.
+    """Mixture of K diagonal Gaussians with equal weights.
 
     Attributes:
-        mu: (K, D).
-        logvar: (K, D), log σ².
+        mu: means, (K, D).
+        logvar: log σ², (K, D).
     """
 
     mu: Tensor
     logvar: Tensor
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Compute the log density of z (B, D): (B,), in nats."""
+        """Compute the log density of z (B, D), (B,), in nats."""
         components = DiagonalGaussian(self.mu, self.logvar).log_prob(z[:, None])  # (B, K)
         return torch.logsumexp(components, dim=1) - math.log(len(self.mu))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents, (n, D), each from a random component."""
+        """Draw n latents, (n, D), each from a random component."""
         k = local_rows(torch.randint(len(self.mu), (global_batch_size(n),), generator=generator)).to(self.mu.device)
         return DiagonalGaussian(self.mu[k], self.logvar[k]).sample(n, generator)
 
@@ -95,9 +99,9 @@ class VampPrior(Prior):
     """p(z) = 1/K Σ_k q(z|u_k) with learned pseudo-images u_k. Tomczak & Welling 2018, Eq. 9.
 
     Args:
-        condition_dim: must be 0, since the posterior of a pseudo-image would need a label.
+        condition_dim: must be 0, since pseudo-images have no labels for their posteriors.
         image_shape: (C, H, W) of a pseudo-image.
-        num_components: K.
+        num_components: K, the number of pseudo-images.
 
     Raises:
         UserError: if the model is conditional.
@@ -109,13 +113,13 @@ class VampPrior(Prior):
         super().__init__()
         if condition_dim:
             raise UserError("model/prior=vamp: pseudo-images have no labels. Set model.conditional=false.")
-        self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # dark, like images of digits
+        self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # mostly dark, like images of digits
 
     def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
-        """Check that the posterior has a density, and that there is no batch norm, which pseudo-images would affect.
+        """Check that the posterior is Gaussian and the network has no batch norm, which pseudo-images would affect.
 
         Raises:
-            UserError: if not.
+            UserError: if either does not hold.
         """
         if not isinstance(posterior, GaussianPosterior):
             raise UserError("model/prior=vamp: requires a Gaussian posterior. Set model/prior=standard_normal.")

@@ -10,16 +10,16 @@ from vae_lightning.distributed.batch_sharding import all_gather_rows, sum_across
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 
-DEAD_CODE_FRACTION = 0.01  # a code used less often than this, relative to uniform use, is reset
+DEAD_CODE_FRACTION = 0.01  # a code is reset if it is used less than this fraction of uniform use
 
 
 class Codes(NamedTuple):
-    """P codes per image.
+    """Posterior of a `VectorQuantizer`: P codes per image.
 
     Attributes:
         features: outputs of the encoder, (B, P, d).
         codes: nearest entries of the codebook, (B, P, d).
-        indices: of these entries, int64 (B, P).
+        indices: indices of these entries, int64 (B, P).
     """
 
     features: Tensor
@@ -40,24 +40,24 @@ class VectorQuantizer(nn.Module):
     """Maps features (B, F) to `Codes`: a linear layer to P vectors, each replaced by the nearest of K codes.
 
     During training the codebook is updated by exponential moving averages of the features (van den Oord et al. 2017,
-    appendix A.1), or, with `ema=False`, by the codebook loss. Rarely used codes are reset to random features of the
-    batch; initially these are all codes.
+    appendix A.1) or, with `ema=False`, by the codebook loss. Rarely used codes are reset to random features of the
+    batch. Initially, all codes are unused and therefore reset.
 
     Args:
         num_features: F.
         latent_dim: P·d, the number of values that the decoder receives.
         code_dim: d.
         codebook_size: K.
-        ema: update the codebook by moving averages.
-        decay: γ of the moving averages, including those of code usage.
+        ema: whether to update the codebook by moving averages.
+        decay: γ of the moving averages, including that of code usage.
 
     Raises:
         UserError: if code_dim does not divide latent_dim.
     """
 
     embedding: Tensor  # (K, d)
-    use: Tensor  # (K,): moving average of the usage of each code per batch
-    sums: Tensor  # (K, d): moving average of the sum of the features assigned to each code
+    use: Tensor  # (K,), moving average of the number of features per batch that are assigned to each code
+    sums: Tensor  # (K, d), moving average of the sum of these features
 
     def __init__(
         self, num_features: int, latent_dim: int, *, code_dim: int, codebook_size: int, ema: bool, decay: float
@@ -83,34 +83,34 @@ class VectorQuantizer(nn.Module):
         if self.training:
             self.reset_dead_codes(all_gather_rows(vectors.detach()).flatten(0, 1))
         indices = self.nearest(flat)
-        codes = F.embedding(indices, self.embedding).view_as(vectors)  # before the update
+        codes = F.embedding(indices, self.embedding).view_as(vectors)  # a copy, made before the update
         if self.training:
             self.update_ema(flat, indices)
         return Codes(vectors, codes, indices.view(vectors.shape[:2]))
 
     def nearest(self, flat: Tensor) -> Tensor:
-        """Return the index of the nearest code for (N, d), int64 (N,). ‖f‖², the same for all codes, is omitted."""
+        """Return the index of the code nearest to each feature f (N, d), int64 (N,). The constant ‖f‖² is omitted."""
         codes = self.embedding.detach()
         with torch.autocast(flat.device.type, enabled=False):  # half precision would confuse nearby codes
             return (codes.square().sum(1) - 2 * flat @ codes.T).argmin(1)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """Return the codes of indices (B, P), as the decoder receives them, (B, P·d)."""
+        """Look up indices (B, P) and return their codes in the layout of the decoder's input, (B, P·d)."""
         return F.embedding(indices, self.embedding).flatten(1)
 
     @torch.no_grad()
     def reset_dead_codes(self, flat: Tensor) -> None:
-        """Reset each dead code to a random feature."""
-        fair = len(flat) / len(self.use)
-        dead = (self.use < DEAD_CODE_FRACTION * fair)[:, None]
+        """Reset each dead code to a random row of flat (N, d)."""
+        uniform = len(flat) / len(self.use)
+        dead = (self.use < DEAD_CODE_FRACTION * uniform)[:, None]
         new = broadcast_from_rank_zero(flat[torch.randint(len(flat), (len(self.use),), device=flat.device)])
         self.embedding.copy_(torch.where(dead, new, self.embedding))
-        self.use.copy_(torch.where(dead[:, 0], fair, self.use))
-        self.sums.copy_(torch.where(dead, fair * new, self.sums))
+        self.use.copy_(torch.where(dead[:, 0], uniform, self.use))
+        self.sums.copy_(torch.where(dead, uniform * new, self.sums))
 
     @torch.no_grad()
     def update_ema(self, flat: Tensor, indices: Tensor) -> None:
-        """Update the moving averages, and with `ema` the codes."""
+        """Update the moving averages with features (N, d) and their indices (N,), and with `ema` also the codes."""
         use = torch.zeros_like(self.use).index_add_(0, indices, torch.ones_like(flat[:, 0]))
         sums = torch.zeros_like(self.sums).index_add_(0, indices, flat)
         self.use.lerp_(sum_across_processes(use), 1 - self.decay)
@@ -120,7 +120,7 @@ class VectorQuantizer(nn.Module):
 
 
 def broadcast_from_rank_zero(x: Tensor) -> Tensor:
-    """Return the tensor of process 0 in all processes."""
+    """Broadcast x in place from process 0 to all processes and return it."""
     if torch.distributed.is_initialized():
         torch.distributed.broadcast(x, 0)
     return x

@@ -1,6 +1,6 @@
 """Decoding of image files into a cache, in several processes.
 
-Imports no torch, which would cost each process seconds.
+This module does not import torch, which would take each process seconds.
 """
 
 import os
@@ -20,11 +20,11 @@ from PIL import Image, ImageOps
 
 Crop = Sequence[int] | int | str | None
 
-NAMELESS_FILE = re.compile(r" <_io\.BytesIO object at \w+>")  # how Pillow names a file that is in memory
+IN_MEMORY_FILE = re.compile(r" <_io\.BytesIO object at \w+>")  # in Pillow's messages, instead of a file name
 
 
 class FolderSource(NamedTuple):
-    """Images in a directory, named by their relative paths."""
+    """Directory of images, named by their relative paths."""
 
     path: Path
 
@@ -34,7 +34,7 @@ class FolderSource(NamedTuple):
 
 
 class ZipSource(NamedTuple):
-    """Images in a zip file, named by their paths in it."""
+    """Zip file of images, named by their paths in it."""
 
     path: Path
 
@@ -53,7 +53,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> np.ndarray:
-    """Decode an image file to uint8 (C, H, W): rotated by its EXIF orientation, cropped and resized.
+    """Decode an image file to uint8 (C, H, W), rotated by its EXIF orientation, cropped and resized.
 
     Args:
         data: contents of the file, in any format and mode that Pillow reads; transparency becomes white.
@@ -67,22 +67,21 @@ def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> np.ndarray:
     """
     channels, height, width = image_shape
     with Image.open(BytesIO(data)) as image:
-        if (
-            crop is None or crop == "square"
-        ):  # independent of the resolution, so a JPEG may be decoded at an eighth of its size
+        # a crop that does not depend on the resolution allows decoding a JPEG at down to an eighth of its size
+        if crop is None or crop == "square":
             image.draft(None, (2 * max(height, width),) * 2)
         rotated = ImageOps.exif_transpose(image)
         box = crop_box(rotated.size, crop)
-        part = convert_mode(rotated, "L" if channels == 1 else "RGB").crop(box)
-        part = part.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing
-    return np.asarray(part).reshape(height, width, channels).transpose(2, 0, 1)
+        cropped = convert_mode(rotated, "L" if channels == 1 else "RGB").crop(box)
+        resized = cropped.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing
+    return np.asarray(resized).reshape(height, width, channels).transpose(2, 0, 1)
 
 
 def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
-    """Return the box to keep of an image of size (width, height).
+    """Return the box (left, top, right, bottom) to keep of an image of size (width, height).
 
     Raises:
-        ValueError: if it does not fit.
+        ValueError: if it does not fit the image.
     """
     width, height = size
     if crop is None:
@@ -109,12 +108,12 @@ def convert_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 class DecodeJob(NamedTuple):
-    """A chunk of images to decode, and where to write them.
+    """Chunk of images to decode, and where to write them.
 
     Attributes:
         number: index of the chunk.
-        names: of the images.
-        source: where they are read from.
+        names: names of the images in the source.
+        source: where the images are read from.
         image_shape: (C, H, W).
         crop: see `decode`.
         path: file to write to.
@@ -131,12 +130,12 @@ class DecodeJob(NamedTuple):
 
 
 class DecodedChunk(NamedTuple):
-    """A chunk that has been written to the disk.
+    """Chunk that has been decoded and written to disk.
 
     Attributes:
         number: index of the chunk.
         crc: CRC-32 of its bytes.
-        failed: index in the chunk of each image that could not be decoded, with the reason; it is black.
+        failed: reason for each image that could not be decoded, by its index in the chunk; such an image is black.
     """
 
     number: int
@@ -144,26 +143,26 @@ class DecodedChunk(NamedTuple):
     failed: dict[int, str]
 
 
-def decode_chunk(chunk: DecodeJob) -> DecodedChunk:
-    """Decode a chunk and write it to the disk."""
-    images = np.zeros((len(chunk.names), *chunk.image_shape), dtype=np.uint8)
+def decode_chunk(job: DecodeJob) -> DecodedChunk:
+    """Decode a chunk and write it to disk."""
+    images = np.zeros((len(job.names), *job.image_shape), dtype=np.uint8)
     failed: dict[int, str] = {}
-    for i, name in enumerate(chunk.names):
+    for i, name in enumerate(job.names):
         try:
-            images[i] = decode(chunk.source.read(name), chunk.image_shape, chunk.crop)
-        except Exception as error:  # the errors that a damaged file may cause cannot be listed
-            failed[i] = NAMELESS_FILE.sub("", " ".join(str(error).split())) or type(error).__name__
+            images[i] = decode(job.source.read(name), job.image_shape, job.crop)
+        except Exception as error:  # damaged files cause various errors
+            failed[i] = IN_MEMORY_FILE.sub("", " ".join(str(error).split())) or type(error).__name__
     data = images.tobytes()
-    with chunk.path.open("r+b") as file:
-        file.seek(chunk.offset)
+    with job.path.open("r+b") as file:
+        file.seek(job.offset)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    return DecodedChunk(chunk.number, zlib.crc32(data), failed)
+    return DecodedChunk(job.number, zlib.crc32(data), failed)
 
 
 def exit_with_parent() -> None:
-    """Make this process exit when its parent ends, even by SIGKILL."""
+    """Make this process exit when its parent ends, even if the parent is killed by SIGKILL."""
     parent = parent_process()
     assert parent is not None
 

@@ -1,4 +1,4 @@
-"""Penalties that are added to the distortion, without Lightning or Hydra."""
+"""Penalties that objectives add to the distortion, without Lightning or Hydra."""
 
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 from vae_lightning.regularizers.capacity import Capacity

@@ -1,4 +1,4 @@
-"""The interface of regularizers, and the empty one."""
+"""Regularizer interface, and the regularizer without a penalty."""
 
 from torch import Tensor, nn
 
@@ -7,16 +7,16 @@ from vae_lightning.errors import UserError
 
 
 class Regularizer(nn.Module):
-    """The part of an objective that is not the distortion.
+    """Part of an objective that is added to the distortion.
 
-    Called with one batch's `Inference`, it returns `(penalty, terms)`: the penalty that is added to the distortion, a
-    scalar in nats per image with every weight but the warm-up's in it, and named scalars to log. `rate` among the terms
-    is E_x KL(q(z|x) || p(z)), unweighted; where it is there, `nelbo = distortion + rate` is logged too.
+    Called with the `ForwardPass` of a batch, it returns `(penalty, terms)`. The penalty is a scalar in nats per image
+    that includes all weights except the warm-up factor. The terms are named scalars to log. The term `rate`, if there
+    is one, is the unweighted E_x KL(q(z|x) || p(z)); then `nelbo = distortion + rate` is logged as well.
 
     Attributes:
-        beta: the weight that a paper would call β, before warm-up.
-        dataset_size: N, the number of training images, which the model sets from the data; None where nothing needs it.
-        standard_normal_only: the formulas hold for p(z) = N(0, I) alone.
+        beta: the weight called β in papers, before warm-up.
+        dataset_size: N, the number of training images, which the model sets from the data; None until then.
+        standard_normal_only: whether the formulas hold for p(z) = N(0, I) only.
     """
 
     beta: float = 1.0
@@ -24,20 +24,20 @@ class Regularizer(nn.Module):
     standard_normal_only: bool = False
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (penalty, terms) for one batch."""
+        """Return (penalty, terms) for a batch."""
         raise TypeError(f"{type(self).__name__} must define forward(out) -> (penalty, terms)")
 
     def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
-        """Return the penalty under a warm-up factor in [0, 1]."""
+        """Return the penalty for a warm-up factor in [0, 1]."""
         return warmup * penalty
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
-        """Return the weights under a warm-up factor, by name, to log."""
+        """Return the weights for a warm-up factor, by the names under which they are logged."""
         return {"beta": warmup * self.beta}
 
     @property
     def n(self) -> int:
-        """N.
+        """Number of training images, N.
 
         Raises:
             UserError: if it has not been set.
@@ -50,7 +50,7 @@ class Regularizer(nn.Module):
 
 
 class NoPenalty(Regularizer):
-    """No penalty, as in an autoencoder. There is no rate and hence no nelbo."""
+    """No penalty, as in an autoencoder. There is no rate, hence no nelbo."""
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {})."""

@@ -1,4 +1,4 @@
-"""A rate that follows a rising capacity."""
+"""Controlled capacity increase: a penalty for a rate other than a given capacity."""
 
 from torch import Tensor
 
@@ -11,15 +11,15 @@ from vae_lightning.regularizers.kl import kl
 class Capacity(Regularizer):
     """γ · |rate - C(t)| with C(t) = warm-up · C. Burgess et al. 2018, Eq. 8.
 
-    The difference is taken after averaging the rate over the batch: C is what the code holds on average, and images may
-    differ.
+    The rate is averaged over the batch before the difference is taken, since C is the average capacity of the code.
+    Single images may have other rates.
 
     Args:
         gamma: γ >= 0.
-        capacity: C >= 0, the final capacity, in nats.
+        capacity: C >= 0, the final capacity in nats.
     """
 
-    def __init__(self, *, gamma: float, capacity: float) -> None:
+    def __init__(self, *, gamma: float = 1000.0, capacity: float = 25.0) -> None:
         super().__init__()
         self.gamma = gamma
         self.capacity = capacity
@@ -30,7 +30,7 @@ class Capacity(Regularizer):
         return self.apply_warmup(terms["rate"], terms, 1.0), terms
 
     def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
-        """Return γ · |rate - C(t)|; the warm-up raises the capacity, not γ."""
+        """Return γ · |rate - C(t)|. The warm-up raises the capacity, not γ."""
         return self.gamma * (terms["rate"] - warmup * self.capacity).abs()
 
     def effective_weights(self, warmup: float) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Total correlation estimated by a discriminator between q(z) and the product of its marginals."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from vae_lightning.regularizers.kl import kl
 
 
 def permute_dims(z: Tensor) -> Tensor:
-    """Permute each latent independently over the batch: samples from Π_d q(z_d). Kim & Mnih 2018, Algorithm 1.
+    """Permute each latent independently over the batch, for samples from Π_d q(z_d). Kim & Mnih 2018, Algorithm 1.
 
     Args:
         z: samples from q(z), (B, D).
@@ -20,16 +22,16 @@ def permute_dims(z: Tensor) -> Tensor:
 
 
 class Discriminator(nn.Sequential):
-    """Maps latents (B, D) to the logit (B,) of z being from q(z), not permuted. Kim & Mnih 2018, appendix A.
+    """Maps latents (B, D) to logits (B,) of z coming from q(z), not Π_d q(z_d). Kim & Mnih 2018, appendix A.
 
-    One logit and its sigmoid replace the paper's two outputs and their softmax.
+    One logit with a sigmoid replaces the paper's two outputs with a softmax.
 
     Args:
         latent_dim: D.
-        hidden_dims: widths of the hidden layers, each followed by LeakyReLU(0.2); six of 1000 in the paper.
+        hidden_dims: widths of the hidden layers, each followed by LeakyReLU(0.2). The default is the paper's.
     """
 
-    def __init__(self, latent_dim: int, hidden_dims: list[int]) -> None:
+    def __init__(self, latent_dim: int, hidden_dims: Sequence[int] = (1000,) * 6) -> None:
         layers: list[nn.Module] = []
         for n_in, n_out in zip([latent_dim, *hidden_dims], hidden_dims, strict=False):
             layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2)]
@@ -40,11 +42,11 @@ class Discriminator(nn.Sequential):
         return promote_to_float32(super().forward(z))
 
     def loss(self, z: Tensor, z_permuted: Tensor) -> Tensor:
-        """Compute the cross-entropy between samples of q(z) and of Π_d q(z_d), a scalar; log 2 at chance level.
+        """Compute the cross-entropy between samples of q(z) and of Π_d q(z_d), a scalar. It is log 2 at chance level.
 
         Args:
             z: samples from q(z), (B, D).
-            z_permuted: samples from Π_d q(z_d), (B, D), of another batch.
+            z_permuted: samples from Π_d q(z_d), (B, D), from another batch.
         """
         return 0.5 * (F.softplus(-self(z)).mean() + F.softplus(self(z_permuted)).mean())
 
@@ -52,14 +54,14 @@ class Discriminator(nn.Sequential):
 class DensityRatio(Regularizer):
     """KL(q(z|x) || p(z)) + γ · TC(z), TC = E_q(z)[log D(z) - log(1 - D(z))]. Kim & Mnih 2018, Eqs. 2 and 3.
 
-    The logit of the discriminator equals this difference of logarithms.
+    The discriminator's logit is this difference of logarithms.
 
     Args:
+        discriminator: maps latents to logits. It is trained separately, with `Discriminator.loss`.
         gamma: γ >= 0.
-        discriminator: maps latents to logits; trained separately, by `Discriminator.loss`.
     """
 
-    def __init__(self, *, gamma: float, discriminator: Discriminator) -> None:
+    def __init__(self, *, discriminator: Discriminator, gamma: float = 10.0) -> None:
         super().__init__()
         self.gamma = gamma
         self.discriminator = discriminator

@@ -1,4 +1,4 @@
-"""Disentangled inferred prior: penalizes the distance of the aggregate posterior's covariance from I."""
+"""Disentangled inferred prior: a penalty on the distance of the covariance of the aggregate posterior from I."""
 
 import torch
 from torch import Tensor
@@ -11,18 +11,17 @@ from vae_lightning.regularizers.kl import kl
 
 
 def covariance(x: Tensor) -> Tensor:
-    """Compute the covariance of the rows of x (B, D), (D, D): E[x xᵀ] - E[x] E[x]ᵀ, divided by B rather than B-1."""
-    centred = x - x.mean(0)
-    return (centred[:, :, None] * centred[:, None, :]).mean(
-        0
-    )  # not a matrix product, for which autocast would reduce the precision
+    """Compute the covariance E[x xᵀ] - E[x] E[x]ᵀ of the rows of x (B, D), (D, D), divided by B rather than B-1."""
+    centered = x - x.mean(0)
+    # Not a matrix product, since autocast would compute it in half precision.
+    return (centered[:, :, None] * centered[:, None, :]).mean(0)
 
 
 class DIP(Regularizer):
     """KL + λ_od · Σ_{i≠j} C_ij² + λ_d · Σ_i (C_ii - 1)². Kumar et al. 2018, Eqs. 6 (I) and 7 (II).
 
-    C is the covariance of the posterior means (variant `i`), or that of z itself (variant `ii`), which by the law of
-    total covariance is Cov_x[mu(x)] + E_x[diag(σ²(x))].
+    C is the covariance of the posterior means (variant `i`) or of z (variant `ii`). By the law of total covariance, the
+    latter is Cov_x[mu(x)] + E_x[diag(σ²(x))].
 
     Args:
         variant: `i` or `ii`.
@@ -30,18 +29,18 @@ class DIP(Regularizer):
         lambda_d: λ_d >= 0, the weight of the squared differences of the diagonal from 1.
 
     Raises:
-        UserError: if the variant is neither.
+        UserError: if the variant is neither `i` nor `ii`.
     """
 
     standard_normal_only = True
 
-    def __init__(self, *, variant: str, lambda_od: float, lambda_d: float) -> None:
+    def __init__(self, *, variant: str = "ii", lambda_od: float = 10.0, lambda_d: float = 10.0) -> None:
         super().__init__()
         self.variant = check_choice("model.variant", variant, ("i", "ii"))
         self.lambda_od, self.lambda_d = lambda_od, lambda_d
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (rate + weighted squares, {rate, dip_off_diagonal, dip_diagonal}), the squares unweighted."""
+        """Return (rate + weighted squares, {rate, dip_off_diagonal, dip_diagonal}); the terms are unweighted."""
         cov = covariance(all_gather_rows(out.qz.mu))
         if self.variant == "ii":
             cov = cov + torch.diag(all_gather_rows(out.qz.logvar.exp()).mean(0))

@@ -1,4 +1,4 @@
-"""The KL divergence from posterior to prior."""
+"""KL divergence from the posterior to the prior."""
 
 import torch
 from torch import Tensor
@@ -10,24 +10,24 @@ from vae_lightning.regularizers.base import Regularizer
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """Compute KL(N(mu, σ²) || N(0, 1)) of each latent in nats, ½ (mu² + σ² - log σ² - 1). vae-cvae-mnist, Eq. 17.
 
-    Its gradients are mu (Eq. 22) and, with respect to σ, σ - 1/σ (Eq. 23).
+    Its derivatives are mu with respect to mu (Eq. 22) and σ - 1/σ with respect to σ (Eq. 23).
 
     >>> gaussian_kl(torch.tensor([0.0, 1.0]), torch.zeros(2))
     tensor([0.0000, 0.5000])
 
     Args:
-        mu: any shape.
+        mu: means, of any shape.
         logvar: log σ², of the same shape.
 
     Returns:
-        One divergence per latent, of the same shape; sum over the last dimension for that of the whole code.
+        One divergence per latent, of the same shape. Their sum over the last dimension is that of the whole code.
     """
     return 0.5 * (mu.square() + torch.exp(logvar) - logvar - 1)
 
 
 def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
     """Compute KL(q || p) of each latent, (B, D), in nats."""
-    if isinstance(p, StandardGaussian):  # equal to the bit, and faster
+    if isinstance(p, StandardGaussian):  # exactly equal, and faster
         return gaussian_kl(q.mu, q.logvar)
     return gaussian_kl((q.mu - p.mu) * torch.exp(-0.5 * p.logvar), q.logvar - p.logvar)
 
@@ -35,8 +35,8 @@ def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
 def kl(out: ForwardPass) -> Tensor:
     """Compute KL(q(z|x) || p(z)) of each image, (B,), in nats.
 
-    In closed form if the prior is a diagonal Gaussian as well, including one that depends on the label or on other
-    latents. Otherwise it is estimated by log q(z|x) - log p(z) at the sampled z.
+    The KL is in closed form if the prior is also a diagonal Gaussian, including one that depends on the label or on
+    other latents. Otherwise it is estimated as log q(z|x) - log p(z) at the sampled z.
     """
     if isinstance(out.pz, DiagonalGaussian):
         return kl_per_latent(out.qz, out.pz).sum(1)
@@ -61,14 +61,14 @@ class KL(Regularizer):
 
 
 class GroupedKL(KL):
-    """β · Σ_l KL of the l-th group of latents, for a hierarchy. The KL of each group is logged as well.
+    """β · Σ_l KL of the l-th group of latents, for hierarchical models. The KL of each group is logged as well.
 
     Args:
         beta: β >= 0.
         num_groups: L; the latents are L groups of equal size, the top group first.
     """
 
-    standard_normal_only = True  # at the top of the hierarchy
+    standard_normal_only = True  # for the top group
 
     def __init__(self, *, beta: float, num_groups: int) -> None:
         super().__init__(beta=beta)
@@ -76,6 +76,6 @@ class GroupedKL(KL):
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (β · rate, {rate, rate_group_1, ..., rate_group_L})."""
-        groups = kl_per_latent(out.qz, out.pz).mean(0).unflatten(0, (self.num_groups, -1)).sum(1)  # (L,)
-        rate = groups.sum()
-        return self.beta * rate, {"rate": rate, **{f"rate_group_{i}": kl for i, kl in enumerate(groups, 1)}}
+        rates = kl_per_latent(out.qz, out.pz).mean(0).unflatten(0, (self.num_groups, -1)).sum(1)  # (L,)
+        rate = rates.sum()
+        return self.beta * rate, {"rate": rate} | {f"rate_group_{i}": value for i, value in enumerate(rates, 1)}

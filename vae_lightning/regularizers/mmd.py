@@ -11,7 +11,7 @@ from vae_lightning.errors import UserError, check_choice
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
-# Kernels of the squared distance, at the scale of its mean between two samples of N(0, I), 2 D.
+# Functions of the squared distance. The scale is its mean between two samples of N(0, I), 2 D.
 KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "rbf": lambda squared, scale: torch.exp(-squared / scale),
     "imq": lambda squared, scale: scale / (scale + squared),
@@ -21,12 +21,12 @@ KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
 def mmd(a: Tensor, b: Tensor, kernel: str) -> Tensor:
     """Estimate MMD² between the distributions of two samples, a scalar. Gretton et al. 2012, Eq. 3.
 
-    The estimate is unbiased and may be negative, since pairs of a sample with itself are excluded. The term of a sample
-    of size one, which has no pairs, is omitted.
+    Pairs of a point with itself are excluded, so the estimate is unbiased and may be negative. A sample of size one has
+    no other pairs, so its term is omitted.
 
     Args:
-        a: (N, D).
-        b: (M, D).
+        a: first sample, (N, D).
+        b: second sample, (M, D).
         kernel: `rbf`, exp(-‖a-b‖² / 2D), or `imq`, 2D / (2D + ‖a-b‖²), as in Tolstikhin et al. 2018, section 4.
     """
 
@@ -47,15 +47,15 @@ class MMD(Regularizer):
     for a deterministic code. α = 0, λ = 1 gives the VAE.
 
     Args:
-        alpha: α <= 1; below 0 the rate has a larger weight than in the VAE.
-        lambda_mmd: λ > 0.
+        alpha: α <= 1. Below 0, the rate has a larger weight than in the VAE.
         kernel: `rbf` or `imq`; see `mmd`.
+        lambda_mmd: λ > 0.
 
     Raises:
-        UserError: if the kernel is neither, or a weight is negative.
+        UserError: if the kernel is neither `rbf` nor `imq`, or the weight of KL or MMD² is negative.
     """
 
-    def __init__(self, *, alpha: float, lambda_mmd: float, kernel: str) -> None:
+    def __init__(self, *, alpha: float, kernel: str, lambda_mmd: float = 1000.0) -> None:
         super().__init__()
         if alpha > 1 or alpha + lambda_mmd < 1:
             raise UserError(

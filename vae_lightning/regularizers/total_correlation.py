@@ -1,4 +1,4 @@
-"""The decomposition of the KL into mutual information, total correlation and dimension-wise KL."""
+"""Decomposition of the KL into mutual information, total correlation and dimension-wise KL."""
 
 import math
 from typing import NamedTuple
@@ -30,35 +30,35 @@ class Decomposition(NamedTuple):
 
 
 def log_weights(batch_size: int, n: int, estimator: str, like: Tensor) -> Tensor:
-    """Return the log weight of posterior j of a batch in the estimate of q(z_i), (B, B).
+    """Return the log weight of the posterior of image j in the estimate of q(z_i), for all i and j, (B, B).
 
-    `stratified`: z_i comes from image i, so image i has the weight 1/n of one image of n, and the others represent all
-    remaining images, (n-1) / (n (B-1)) each. The rows sum to 1, and the estimate of q(z_i) is unbiased. Chen et al.
-    2018, appendix C.2; their published code puts the 1/n into a column instead of the diagonal.
+    `stratified`: z_i comes from image i, so image i has the weight of one image out of n, 1/n. The others represent all
+    remaining images, with weight (n-1) / (n (B-1)) each. The rows sum to 1, and the estimate of q(z_i) is unbiased.
+    Chen et al. 2018, appendix C.2. Their published code puts 1/n in a column instead of the diagonal.
 
-    `weighted`: 1 / (n B) each. Chen et al. 2018, Eq. 3; overview-ae-vae-beta-tcvae-celeba, section VI.A. The estimate
-    of log q(z) is too low by up to log n, and that of TC too high by up to (D-1) log n.
+    `weighted`: all weights are 1 / (n B). Chen et al. 2018, Eq. 3; overview-ae-vae-beta-tcvae-celeba, section VI.A. The
+    estimate of log q(z) is too low by up to log n, and that of TC too high by up to (D-1) log n.
 
     Args:
-        batch_size: B. In a batch of one, the image represents all images.
+        batch_size: B. The image of a batch of one represents all images.
         n: N, the number of training images.
         estimator: `stratified` or `weighted`.
-        like: a tensor whose type and device the result has.
+        like: a tensor with the dtype and device of the result.
     """
     if estimator == "weighted":
-        own = other = 1 / (n * batch_size)
+        diagonal = off_diagonal = 1 / (n * batch_size)
     elif batch_size == 1 or n == 1:
-        own = other = 1 / batch_size
+        diagonal = off_diagonal = 1 / batch_size
     else:
-        own, other = 1 / n, (n - 1) / (n * (batch_size - 1))
-    return like.new_full((batch_size, batch_size), math.log(other)).fill_diagonal_(math.log(own))
+        diagonal, off_diagonal = 1 / n, (n - 1) / (n * (batch_size - 1))
+    return like.new_full((batch_size, batch_size), math.log(off_diagonal)).fill_diagonal_(math.log(diagonal))
 
 
 def decompose(qz: DiagonalGaussian, pz: DiagonalGaussian, z: Tensor, n: int, estimator: str) -> Decomposition:
-    """Estimate the three terms from a batch. For the given z they sum to the mean of log q(z|x) - log p(z).
+    """Estimate the three terms from a batch. They sum to the mean of log q(z|x) - log p(z) over the given z.
 
-    With several processes, q(z) is estimated from the global batch: B are the samples of this process, and the
-    posteriors of all W global rows are used, in time proportional to B x W x D per process.
+    With several processes, q(z) is estimated from the global batch: the B samples of this process are compared with the
+    posteriors of all W global rows, in time proportional to B · W · D per process.
 
     Args:
         qz: the posteriors of the batch, (B, D).
@@ -83,15 +83,17 @@ class TotalCorrelation(Regularizer):
         alpha: α >= 0.
         beta: β >= 0.
         gamma: γ >= 0.
-        estimator: of log q(z), `stratified` or `weighted`; see `log_weights`.
+        estimator: estimator of log q(z), `stratified` or `weighted`; see `log_weights`.
 
     Raises:
-        UserError: if the estimator is neither, or a weight is negative.
+        UserError: if the estimator is neither `stratified` nor `weighted`, or a weight is negative.
     """
 
     standard_normal_only = True
 
-    def __init__(self, *, alpha: float, beta: float, gamma: float, estimator: str) -> None:
+    def __init__(
+        self, *, alpha: float = 1.0, beta: float = 6.0, gamma: float = 1.0, estimator: str = "stratified"
+    ) -> None:
         super().__init__()
         if min(alpha, beta, gamma) < 0:
             raise UserError(f"model.alpha={alpha}, model.beta={beta}, model.gamma={gamma}: weights must be >= 0.")
@@ -99,7 +101,7 @@ class TotalCorrelation(Regularizer):
         self.estimator = check_choice("model.estimator", estimator, ESTIMATORS)
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (the weighted sum, {the three terms, rate}); the rate is in closed form, without sampling noise."""
+        """Return (the weighted sum, {the three terms, rate}). The rate is in closed form, without sampling noise."""
         parts = decompose(out.qz, out.pz, out.z, self.n, self.estimator)
         penalty = (
             self.alpha * parts.mutual_information

@@ -1,4 +1,4 @@
-"""The interface of likelihoods."""
+"""Likelihood interface."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,14 +12,14 @@ T = TypeVar("T", float, Tensor)
 
 
 class ImageDistribution(Protocol):
-    """p(x|z) for a batch: a distribution over images."""
+    """Distribution p(x|z) over the images of a batch."""
 
     @property
     def mean(self) -> Tensor:
         """Mean image, (B, C, H, W) in [0, 1]."""
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels: (B,), in nats."""
+        """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels, (B,), in nats."""
 
 
 class Likelihood(Configurable, nn.Module, ABC):
@@ -28,7 +28,7 @@ class Likelihood(Configurable, nn.Module, ABC):
     Attributes:
         values_per_pixel: number of values that the decoder outputs per pixel and channel. If there are two, the first C
             channels of its output are the first values, and the last C channels the second.
-        eight_bit: whether log_prob is a probability of 8-bit images, for which bits per dimension are defined.
+        eight_bit: whether `log_prob` is the log probability of 8-bit images, for which bits per dimension are defined.
     """
 
     values_per_pixel: int = 1
@@ -43,12 +43,15 @@ def bits_per_dim(nats: T, image_shape: tuple[int, ...]) -> T:
     """Convert nats per image to bits per value of the image.
 
     Args:
-        nats: a number or a tensor.
+        nats: nats per image, a number or a tensor.
         image_shape: (C, H, W).
+
+    Returns:
+        nats / (C · H · W · log 2), of the same type and shape.
     """
     return nats / (math.prod(image_shape) * math.log(2))
 
 
 def sum_per_image(log_p: Tensor) -> Tensor:
-    """Sum (B, C, H, W) over channels and pixels: (B,)."""
+    """Sum log probabilities (B, C, H, W) over channels and pixels, (B,)."""
     return log_p.flatten(1).sum(1)

@@ -1,4 +1,4 @@
-"""Binary pixels, and the cross-entropy that papers report for gray ones."""
+"""Bernoulli likelihood of binary pixels: binary cross-entropy, which papers also use for gray pixels."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class BernoulliImages(NamedTuple):
     """Independent pixels that are 1 with probability sigmoid(logit).
 
     Attributes:
-        logits: (B, C, H, W).
+        logits: log-odds of each pixel, (B, C, H, W).
     """
 
     logits: Tensor
@@ -24,16 +24,16 @@ class BernoulliImages(NamedTuple):
         return torch.sigmoid(self.logits)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels: (B,), in nats.
+        """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels, (B,), in nats.
 
-        The negative is the binary cross-entropy of vae-cvae-mnist, Eq. 30. It is a likelihood for binary images only.
-        For gray values it is the cross-entropy that papers report, which never reaches 0.
+        The negative is the binary cross-entropy of vae-cvae-mnist, Eq. 30. It is a likelihood of binary images only.
+        For gray values it is the cross-entropy that papers report, which cannot reach 0.
         """
         return -sum_per_image(F.binary_cross_entropy_with_logits(self.logits, x, reduction="none"))
 
 
 class Bernoulli(Likelihood):
-    """The decoder outputs logits. Kingma & Welling 2014, appendix C.1."""
+    """Bernoulli likelihood, whose logits the decoder outputs. Kingma & Welling 2014, appendix C.1."""
 
     def forward(self, output: Tensor) -> BernoulliImages:
         """Map the decoder's output (B, C, H, W) to p(x|z)."""

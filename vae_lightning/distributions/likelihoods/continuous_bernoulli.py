@@ -1,4 +1,4 @@
-"""Gray pixels, with the density that is binary cross-entropy plus its missing constant."""
+"""Continuous Bernoulli likelihood of gray pixels: binary cross-entropy with the missing normalizing constant."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from vae_lightning.distributions.likelihoods.expm1_ratio import exponential_mean
 class ContinuousBernoulliImages(NamedTuple):
     """Independent pixels with density ∝ λˣ (1 − λ)¹⁻ˣ ∝ eˡˣ on [0, 1], where l = log(λ / (1 − λ)) is the logit.
 
-    Everything is computed from logits: λ rounds to 1 at l = 17, and the constant has a 0 / 0 at λ = 1/2.
+    Everything is computed from logits, since λ rounds to 1 at l = 17 and the constant is 0 / 0 at λ = 1/2.
 
     Attributes:
         logits: l, (B, C, H, W).
@@ -26,16 +26,16 @@ class ContinuousBernoulliImages(NamedTuple):
         return exponential_mean(self.logits)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Compute the log density of images (B, C, H, W) in [0, 1], summed over channels and pixels: (B,), in nats.
+        """Compute the log density of images (B, C, H, W) in [0, 1], summed over channels and pixels, (B,), in nats.
 
-        It is the negative cross-entropy plus log(l / tanh(l/2)), which sum to l·x − log((eˡ − 1) / l).
+        This is the negative cross-entropy plus log(l / tanh(l/2)), and their sum is l·x − log((eˡ − 1) / l).
         """
         l_x = self.logits * x - F.relu(self.logits)  # exactly 0 for white at a high logit
         return sum_per_image(l_x - log_expm1_ratio(self.logits))
 
 
 class ContinuousBernoulli(Likelihood):
-    """The decoder outputs logits. Loaiza-Ganem & Cunningham 2019, section 3."""
+    """Continuous Bernoulli likelihood, whose logits the decoder outputs. Loaiza-Ganem & Cunningham 2019, section 3."""
 
     def forward(self, output: Tensor) -> ContinuousBernoulliImages:
         """Map the decoder's output (B, C, H, W) to p(x|z)."""

@@ -1,4 +1,4 @@
-"""8-bit pixels, with the mass of a logistic distribution around each of the 256 gray values."""
+"""Discretized logistic likelihood of 8-bit pixels: the mass of a logistic distribution around each gray value."""
 
 import math
 from typing import NamedTuple
@@ -11,30 +11,30 @@ from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_ima
 from vae_lightning.distributions.likelihoods.expm1_ratio import log_expm1_ratio
 from vae_lightning.distributions.likelihoods.scale import OffsetScale
 
-MIN_SCALE = 1e-4  # puts all but 1e-8 of the mass on one gray value, for pixels that never change
+MIN_SCALE = 1e-4  # allows all but 1e-8 of the mass on one gray value, for pixels that never change
 WHITE = 255
 
 
 class DiscretizedLogisticImages(NamedTuple):
-    """Independent pixels with gray values k/255, which have the logistic's mass in ((k - 1/2)/255, (k + 1/2)/255).
+    """Independent pixels: gray value k/255 has the mass of a logistic in ((k - 1/2)/255, (k + 1/2)/255).
 
-    Black and white also have the tails, so the 256 masses sum to 1.
+    Black and white also have the mass of the tails, so the 256 masses sum to 1.
 
     Attributes:
-        mean: of the logistic, (B, C, H, W).
-        log_scale: log s of the logistic, (B, C, H, W).
+        mean: mean of the logistic, (B, C, H, W).
+        log_scale: log s, the log scale of the logistic, (B, C, H, W).
     """
 
     mean: Tensor
     log_scale: Tensor
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Compute the log mass of images (B, C, H, W) with gray values k/255, summed over values: (B,), in nats.
+        """Compute the log mass of images (B, C, H, W) with gray values k/255, summed over C, H and W, (B,), in nats.
 
         With F = sigmoid, a bin from u to u + w has the mass F(u + w) − F(u) = F(u + w) · F(−u) · (1 − e⁻ʷ). The
         logarithms of these factors neither underflow nor cancel.
         """
-        k = torch.round(WHITE * x)  # integers, so the upper edge of a bin equals the lower edge of the next to the bit
+        k = torch.round(WHITE * x)  # integers, so the upper edge of a bin is exactly the lower edge of the next
         log_w = -self.log_scale - math.log(WHITE)  # width of a bin, in units of s
         w = torch.exp(log_w)
         log_upper = F.logsigmoid((k + 0.5 - WHITE * self.mean) * w).masked_fill(k == WHITE, 0)
@@ -44,12 +44,13 @@ class DiscretizedLogisticImages(NamedTuple):
 
 
 class DiscretizedLogistic(Likelihood):
-    """The decoder outputs the mean (first C channels, through a sigmoid) and log s relative to its start (last C).
+    """Discretized logistic likelihood. Salimans et al. 2017, Eq. 2, with one component.
 
-    Salimans et al. 2017, Eq. 2, with one component. In Kingma et al. 2016 there is one s per channel.
+    The decoder outputs the mean (first C channels, through a sigmoid) and log s relative to its initial value (last C
+    channels). In Kingma et al. 2016 there is one s per channel.
 
     Args:
-        scale: s for a decoder output of 0, in units in which black is 0 and white is 1; more than 0.0001.
+        scale: s > 0.0001 for a decoder output of 0, in units in which black is 0 and white is 1.
 
     Raises:
         UserError: if the scale is too small.

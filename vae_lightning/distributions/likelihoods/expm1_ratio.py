@@ -1,7 +1,7 @@
 """Functions of (eᵗ − 1) / t that are exact near t = 0, where the formulas are 0 / 0, and do not overflow.
 
 ∫₀¹ eᵗˣ dx = (eᵗ − 1) / t normalizes the density ∝ eᵗˣ and is 1 at t = 0. Near 0 both functions use a series. The
-gradient of `torch.where` is NaN if that of the unused branch is, so the formula is evaluated at a harmless 1 there.
+gradient of `torch.where` is NaN if that of the unused branch is, so there the formula is evaluated at 1 instead.
 """
 
 import torch
@@ -14,8 +14,8 @@ NEAR_0 = 0.5  # largest |t| for the series, whose first omitted term is then 1e-
 def log_expm1_ratio(t: Tensor) -> Tensor:
     """Compute log((1 − e^−|t|) / |t|) for any t; log((eᵗ − 1) / t) is this + relu(t).
 
-    relu(t) is the part that grows with t. The gradient is −1/2 and 1/2 on the two sides of 0; at 0 it is the one whose
-    sum with torch's gradient of relu is the correct 1/2.
+    relu(t) is the part that grows with t. The gradient jumps from 1/2 to −1/2 at t = 0. At 0 it is the value whose sum
+    with PyTorch's gradient of relu is the correct 1/2.
     """
     near = t.abs() < NEAR_0
     a = torch.where(near, 1, t).abs()
@@ -30,7 +30,6 @@ def exponential_mean(t: Tensor) -> Tensor:
     a = torch.where(near, 1, t).abs()
     s = t.clamp(-NEAR_0, NEAR_0).square()
     series = 0.5 + t * (1 / 12 - s * (1 / 720 - s * (1 / 30240 - s * (1 / 1209600 - s / 47900160))))
-    from_edge = 1 / a - torch.exp(-a) / -torch.expm1(
-        -a
-    )  # distance from the edge with the highest density, a small number
+    # Distance from the edge with the highest density: a small number, which keeps its relative precision.
+    from_edge = 1 / a - torch.exp(-a) / -torch.expm1(-a)
     return torch.where(near, series, torch.where(t > 0, 1 - from_edge, from_edge))

@@ -1,4 +1,4 @@
-"""Gaussian and Laplace noise, one family that differs in a power only."""
+"""Gaussian and Laplace likelihoods, which differ only in a power."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ class LocationScaleImages:
     V = 2 p^(1/p) Γ(1 + 1/p) is √(2π) for p = 2 (Gaussian) and 2 for p = 1 (Laplace).
 
     Attributes:
-        mean: (B, C, H, W).
-        log_scale: log s, broadcastable to it.
+        mean: mean image, (B, C, H, W).
+        log_scale: log s, broadcastable to the mean.
     """
 
     mean: Tensor
@@ -28,7 +28,7 @@ class LocationScaleImages:
     power: ClassVar[int]
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Compute the log density of images (B, C, H, W), summed over channels and pixels: (B,), in nats."""
+        """Compute the log density of images (B, C, H, W), summed over channels and pixels, (B,), in nats."""
         p = self.power
         u = (x - self.mean) * torch.exp(-self.log_scale)
         log_v = math.log(2) + math.log(p) / p + math.lgamma(1 + 1 / p)
@@ -36,24 +36,24 @@ class LocationScaleImages:
 
 
 class GaussianImages(LocationScaleImages):
-    """N(mean, σ²) with σ = s."""
+    """Gaussian pixels N(mean, σ²) with σ = s."""
 
     power = 2
 
 
 class LaplaceImages(LocationScaleImages):
-    """Laplace(mean, b) with b = s."""
+    """Laplace pixels Laplace(mean, b) with b = s."""
 
     power = 1
 
 
 class CalibratedImages(NamedTuple):
-    """A distribution whose scale is the most likely one for the images it is evaluated on.
+    """Distribution whose scale is the most likely one for the images that it is evaluated on.
 
     Attributes:
-        mean: (B, C, H, W).
-        family: the distribution for a known scale.
-        fit: x - mean -> log s.
+        mean: mean image, (B, C, H, W).
+        family: the class of the distribution with a known scale.
+        fit: function that maps x - mean to log s.
     """
 
     mean: Tensor
@@ -61,16 +61,17 @@ class CalibratedImages(NamedTuple):
     fit: Callable[[Tensor], Tensor]
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Compute the log density of images (B, C, H, W), summed over channels and pixels: (B,), in nats."""
+        """Compute the log density of images (B, C, H, W), summed over channels and pixels, (B,), in nats."""
         return self.family(self.mean, self.fit(x - self.mean)).log_prob(x)
 
 
 class LocationScale(Likelihood):
-    """The decoder outputs the mean, through a sigmoid. `scale_type` determines the scale.
+    """Base class. The decoder outputs the mean, through a sigmoid; `scale_type` selects how the scale is determined.
 
     Args:
         scale: s > 0, or its initial value if it is learned, in units in which black is 0 and white is 1.
-        scale_type: see `build_scale`. With `pixel`, the decoder's second C channels are log s relative to its start.
+        scale_type: see `build_scale`. With `pixel`, the last C channels of the decoder's output are log s
+            relative to its initial value.
         image_shape: (C, H, W), required for `scale_type="channel"` only.
 
     Raises:
@@ -94,13 +95,13 @@ class LocationScale(Likelihood):
 
 
 class Gaussian(LocationScale):
-    """Gaussian noise. Kingma & Welling 2014, appendix C.2, where σ is that of `scale_type="pixel"`.
+    """Gaussian likelihood. Kingma & Welling 2014, appendix C.2, which corresponds to `scale_type="pixel"`.
 
-    Squared error is this with a fixed σ = 1/√2 ≈ 0.707, without the constant.
+    With a fixed σ = 1/√2 ≈ 0.707, the negative log density is the squared error plus a constant.
 
     Args:
         sigma: σ > 0, or its initial value if it is learned, in units in which black is 0 and white is 1.
-        scale_type: what determines σ, see `build_scale`.
+        scale_type: how σ is determined, see `build_scale`.
         image_shape: (C, H, W), required for `scale_type="channel"` only.
 
     Raises:
@@ -116,13 +117,13 @@ class Gaussian(LocationScale):
 
 
 class Laplace(LocationScale):
-    """Laplace noise, with heavier tails than Gaussian noise.
+    """Laplace likelihood, whose tails are heavier than those of the Gaussian.
 
-    Absolute error is this with a fixed b = 1, without the constant.
+    With a fixed b = 1, the negative log density is the absolute error plus a constant.
 
     Args:
         scale: b > 0, or its initial value if it is learned, in units in which black is 0 and white is 1.
-        scale_type: what determines b, see `build_scale`.
+        scale_type: how b is determined, see `build_scale`.
         image_shape: (C, H, W), required for `scale_type="channel"` only.
 
     Raises:

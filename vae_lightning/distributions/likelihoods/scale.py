@@ -1,9 +1,9 @@
-"""Scales of the noise of a pixel: fixed, learned, output by the decoder, or optimal for the images.
+"""Noise scales of pixels: fixed, learned, output by the decoder, or optimal for the images.
 
 Scales are in units in which black is 0 and white is 1. Each module returns log s, broadcastable to (B, C, H, W).
 
-A density on [0, 1] grows without bound if a learned scale shrinks on pixels that never change, such as the black margin
-of a digit. So every learned scale has a floor.
+Every learned scale has a floor. Without it, the density would grow without bound as the scale shrinks on pixels that
+never change, such as the black margin of a digit.
 """
 
 import math
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from vae_lightning.errors import UserError, check_choice
 
-MIN_SCALE = 1e-3  # floor of a learned scale of a density, a quarter of the step between two gray values
-MOMENTUM = 0.1  # weight of a new batch in the running average, as in batch normalization; 1 for the first
+MIN_SCALE = 1e-3  # floor of a learned scale, a quarter of the step between two gray values
+MOMENTUM = 0.1  # weight of a new batch in the running average, as in batch normalization; the first has weight 1
 
 SCALE_TYPES = ("fixed", "model", "channel", "pixel", "optimal")
 
@@ -34,7 +34,7 @@ def check_start(start: float, minimum: float) -> None:
 
 
 class FixedScale(nn.Module):
-    """A constant scale, the same for all pixels."""
+    """Constant scale, the same for all pixels."""
 
     log_scale: Tensor
 
@@ -50,8 +50,8 @@ class FixedScale(nn.Module):
 class OffsetScale(nn.Module):
     """Maps an unbounded offset to log s: s = start at 0, and s ≈ start · e^offset far above the floor.
 
-    s² = minimum² + (start² − minimum²) · e^(2 · offset). So the floor hardly changes a typical s, and the gradient does
-    not vanish near the floor.
+    s² = minimum² + (start² − minimum²) · e^(2 · offset). So the floor hardly affects typical values of s, and the
+    gradient does not vanish near it.
 
     Args:
         start: s at offset 0.
@@ -73,12 +73,12 @@ class OffsetScale(nn.Module):
 
 
 class LearnedScale(nn.Module):
-    """A learned scale for all pixels, or one per channel.
+    """Learned scale, one for all pixels or one per channel.
 
-    Its parameter is the offset from the start, so weight decay pulls s towards the start, not towards 1.
+    Its parameter is the offset from the initial value, so weight decay pulls s toward the initial value, not toward 1.
 
     Args:
-        start: s before training.
+        start: initial s.
         shape: () for a single scale, (C, 1, 1) for one per channel.
 
     Raises:
@@ -88,18 +88,18 @@ class LearnedScale(nn.Module):
     def __init__(self, start: float, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.offset = nn.Parameter(torch.zeros(shape))
-        self.at = OffsetScale(start)
+        self.log_scale = OffsetScale(start)
 
     def forward(self) -> Tensor:
         """Return log s, of the given shape."""
-        return self.at(self.offset)
+        return self.log_scale(self.offset)
 
 
 class OptimalScale(nn.Module):
-    """The scale that makes the images of a batch most likely, sᵖ = mean |x − mean|ᵖ. Rybkin et al. 2021.
+    """Scale that makes the images of a batch most likely, sᵖ = mean |x − mean|ᵖ. Rybkin et al. 2021.
 
-    During training each batch has its own. Evaluation uses the running average of sᵖ: a scale fitted to the images that
-    it evaluates does not give a density, and would depend on the batch size.
+    During training each batch has its own scale. Evaluation uses the running average of sᵖ, since a scale fitted to the
+    evaluated images would not give a density and would depend on the batch size.
 
     Args:
         start: s for evaluation before the first training batch.
@@ -109,8 +109,8 @@ class OptimalScale(nn.Module):
         UserError: if start is not above the floor.
     """
 
-    moment: Tensor  # (): running average of sᵖ
-    batches: Tensor  # (): number of batches so far
+    moment: Tensor  # (), running average of sᵖ
+    batches: Tensor  # (), number of training batches so far
 
     def __init__(self, start: float, power: int) -> None:
         super().__init__()
@@ -120,16 +120,16 @@ class OptimalScale(nn.Module):
         self.register_buffer("batches", torch.tensor(0))
 
     def forward(self) -> Tensor:
-        """Return the running log s, ()."""
+        """Return log s from the running average, ()."""
         return self.log_scale(self.moment)
 
     @torch.no_grad()
     def fit(self, deviation: Tensor) -> Tensor:
         """Return the optimal log s, (), for deviations x - mean, (B, C, H, W), and update the running average of sᵖ.
 
-        No gradient flows through s. The gradient of the mean log density is exact nevertheless, since the log density
-        is flat in s at the optimum (envelope theorem). This does not hold for the bound of `iwae`, whose gradient
-        treats s as given.
+        No gradient flows through s. The gradient of the mean log density is exact nevertheless, since its derivative
+        with respect to s is 0 at the optimum (envelope theorem). This does not hold for the bound of `iwae`, whose
+        gradient treats s as a constant.
         """
         moment = deviation.abs().pow(self.power).mean()
         self.moment.lerp_(moment.to(self.moment), torch.where(self.batches == 0, 1.0, MOMENTUM).to(self.moment))
@@ -137,7 +137,7 @@ class OptimalScale(nn.Module):
         return self.log_scale(moment)
 
     def log_scale(self, moment: Tensor) -> Tensor:
-        """Return log s for sᵖ; below the floor, the floor is the most likely allowed value."""
+        """Return log s for sᵖ. Below the floor it is that of the floor, the most likely value allowed."""
         return moment.clamp(min=MIN_SCALE**self.power).log() / self.power
 
 
@@ -147,12 +147,13 @@ def build_scale(scale_type: str, start: float, power: int, image_shape: Sequence
     Args:
         scale_type: `fixed`; `model`, one learned scale; `channel`, one learned scale per channel; `pixel`, output by
             the decoder; or `optimal`, fitted to the images.
-        start: the scale, or its initial value.
+        start: the scale, or its initial value if it is learned.
         power: p of the density, see `OptimalScale`.
         image_shape: (C, H, W), required for `channel` only.
 
     Raises:
-        UserError: if `scale_type` is none of these, the scale is not above 0 or its floor, or the shape is missing.
+        UserError: if `scale_type` is none of these, the scale is not above 0 or its floor, or `image_shape` is
+            missing.
     """
     check_choice("model.likelihood.scale_type", scale_type, SCALE_TYPES)
     if start <= 0:

@@ -1,0 +1,96 @@
+"""Tests of the base class of all data modules."""
+
+import pytest
+import torch
+
+from vae_lightning.data import Batch, DigitsDataModule, MNISTDataModule, stratified_split
+from vae_lightning.data.base import binarized
+from vae_lightning.errors import UserError
+
+
+def digits(**options) -> DigitsDataModule:
+    """Return a data module that has loaded its images."""
+    data = DigitsDataModule(**options)
+    data.setup()
+    return data
+
+
+def mnist(root, **options) -> MNISTDataModule:
+    return MNISTDataModule(**{"root": str(root), "download": False, "val_size": 20, **options})
+
+
+def test_seed_changes_the_order_of_training_but_not_the_splits():
+    one, two = digits(seed=1), digits(seed=2)
+    assert torch.equal(one.splits["val"].x, two.splits["val"].x)
+    first, second = (next(iter(data.train_dataloader())).x for data in (one, two))
+    assert not torch.equal(first, second)
+
+
+def test_val_dataloader_is_empty_without_a_validation_set():
+    data = digits(val_size=0)
+    assert data.val_dataloader() == []
+
+
+def test_validation_split_test_validates_on_the_test_images():
+    data = digits(val_size=0, validation_split="test")
+    assert torch.equal(torch.cat([batch.x for batch in data.val_dataloader()]), data.splits["test"].x)
+
+
+def test_binarized_pixel_is_white_with_the_probability_of_its_gray_value():
+    x = torch.tensor([0, 51, 204, 255], dtype=torch.uint8).expand(100_000, 4)
+    white = binarized(x)
+    assert white.dtype == torch.uint8
+    assert set(white.unique().tolist()) == {0, 255}
+    fraction = (white == 255).float().mean(0)
+    torch.testing.assert_close(fraction, torch.tensor([0.0, 0.2, 0.8, 1.0]), atol=0.01, rtol=0)
+    assert fraction[0] == 0
+    assert fraction[3] == 1
+
+
+def test_binarize_fixed_does_not_depend_on_the_seed():
+    one, two, gray = digits(binarize="fixed", seed=1), digits(binarize="fixed", seed=2), digits()
+    for split in ("train", "val", "test"):
+        assert torch.equal(one.splits[split].x, two.splits[split].x)
+        assert not ((one.splits[split].x == 255) & (gray.splits[split].x == 0)).any()
+    batch = Batch(one.splits["test"].x, None)
+    assert one.on_after_batch_transfer(batch, 0) is batch
+
+
+def test_binarize_dynamic_differs_in_each_batch():
+    data = digits(binarize="dynamic")
+    batch = next(iter(data.test_dataloader()))
+    first, second = (data.on_after_batch_transfer(batch, 0).x for _ in range(2))
+    assert set(first.unique().tolist()) == {0, 255}
+    assert not torch.equal(first, second)
+    assert set(data.random_batch(5, torch.device("cpu")).x.unique().tolist()) == {0, 255}
+
+
+def test_random_batch_keeps_images_and_labels_aligned(mnist_root):
+    data = mnist(mnist_root)
+    data.setup()
+    x, y = data.random_batch(1000, torch.device("cpu"))
+    assert torch.equal(x[:, 0, 0, 0] % 10, y.to(torch.uint8))
+    assert len(x[:, 0, 0, 0].unique()) == 80
+
+
+def test_binarize_rejects_other_values():
+    with pytest.raises(UserError, match=r"data.binarize=half: not a valid choice. Choose one of none, fixed, dynamic"):
+        digits(binarize="half")
+
+
+def test_setup_rejects_labels_beyond_num_classes(mnist_root):
+    with pytest.raises(UserError, match=r"the train labels go up to 9. Set 10 or more"):
+        mnist(mnist_root, num_classes=5).setup()
+
+
+def test_setup_rejects_images_of_another_shape(mnist_root):
+    with pytest.raises(
+        UserError, match=r"data.image_shape=\[1, 32, 32\]: .*\(1, 28, 28\). Set data.image_shape=\[1, 28, 28\]"
+    ):
+        mnist(mnist_root, image_shape=[1, 32, 32]).setup()
+
+
+def test_stratified_split_rejects_a_split_smaller_than_the_number_of_classes():
+    y = torch.arange(20) % 10
+    with pytest.raises(UserError, match="cannot hold out 5 of 20 images of 10 classes"):
+        stratified_split(Batch(torch.zeros(20, 1, 1, 1, dtype=torch.uint8), y), 5, seed=0)

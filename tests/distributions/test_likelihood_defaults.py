@@ -1,0 +1,38 @@
+"""Tests that the default arguments of likelihoods and priors equal those of the files in conf/."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from omegaconf import OmegaConf
+
+from vae_lightning import distributions
+from vae_lightning.distributions import Likelihood, Prior
+
+FILES = sorted(file for group in ("likelihood", "prior") for file in (ROOT / "conf/model" / group).glob("*.yaml"))
+
+
+def load(file: Path) -> tuple[type, dict[str, Any]]:
+    """Return the class of a YAML file and the options that do not depend on the data."""
+    options = OmegaConf.to_container(OmegaConf.load(file))
+    cls = getattr(distributions, options.pop("_target_").rpartition(".")[2])
+    options.pop("_partial_", None)
+    return cls, {name: value for name, value in options.items() if not str(value).startswith("${data.")}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_defaults_equal_the_yaml_file(file):
+    cls, options = load(file)
+    parameters = inspect.signature(cls).parameters
+    assert {name: parameters[name].default for name in options} == options
+    if issubclass(cls, Likelihood):  # the file lists every option, and none is required
+        assert set(parameters) - {"image_shape"} == set(options)
+        cls()
+
+
+def test_every_likelihood_and_every_prior_has_a_yaml_file():
+    exported = [getattr(distributions, name) for name in distributions.__all__]
+    classes = {cls for cls in exported if issubclass(cls, Likelihood | Prior) and cls not in (Likelihood, Prior)}
+    assert {load(file)[0] for file in FILES} == classes
