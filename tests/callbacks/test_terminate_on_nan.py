@@ -125,6 +125,6 @@ def test_an_infinite_validation_or_test_loss_stops_the_run(stage, checkpoints, s
 
 
 def test_an_initial_loss_that_is_not_finite_raises_an_error_before_anything_is_written(small, tmp_path):
-    with pytest.raises(UserError, match=r"^model: loss and objective of the first images is not finite"):
+    with pytest.raises(UserError, match=r"^model: loss and objective of the first images are not finite"):
         train(small(*QUICK, "model=annealed_vae", "model.gamma=3e38"))
     assert not list(tmp_path.iterdir())

@@ -92,13 +92,13 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_while_it_writes_the_checkpoint_before_is_whole(file):
-    """And what was half written goes with the next."""
+def test_killed_while_writing_leaves_the_previous_checkpoint_intact(file):
+    """And the next save removes the partial file."""
     program = f"""
 import os, torch
-from vae_lightning import checkpoint_files
+from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO
 os.fsync = lambda _: os.kill(os.getpid(), 9)
-checkpoint_files.CheckpointFiles().save_checkpoint({{"epoch": 2}}, {str(file)!r})
+AtomicCheckpointIO().save_checkpoint({{"epoch": 2}}, {str(file)!r})
 """
     done = subprocess.run([sys.executable, "-c", program], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -132,7 +132,7 @@ def test_without_any_whole_checkpoint_there_is_one_line(small, tmp_path):
     checkpoints = tmp_path / "run" / "checkpoints"
     for name in ("last", "previous", "best"):
         (checkpoints / f"{name}.ckpt").write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"last.ckpt: .*previous.ckpt: .*best.ckpt: .* none is whole") as told:
+    with pytest.raises(UserError, match=r"last.ckpt: .*previous.ckpt: .*best.ckpt: .* No checkpoint is intact") as told:
         train(small(f"resume={tmp_path / 'run'}"))
     assert "\n" not in str(told.value)
 

@@ -180,7 +180,7 @@ ERRORS = {  # what is typed, and how the answer begins
     "+model.optimizer.nope=1": "TypeError: Adam.__init__() got an unexpected keyword argument 'nope'. Nothing was",
     "model=factor_vae model.discriminator_optimizer.betas=[1]": "model.discriminator_optimizer.betas=[1]: must be a",
     "model.network=3": "model.network=3: must be a choice of its config group, with a _target_.",
-    "model=annealed_vae model.gamma=3e38": "model: loss and objective of the first images is not finite, before any",
+    "model=annealed_vae model.gamma=3e38": "model: loss and objective of the first images are not finite, before",
     "data.seed={a:1}": "data.seed={'a': 1}: must be an integer from 0 to 4,294,967,295.",
     "data.image_shape=[1,1000000,1000000]": "RuntimeError: [enforce fail at",
     "data._target_=vae_lightning.networks.MLP": "data: MLP.__init__() got an unexpected keyword",

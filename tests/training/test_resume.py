@@ -83,14 +83,14 @@ def test_figures_that_were_not_drawn_yet_are_drawn(small, tmp_path):
 def test_the_checkpoint_of_another_model_is_refused(small, tmp_path):
     train(small("trainer.max_epochs=1"))
     for override in ("model.latent_dim=5", "model.optimizer.lr=0.1", "model/optimizer=adagrad"):
-        with pytest.raises(UserError, match=r"it is .* in .*last.ckpt; leave it out, or start a new run"):
+        with pytest.raises(UserError, match=r"the checkpoint .*last.ckpt has .*\. Leave the option out"):
             train(small(f"resume={tmp_path / 'run'}", override, run="other"))
     assert not (tmp_path / "other").exists()
 
 
 def test_fewer_epochs_than_were_trained_are_refused(small, tmp_path):
     train(small())
-    with pytest.raises(UserError, match=r"trainer.max_epochs=1: .*last.ckpt is of epoch 2; type 2 or more"):
+    with pytest.raises(UserError, match=r"trainer.max_epochs=1: .*last.ckpt is from epoch 2\. Set 2 or more"):
         train(small(f"resume={tmp_path / 'run'}", "trainer.max_epochs=1"))
 
 

@@ -44,7 +44,8 @@ class Regularizer(nn.Module):
         """
         if self.dataset_size is None:
             raise UserError(
-                "model.regularizer.dataset_size: this objective requires the number of training images. Set it."
+                "model.regularizer.dataset_size=None: this objective requires the number of training images. Set the"
+                " attribute to that number."
             )
         return self.dataset_size
 

@@ -37,8 +37,8 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
         terms = model.objective(model(*to_device(probe_images(data, 2), model.device)))
     if bad := [name for name, value in terms.items() if not value.isfinite()]:
         raise UserError(
-            f"model: {' and '.join(bad)} of the first images is not finite, before any training. Use smaller weights of"
-            " the model, or a likelihood with more noise."
+            f"model: {' and '.join(bad)} of the first images {'is' if len(bad) == 1 else 'are'} not finite, before any"
+            " training. Use smaller weights of the model, or a likelihood with more noise."
         )
     derived = ["nelbo", "recon_kl_ratio", *["bits_per_dim"] * model.likelihood.eight_bit] if "rate" in terms else []
     names = [*terms, *derived, *model.regularizer.effective_weights(model.warmup)]
