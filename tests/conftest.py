@@ -12,11 +12,12 @@ from codes import factors, noise, perfect, rotated
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from on_disk import celeba, dsprites_root
+from report_runs import make_run, sweep
 
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.networks import MLP
 
-__all__ = ["celeba", "dsprites_root", "factors", "noise", "perfect", "rotated"]  # fixtures
+__all__ = ["celeba", "dsprites_root", "factors", "make_run", "noise", "perfect", "rotated", "sweep"]  # fixtures
 ROOT = Path(__file__).parents[1]
 
 SMALL = [

@@ -1,1 +1,1 @@
-"""What Hydra finds of ours by itself: it looks for plugins in the namespace `hydra_plugins`, at each start."""
+"""Our Hydra plugins. Hydra finds them by itself, since it searches the namespace `hydra_plugins` at each start."""

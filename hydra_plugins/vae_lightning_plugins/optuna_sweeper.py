@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`: jobs that are chosen one after the other, by what the ones before have come to."""
+"""`hydra/sweeper=optuna`: jobs that are chosen one after another, based on the results of earlier ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 
 
 class OptunaSweeper(Sweeper):
-    """Ask Optuna for jobs, run them by the launcher, tell it what they have come to.
+    """Asks Optuna for jobs, runs them with the launcher, and reports their results to Optuna.
 
-    The study lies in the sweep's folder, and each sampler is seeded by the trial's number: a search that is cut off
-    and typed again goes on as if it had not been. What had not come to its end is run again first.
+    The study is stored in the directory of the sweep, and each sampler is seeded with the number of the trial. So a
+    search that was interrupted continues as if it had not been, once its command is rerun; unfinished trials are run
+    again first.
 
-    Hydra imports this file at each start; Optuna, which takes a second, only a search does.
+    Hydra imports this file at each start, but only a search imports Optuna, which takes a second.
 
     Args:
-        objective: the logged metric, at the last epoch.
-        direction: minimize or maximize it.
-        n_trials: how many, those of earlier commands among them.
-        n_jobs: how many at once, where the launcher can; all of them end before the next are chosen.
+        objective: the logged metric to optimize, at the last epoch.
+        direction: `minimize` or `maximize`.
+        n_trials: the number of trials, including those of earlier commands.
+        n_jobs: the number of trials at a time, if the launcher supports it; all of them end before the next are chosen.
         seed: of the choices.
-        sampler: makes a sampler of a seed.
+        sampler: seed -> sampler.
         pruner: for the jobs; see `vae_lightning.callbacks.Pruning`.
-        params: options and what to choose from, besides what is typed.
+        params: options and their search spaces, in addition to those on the command line.
     """
 
     hydra_context: HydraContext
@@ -58,7 +59,7 @@ class OptunaSweeper(Sweeper):
         self.params = params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra calls this before `sweep`."""
+        """Keep what Hydra passes before `sweep`, and build the launcher."""
         self.config = config
         self.hydra_context = hydra_context
         self.launcher = Plugins.instance().instantiate_launcher(
@@ -66,10 +67,10 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run all trials that are missing, and say which was the best.
+        """Run all missing trials, and print the best one.
 
         Raises:
-            UserError: when the folder holds a search of something else, whose trials would be taken for this one's.
+            UserError: if the directory holds a different search, whose trials would be taken for those of this one.
         """
         from vae_lightning.sweeps.optuna_study import (
             OVERRIDES,
@@ -103,7 +104,7 @@ class OptunaSweeper(Sweeper):
             print(f"best of {len(study.trials)}: {self.objective}={best.value:.2f} with {' '.join(chosen)}")
 
     def run(self, trials: Sequence["Trial"]) -> None:
-        """Run a batch and tell its results; one that has failed is left unfinished: the same command tries it again."""
+        """Run a batch and report its results. A failed trial stays unfinished, so rerunning the command repeats it."""
         from optuna.trial import TrialState
 
         from vae_lightning.sweeps.optuna_study import OVERRIDES

@@ -101,5 +101,6 @@ def test_a_run_does_not_go_on_from_an_export(run, small):
 
 
 def test_a_place_that_cannot_be_written_is_told(run, tmp_path):
-    with pytest.raises(UserError, match=r"model.safetensors: cannot be written \(No such file .*; type --out"):
+    problem = r"model.safetensors: cannot be written \(No such file"
+    with pytest.raises(UserError, match=rf"{problem} .*\. Pass another file with --out"):
         export(run, tmp_path / "nowhere" / "model.safetensors")

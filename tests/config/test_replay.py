@@ -37,7 +37,7 @@ def test_ordinary_overrides_are_replayed(override):
         ("hydra/launcher=joblib", "configures Hydra itself"),
         ("+hydra.searchpath=[/tmp]", "configures Hydra itself"),
         ("--config-dir=/tmp", "configures Hydra itself"),
-        ("model=../../../tmp/evil", "names a file outside of conf/"),
+        ("model=../../../elsewhere/evil", "names a file outside of conf/"),
         ("model._target_=os.system", "names a class that is not trusted"),
         ("model._target_=torch.load", "names a class that is not trusted"),
         ("+logger.x._target_=torch.utils.cpp_extension.load_inline", "names a class that is not trusted"),

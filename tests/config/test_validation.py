@@ -24,8 +24,8 @@ def test_every_error_names_the_option_and_what_it_must_be(small):
         "+model.beta=inf": "a number >= 0",
         "model.optimizer.lr=0": "a number > 0",
         "+model.likelihood.sigma=0": "a number > 0",
-        "+model.network.channels=[]": "a list of 1 or more, each an integer >= 1",
-        "model.network.hidden_dims=500": "a list, each an integer >= 1",
+        "+model.network.channels=[]": "a list of at least 1 value, each an integer from 1 to 1,000,000",
+        "model.network.hidden_dims=500": "a list, each an integer from 1 to 1,000,000",
         "data.image_shape=[28,28]": r"\[channels, height, width\]",
         "data.batch_size=0": "an integer >= 1",
         "data.val_size=-5": "an integer >= 0",
@@ -33,7 +33,7 @@ def test_every_error_names_the_option_and_what_it_must_be(small):
         "callbacks.warmup.epochs=-1": "an integer >= 0",
         "callbacks.warmup.steps=0": "null or an integer >= 1",
         "callbacks.warmup.ramp=1.5": "a number > 0 and <= 1",
-        "monitor=nelbo": "a logged metric of train/ or val/",
+        "monitor=nelbo": "a logged metric that starts with train/ or val/",
     }.items():
         key = override.lstrip("+").partition("=")[0]
         with pytest.raises(UserError, match=rf"^{key}=.*: must be {wanted}"):
@@ -43,7 +43,7 @@ def test_every_error_names_the_option_and_what_it_must_be(small):
 def test_options_that_exclude_each_other_are_an_error(small):
     with pytest.raises(UserError, match=r"no validation set, since data.val_size=0. Set monitor=train/objective"):
         validate_config(small("data.val_size=0"))
-    with pytest.raises(UserError, match=r"chosen by the test images.*type monitor=train/objective"):
+    with pytest.raises(UserError, match=r"choose the best checkpoint by the test images.*Set monitor=train/objective"):
         validate_config(small("data.validation_split=test"))
 
 

@@ -1,4 +1,4 @@
-"""Ways to be wrong: each is told in one line with the remedy, before anything is written."""
+"""Invalid configurations: each is reported on one line with its fix, before anything is written."""
 
 import warnings
 
@@ -20,7 +20,7 @@ QUICK = ["~callbacks.figures", "logger=none"]
 
 
 def told(folder, *typed: str) -> str:
-    """What the command line says of what was typed."""
+    """Return the error that the command line prints for these overrides."""
     try:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = compose("train", normalize([f"run_dir={folder / 'run'}", *SMALL, *typed]))

@@ -1,4 +1,4 @@
-"""A sweep typed again: skips what is finished, goes on with what was cut off, survives what fails."""
+"""A sweep that is rerun skips finished jobs, resumes interrupted ones, and survives failures."""
 
 import json
 import os
@@ -11,11 +11,13 @@ import torch
 from conftest import ROOT
 from crashes import CrashError
 from omegaconf import OmegaConf
-from sweep_commands import OPTIONS, STUDY
+from sweep_commands import OPTIONS, STUDY, type_sweep
 
 from vae_lightning.config.comparison import config_identity
 from vae_lightning.config.overrides import split_flags
 from vae_lightning.runs.recording import save_metrics
+
+__all__ = ["type_sweep"]  # a fixture
 
 
 def metrics_of_all() -> dict[str, dict[str, float]]:
@@ -32,32 +34,32 @@ def test_a_finished_job_is_skipped_and_a_new_one_is_run(type_sweep):
     before = {folder: (STUDY / folder / "metrics.json").stat().st_mtime_ns for folder in metrics_of_all()}
     assert len(before) == 2
     metrics = json.loads((job_with("dim=2") / "metrics.json").read_text())
-    save_metrics({**metrics, "likelihood/log_px": -1.0}, job_with("dim=2"))  # `evaluate` changes nothing of that
+    save_metrics({**metrics, "likelihood/log_px": -1.0}, job_with("dim=2"))  # as `evaluate` does
     before[job_with("dim=2").name] = (job_with("dim=2") / "metrics.json").stat().st_mtime_ns
 
     out = type_sweep("model.latent_dim=2,3,4")
-    assert out.count("finished before, skipped: ") == 2
+    assert out.count("skipping finished run: ") == 2
     after = {folder: (STUDY / folder / "metrics.json").stat().st_mtime_ns for folder in metrics_of_all()}
     assert len(after) == 3
     assert before.items() <= after.items()
 
 
-def test_a_run_of_another_configuration_in_the_same_folder_is_put_aside(type_sweep):
+def test_a_run_with_a_different_configuration_is_archived(type_sweep):
     type_sweep("model.latent_dim=2")
     folder = job_with("dim=2")
     config = OmegaConf.load(folder / ".hydra" / "config.yaml")
     config.model.optimizer.lr = 0.5
     OmegaConf.save(config, folder / ".hydra" / "config.yaml")
     out = type_sweep("model.latent_dim=2")
-    assert "of another configuration (model.optimizer.lr), put aside: " in out
+    assert "archiving run with a different configuration (model.optimizer.lr) as " in out
     assert (STUDY / f"{folder.name}~1" / "metrics.json").is_file()
     assert OmegaConf.load(folder / ".hydra" / "config.yaml").model.optimizer.lr == 1e-3
     assert (folder / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize(("hook", "n"), [("on_train_batch_start", 8), ("on_train_end", 1), ("on_test_end", 1)])
-def test_a_job_that_was_cut_off_goes_on_and_ends_like_one_that_was_not(hook, n, type_sweep, monkeypatch):
-    """A crash stands for kill -9: that the job's folder holds the failure is undone."""
+def test_an_interrupted_job_is_resumed_and_ends_like_an_uninterrupted_one(hook, n, type_sweep, monkeypatch):
+    """A crash stands for kill -9, so the record of the failure is removed from the directory of the job."""
     jobs = ["model=vae,beta_tcvae", "seed=1,2", "model.latent_dim=2"]
     type_sweep(*jobs, "sweep=unbroken")
     expected = {
@@ -77,35 +79,34 @@ def test_a_job_that_was_cut_off_goes_on_and_ends_like_one_that_was_not(hook, n, 
             type_sweep(*jobs)
     (failed,) = STUDY.glob("*/failure.txt")
     failed.unlink()
-    assert "cut off before, goes on: " in type_sweep(*jobs)
+    assert "resuming interrupted run: " in type_sweep(*jobs)
     assert metrics_of_all() == expected
 
 
-def test_a_job_that_fails_is_recorded_and_stops_no_other(type_sweep):
+def test_a_failed_job_is_recorded_and_does_not_stop_the_others(type_sweep):
     jobs = ["data.num_classes=5,10", "model=cvae", "model.latent_dim=2"]  # the digits have ten classes
     for _ in range(2):
         with pytest.raises(SystemExit) as end:
             type_sweep(*jobs)
-        assert str(end.value).startswith("error: 1 job failed; the same command tries again\n  data.num_classes=5,")
+        assert str(end.value).startswith("error: 1 job failed. Rerun the command to try again.\n  data.num_classes=5,")
         assert "\n" not in str(end.value).partition("\n")[2]
         assert "the train labels go up to 9. Set 10 or more" in str(end.value)
         assert (job_with("classes=5") / "failure.txt").read_text().count("\n") == 1
         assert (job_with("classes=5") / ".hydra" / "config.yaml").is_file()
         assert list(metrics_of_all()) == [job_with("classes=10").name]
-    assert "finished before" in type_sweep(
-        "data.num_classes=10", *jobs[1:]
-    )  # and exits with 0: an old failure is no new one
+    # And exits with 0, since an old failure is not a new one.
+    assert "skipping finished run: " in type_sweep("data.num_classes=10", *jobs[1:])
 
 
-def test_a_training_that_diverges_has_failed(type_sweep):
+def test_a_run_that_diverges_has_failed(type_sweep):
     with pytest.raises(SystemExit, match="1 job failed"):
         type_sweep("model.latent_dim=2", "model.optimizer.lr=1e30,1e-3")
     assert (job_with("lr=1e+30") / "failure.txt").is_file()
     assert not (job_with("lr=0.001") / "failure.txt").exists()
 
 
-def test_a_mistake_in_any_job_refuses_the_sweep_and_leaves_nothing(type_sweep, tmp_path):
-    with pytest.raises(SystemExit, match=r"^error: model.latent_dim=0: must be a whole number from 1 up"):
+def test_an_error_in_any_job_refuses_the_sweep_and_leaves_nothing(type_sweep, tmp_path):
+    with pytest.raises(SystemExit, match=r"^error: model.latent_dim=0: must be an integer from 1 to 1,000,000"):
         type_sweep("model.latent_dim=2,0")
     assert list(tmp_path.iterdir()) == []
 
@@ -126,7 +127,7 @@ def test_a_job_leaves_neither_arguments_nor_environment_to_the_next(type_sweep, 
         assert "-m" not in arguments
 
 
-def test_the_folder_of_a_run_is_no_part_of_what_it_is(small):
+def test_the_identity_of_a_run_does_not_include_its_directory(small):
     here, there = (OmegaConf.to_container(small(run=run), resolve=True) for run in ("here", "there"))
     assert here != there
     assert config_identity(here) == config_identity(there)

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def type_sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Type `python train.py -m ...` in a folder; its processes find the callbacks beside this file."""
+    """Run `python train.py -m ...` in a directory; its processes find the callbacks beside this file."""
     command = [sys.executable, str(ROOT / "train.py"), "-m", *OPTIONS, *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     environment["PYTHONPATH"] = str(HERE)
@@ -30,7 +30,7 @@ def type_sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.slow
-def test_joblib_runs_all_jobs_names_the_failed_and_divides_the_threads(tmp_path):
+def test_joblib_runs_all_jobs_reports_failures_and_divides_the_threads(tmp_path):
     arguments = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "model=cvae", "data.num_classes=5,10"]
     arguments.append("+callbacks.threads={_target_: witnesses.Threads, folder: ${run_dir}}")
     done = type_sweep(tmp_path, *arguments)
@@ -46,22 +46,22 @@ def test_joblib_runs_all_jobs_names_the_failed_and_divides_the_threads(tmp_path)
 
 
 @pytest.mark.slow
-def test_submitit_starts_a_preempted_job_again_which_ends_like_one_that_was_not(tmp_path):
+def test_submitit_restarts_a_preempted_job_which_ends_like_an_uninterrupted_one(tmp_path):
     preempted = "+callbacks.preempted={_target_: witnesses.PreemptedOnce, folder: ${run_dir}}"
     done = type_sweep(tmp_path, "hydra/launcher=submitit_local", "model.latent_dim=2", preempted)
     assert done.returncode == 0, done.stderr
     study = tmp_path / "runs" / "sweeps" / "study"
     (log,) = study.glob(".submitit/*/*.out")
     assert "this job is preempted" in log.read_text()
-    assert log.read_text().count("cut off before, goes on") == 1
+    assert log.read_text().count("resuming interrupted run") == 1
     assert type_sweep(tmp_path, "model.latent_dim=2", "sweep=unbroken").returncode == 0
     (metrics,), (expected,) = (folder.glob("*/metrics.json") for folder in (study, study.with_name("unbroken")))
     assert metrics.read_text() == expected.read_text()
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm"])
-def test_a_launcher_takes_all_that_its_file_says(launcher):
-    """What the plugin's own configuration does not know is a slip in ours."""
+def test_a_launcher_accepts_all_options_of_its_file(launcher):
+    """An option that the configuration of the plugin lacks is an error in ours."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         ours = compose("train", [f"hydra/launcher={launcher}"], return_hydra_config=True).hydra.launcher
     module, _, name = ours._target_.rpartition(".")

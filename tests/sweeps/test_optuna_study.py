@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`: a search goes on where it stopped, gives up what is hopeless, and finds the best."""
+"""`hydra/sweeper=optuna`: a search resumes where it stopped, prunes unpromising runs, and finds the best."""
 
 import os
 import signal
@@ -21,14 +21,14 @@ PRUNER = [f"hydra.sweeper.pruner.{option}" for option in ("percentile=0", "n_sta
 
 
 def trials(folder: Path = STUDY) -> list[tuple[str, str, float | None]]:
-    """What each trial was, what became of it, and its value."""
+    """The swept override, the state and the value of each trial."""
     return [
         (next(o for o in t.user_attrs["overrides"] if "beta=" in o), t.state.name, t.value)
         for t in open_study(folder).trials
     ]
 
 
-def test_a_search_names_the_best_and_goes_on_with_more(type_sweep):
+def test_a_search_prints_the_best_trial_and_can_be_extended(type_sweep):
     out = type_sweep(*SEARCH)
     found = trials()
     assert [state for _, state, _ in found] == ["COMPLETE"] * 3
@@ -47,7 +47,7 @@ def test_a_search_names_the_best_and_goes_on_with_more(type_sweep):
 
 
 @pytest.mark.parametrize("n", [8, 18])  # batches of 3 x 2 x 5 (the last in the second epoch of the second run)
-def test_a_search_that_was_cut_off_goes_on_like_one_that_was_not(n, type_sweep, monkeypatch):
+def test_an_interrupted_search_ends_like_an_uninterrupted_one(n, type_sweep, monkeypatch):
     type_sweep(*SEARCH, "sweep=unbroken")
     calls = iter(range(1, 1000))
 
@@ -60,11 +60,11 @@ def test_a_search_that_was_cut_off_goes_on_like_one_that_was_not(n, type_sweep, 
         with pytest.raises(SystemExit):
             type_sweep(*SEARCH)
     assert trials()[-1][1] == "RUNNING"
-    assert "cut off before, goes on: " in type_sweep(*SEARCH)
+    assert "resuming interrupted run: " in type_sweep(*SEARCH)
     assert trials() == trials(STUDY.with_name("unbroken"))
 
 
-def test_a_hopeless_run_is_pruned_which_is_no_failure(type_sweep):
+def test_an_unpromising_run_is_pruned_which_is_not_a_failure(type_sweep):
     out = type_sweep(*SEARCH, *PRUNER, "name=${sweep}")  # an interpolation stays one
     assert out.count("pruned after 2 epochs, with val/nelbo ") == 1
     assert [state for _, state, _ in trials()] == ["COMPLETE", "COMPLETE", "PRUNED"]  # its β is between theirs
@@ -72,10 +72,10 @@ def test_a_hopeless_run_is_pruned_which_is_no_failure(type_sweep):
     assert trials()[2][0] in folder.name
     assert not (folder / "metrics.json").exists()
     assert "3 runs: 2 finished, 1 pruned." in (report(STUDY).parent / "report.md").read_text()
-    assert "pruned before, skipped: " in type_sweep("model=beta_vae", trials()[2][0], "name=${sweep}")
+    assert "skipping pruned run: " in type_sweep("model=beta_vae", trials()[2][0], "name=${sweep}")
 
 
-def test_a_run_that_fails_is_tried_again_by_the_same_command(type_sweep, monkeypatch):
+def test_rerunning_the_command_repeats_failed_runs(type_sweep, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("vae_lightning.callbacks.RunState.on_train_end", lambda *_: 1 / 0, raising=False)
         with pytest.raises(SystemExit, match="3 jobs failed"):
@@ -84,43 +84,43 @@ def test_a_run_that_fails_is_tried_again_by_the_same_command(type_sweep, monkeyp
     assert [state for _, state, _ in trials()] == ["COMPLETE"] * 3
 
 
-def test_a_metric_that_is_not_logged_is_told(type_sweep):
+def test_an_objective_that_is_not_logged_is_an_error(type_sweep):
     options = ["hydra.sweeper.n_trials=1", "hydra.sweeper.objective=val/nelbow", "hydra.sweeper.pruner=null"]
-    with pytest.raises(SystemExit, match=r"objective=val/nelbow: is not logged; type one of .*val/nelbo"):
+    with pytest.raises(SystemExit, match=r"objective=val/nelbow: not logged. Use one of .*val/nelbo"):
         type_sweep(*SEARCH, *options)
 
 
 @pytest.mark.parametrize(
     ("typed", "told"),
     {
-        "model.beta=interval(-1,16)": r"^error: model.beta=-1.0: must be a number from 0 up$",
-        "model.optimizer.lr=tag(log,interval(0,1))": r"^error: model.optimizer.lr=0.0: must be a number above 0$",
+        "model.beta=interval(-1,16)": r"^error: model.beta=-1.0: must be a number >= 0\.$",
+        "model.optimizer.lr=tag(log,interval(0,1))": r"^error: model.optimizer.lr=0.0: must be a number > 0\.$",
     }.items(),
 )
-def test_a_mistake_at_an_end_refuses_the_search_and_leaves_nothing(typed, told, type_sweep, tmp_path):
+def test_an_invalid_end_of_an_interval_refuses_the_search_and_leaves_nothing(typed, told, type_sweep, tmp_path):
     with pytest.raises(SystemExit, match=told):
         type_sweep(*SEARCH, typed)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("choice", ["hydra/sweeper=optuna", "hydra/launcher=submitit_slurm", "hydra/launcher=ray"])
-def test_a_package_that_is_missing_is_named(choice, type_sweep, monkeypatch):
+def test_a_missing_package_is_named(choice, type_sweep, monkeypatch):
     monkeypatch.setattr(hydra_callback, "find_spec", lambda name: None)
     extra = choice.partition("=")[2].partition("_")[0]
     with pytest.raises(SystemExit) as refused:
         type_sweep(choice)
-    assert str(refused.value) == f"error: {choice}: is not installed; type pip install '.[{extra}]'"
+    assert str(refused.value) == f"error: {choice}: is not installed. Run pip install 'vae-lightning[{extra}]'."
 
 
-def test_another_search_in_the_same_folder_is_refused(type_sweep):
+def test_a_different_search_in_the_same_directory_is_refused(type_sweep):
     type_sweep(*SEARCH, "hydra.sweeper.n_trials=1")
-    told = r"^sweep: it is another search \(trainer.max_epochs=2, trainer.max_epochs=3\); type another name"
-    with pytest.raises(UserError, match=told):
+    different = r"\(trainer.max_epochs=2, trainer.max_epochs=3\)\. Set another name"
+    with pytest.raises(UserError, match=rf"^sweep: its directory holds a different search {different}"):
         type_sweep(*SEARCH, "trainer.max_epochs=3")
     assert len(trials()) == 1
 
 
-def test_what_is_typed_is_what_optuna_draws_from():
+def test_overrides_are_converted_to_distributions():
     expected = {
         "a=1,x,[2]": CategoricalDistribution(["1", "x", "[2]"]),
         "a=range(1,4)": CategoricalDistribution(["1", "2", "3"]),
@@ -138,4 +138,4 @@ def test_the_configuration_of_a_run_does_not_depend_on_its_search(type_sweep):
     (config,) = STUDY.glob("*/.hydra/config.yaml")
     assert "pruning" in OmegaConf.load(config).callbacks
     beta = trials()[0][0]
-    assert "finished before, skipped: " in type_sweep("model=beta_vae", beta)
+    assert "skipping finished run: " in type_sweep("model=beta_vae", beta)

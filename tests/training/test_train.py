@@ -87,7 +87,7 @@ def test_hyper_parameters_are_what_tells_runs_apart(small):
         "optimizer.lr": 1e-3,
         "data": "DigitsDataModule",
         "batch_size": 256,
-        "warmup": "Warmup",
+        "warmup": "BetaWarmup",
         "warmup.epochs": 0,
         "warmup.steps": "None",
         "warmup.schedule": "linear",

@@ -42,8 +42,7 @@ class RunState(L.Callback):
         """Add the version, the configuration, the metrics and the random state."""
         checkpoint[CheckpointKey.VERSION] = FORMAT_VERSION
         checkpoint[CheckpointKey.CONFIG] = self.config
-        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if "/" in name}
-        checkpoint[CheckpointKey.METRICS] = metrics
+        checkpoint[CheckpointKey.METRICS] = logged_metrics(trainer)
         checkpoint[CheckpointKey.RANDOM_STATE] = [rng_state()]
         is_epoch_end = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         checkpoint[CheckpointKey.STOPPED] = trainer.should_stop and is_epoch_end
@@ -73,3 +72,8 @@ class RunState(L.Callback):
 
     on_test_start = on_validation_start
     on_test_end = on_validation_end
+
+
+def logged_metrics(trainer: L.Trainer) -> dict[str, float]:
+    """Return the metrics logged so far under `train/`, `val/` and `test/`."""
+    return {name: value.item() for name, value in trainer.callback_metrics.items() if "/" in name}

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize
 from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
+from vae_lightning.config.instantiation import build
 from vae_lightning.errors import UserError, as_user_error
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.discovery import resolve_run
@@ -49,7 +48,7 @@ def build_model(checkpoint: dict[str, Any], path: Path, *, trust: tuple[str, ...
     config = checkpoint[CheckpointKey.CONFIG]["model"]
     check_trusted(config, (*TRUSTED_PACKAGES, *trust), path)
     with as_user_error(f"{path}: does not hold a model that this version can build ({{error}}).", reraise=()):
-        model: ELBOModule = instantiate(config, _convert_="all")
+        model: ELBOModule = build(config)
         model.load_state_dict(checkpoint["state_dict"])
     model.freeze()
     return model

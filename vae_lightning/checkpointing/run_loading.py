@@ -4,11 +4,11 @@ import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
 from vae_lightning.checkpointing.trust import check_trusted
+from vae_lightning.config.instantiation import build
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
@@ -61,7 +61,7 @@ def load_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> LoadedRun:
         validate_config(OmegaConf.create(config))
     warn_data_changed(config, checkpoint[CheckpointKey.CONFIG], path)
     try:
-        data: ImageDataModule = instantiate(config["data"], _convert_="all")
+        data: ImageDataModule = build(config["data"])
         data.prepare_data()
         data.setup()
     except UserError:

@@ -23,10 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     with report_errors("debug=true" in map(str.lower, arguments)):
         flags, overrides = split_flags(expand_resume(arguments))
-        sys.argv[1:] = [
-            *flags,
-            *normalize(overrides),
-        ]  # Hydra reads them there, and DDP starts its other processes with them
+        # Hydra reads the arguments there, and DDP starts its other processes with them.
+        sys.argv[1:] = [*flags, *normalize(overrides)]
         try:
             run_hydra()
         except KeyboardInterrupt:  # while a launcher waits for jobs in other processes; a run handles it by itself

@@ -19,6 +19,7 @@ from yaml import YAMLError
 from vae_lightning.config.overrides import override_key
 from vae_lightning.config.paths import CONF_DIR, config_dirs
 from vae_lightning.config.schema import TRAINER_OPTIONS
+from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.console import train_command
 
@@ -98,7 +99,8 @@ def suggest_option(key: str, arguments: list[str]) -> str:
         except HydraException:  # there is a second error
             cfg = compose("train")
     parent, _, leaf = key.rpartition(".")
-    options = [*iter_options(OmegaConf.to_container(cfg)), *(f"trainer.{name}" for name in TRAINER_OPTIONS)]
+    names = [name for name, _ in iter_nodes(OmegaConf.to_container(cfg)) if "._" not in f".{name}"]  # no _target_
+    options = [*names, *(f"trainer.{name}" for name in TRAINER_OPTIONS)]
     if alike := [option for option in options if leaf in option.rpartition(".")[2]]:
         return f"Did you mean {' or '.join(alike[:3])}?"
     if elsewhere := [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]:
@@ -116,12 +118,3 @@ def choices_with(leaf: str) -> Iterator[tuple[str, str]]:
             group = file.parent.relative_to(folder).as_posix()
             if not group.startswith(("hydra", "experiment")) and leaf in OmegaConf.load(file):
                 yield group, file.stem
-
-
-def iter_options(config: object, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted key of every option of a nested configuration that a user could set."""
-    if isinstance(config, dict):
-        for name, value in config.items():
-            if not name.startswith("_"):
-                yield prefix + name
-                yield from iter_options(value, f"{prefix}{name}.")

@@ -12,10 +12,6 @@ def iter_nodes(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from iter_nodes(value, f"{prefix}{name}.")
 
 
-def iter_leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def iter_leaves(config: Any) -> Iterator[tuple[str, Any]]:
     """Yield the dotted key and the value of every entry of a nested mapping that is not itself a mapping."""
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from iter_leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+    return ((key, value) for key, value in iter_nodes(config) if not isinstance(value, Mapping))

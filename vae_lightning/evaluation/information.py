@@ -1,7 +1,7 @@
 """Information in the latents of a run, and the distance of the aggregate posterior from the prior."""
 
 from vae_lightning.distributions import StandardNormal
-from vae_lightning.distributions.posterior import LOG_2PI
+from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE, LOG_2PI
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import active_units, mean_and_error, mmd_test
@@ -51,7 +51,8 @@ def latent_usage(context: EvaluationContext) -> Results:
     mean, _, logvar, kl = context.encoded
     results = {
         "active_units": Result(
-            float(active_units(mean)), note=f"of {mean.shape[1]}: variance of the posterior mean above 0.01"
+            float(active_units(mean)),
+            note=f"of {mean.shape[1]}: variance of the posterior mean above {ACTIVE_UNIT_VARIANCE}",
         )
     }
     if kl is None:

@@ -5,14 +5,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
+from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import report_errors
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
@@ -100,11 +99,5 @@ def boundary_values(override: Override) -> list[Any]:
 
 def check_job(overrides: list[str]) -> None:
     """Compose the configuration of one job and validate it; raises the errors of both."""
-    cfg = compose("train", [*overrides, "run_dir=unknown"], return_hydra_config=True)
-    try:
-        HydraConfig.instance().set_config(cfg)  # read by `${hydra:...}` in the configuration
-        with open_dict(cfg):
-            del cfg["hydra"]
+    with composed([*overrides, "run_dir=unknown"]) as cfg:
         validate_config(cfg)
-    finally:
-        HydraConfig.instance().cfg = None

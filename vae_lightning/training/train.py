@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lightning.callbacks import GracefulShutdown, RunState, TerminateOnNaN
+from vae_lightning.callbacks.run_state import logged_metrics
 from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO
 from vae_lightning.checkpointing.resume import find_resume_checkpoint
 from vae_lightning.config.hyperparameters import hyperparameters
@@ -132,8 +133,3 @@ def enabled_callbacks(callbacks: list[L.Callback], trainer: dict[str, Any]) -> l
     if trainer.get("enable_checkpointing") is False:
         disabled.append(ModelCheckpoint)
     return [callback for callback in callbacks if not isinstance(callback, tuple(disabled))]
-
-
-def logged_metrics(trainer: L.Trainer) -> dict[str, float]:
-    """Return the metrics logged so far under `train/`, `val/` and `test/`."""
-    return {name: value.item() for name, value in trainer.callback_metrics.items() if "/" in name}
