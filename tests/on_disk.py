@@ -32,38 +32,49 @@ def celeba(tmp_path: Path) -> Callable[..., Path]:
 
     def make(layout: str = "official", n: int = 50) -> Path:
         root = tmp_path / layout
-        images = root / ("celeba/img_align_celeba" if layout != "kaggle" else "img_align_celeba/img_align_celeba")
+        images = root / {
+            "kaggle": "img_align_celeba/img_align_celeba",
+            "png": "celeba/img_align_celeba_png",
+            "google_drive": "Img/img_align_celeba",
+            "google_drive_zip": "CelebA/Img/img_align_celeba",
+        }.get(layout, "celeba/img_align_celeba")
         images.mkdir(parents=True)
         names = [f"{i + 1:06}.jpg" for i in range(n)]
+        suffix = ".png" if layout == "png" else ".jpg"
         for i, name in enumerate(names):
-            Image.fromarray(face(i)).save(images / name, quality=95)
+            Image.fromarray(face(i)).save((images / name).with_suffix(suffix), quality=95)
         splits = [0 if i < 0.8 * n else 1 if i < 0.9 * n else 2 for i in range(n)]
         attributes = [[1 if has_attribute(i, a) else -1 for a in range(len(ATTRIBUTES))] for i in range(n)]
         if layout == "kaggle":
             table = [f"{name},{split}" for name, split in zip(names, splits, strict=True)]
             (root / "list_eval_partition.csv").write_text("\n".join(["image_id,partition", *table]) + "\n")
             table = [",".join([name, *map(str, row)]) for name, row in zip(names, attributes, strict=True)]
-            (root / "list_attr_celeba.csv").write_text("\n".join([",".join(["image_id", *ATTRIBUTES]), *table]) + "\n")
+            text = "\n".join([",".join(["image_id", *ATTRIBUTES]), *table]) + "\n"
+            (root / "list_attr_celeba.csv").write_text(text, encoding="utf-8-sig")  # as a spreadsheet saves it
             return root
+        separate = images.parent.name == "Img"
+        anno, evaluation = (images.parent.parent / name if separate else images.parent for name in ("Anno", "Eval"))
+        for folder in (anno, evaluation):
+            folder.mkdir(exist_ok=True)
         table = [f"{name} {split}" for name, split in zip(names, splits, strict=True)]
-        (images.parent / "list_eval_partition.txt").write_text("\n".join(table) + "\n")
+        (evaluation / "list_eval_partition.txt").write_text("\n".join(table) + "\n")
         rows = zip(names, attributes, strict=True)
         table = [f"{name} " + " ".join(f"{value:2}" for value in row) for name, row in rows]
-        (images.parent / "list_attr_celeba.txt").write_text("\n".join([str(n), " ".join(ATTRIBUTES), *table]) + "\n")
-        if layout == "zip":
-            zip_folder(images, images.with_suffix(".zip"), "img_align_celeba")
+        (anno / "list_attr_celeba.txt").write_text("\n".join([str(n), " ".join(ATTRIBUTES), *table]) + "\n")
+        if layout.endswith("zip"):
+            zip_directory(images, images.with_suffix(".zip"), "img_align_celeba")
         return root
 
     return make
 
 
-def zip_folder(folder: Path, path: Path, prefix: str) -> None:
+def zip_directory(directory: Path, path: Path, prefix: str) -> None:
     """Move the files of a directory into a zip file."""
     with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(folder.iterdir()):
+        for file in sorted(directory.iterdir()):
             archive.write(file, f"{prefix}/{file.name}")
             file.unlink()
-    folder.rmdir()
+    directory.rmdir()
 
 
 SIZES = (3, 2, 4, 5, 6)  # number of values of each factor but color

@@ -17,7 +17,8 @@ from PIL import Image
 from vae_lightning.data.cache import CHUNK, CacheContents, CacheSpec, ensure_cache, fingerprint
 from vae_lightning.data.mapped_images import open_cache
 from vae_lightning.errors import UserError
-from vae_lightning.io.image_decoding import FolderSource, decode_chunk
+from vae_lightning.io.image_decoding import decode_chunk
+from vae_lightning.io.image_sources import FolderSource
 
 N = 5 * CHUNK + 7
 
@@ -33,7 +34,14 @@ def images(tmp_path_factory) -> Path:
 
 def spec(images: Path) -> CacheSpec:
     """Return how the images are decoded."""
-    return CacheSpec("small", FolderSource(images), fingerprint(images.iterdir()), (1, 4, 4), None, "by order")
+    return CacheSpec(
+        "small",
+        FolderSource(images),
+        fingerprint({path.name: path for path in images.iterdir()}),
+        (1, 4, 4),
+        None,
+        "by order",
+    )
 
 
 def contents() -> CacheContents:

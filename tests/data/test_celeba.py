@@ -1,6 +1,8 @@
 """Tests of CelebA in each layout in which it is distributed, complete and damaged."""
 
+import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from PIL import Image
 
 from vae_lightning.data import CelebADataModule
 from vae_lightning.data.celeba import download
+from vae_lightning.data.celeba_annotations import read_annotations
+from vae_lightning.data.celeba_layout import locate_celeba
 from vae_lightning.errors import UserError
 
 ATTRIBUTES = ["Bald", "Eyeglasses", "Male", "Smiling"]
@@ -28,9 +32,39 @@ def loaded(root, **options) -> CelebADataModule:
     return data
 
 
-@pytest.mark.parametrize("layout", ["official", "zip", "kaggle"])
+def as_parquet(root: Path) -> Path:
+    """Write the images and annotations of the official layout to Parquet files; return their directory."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    names, splits, labels, label_names = read_annotations(locate_celeba(root))
+    folder = root.parent / "hub"
+    (folder / "data").mkdir(parents=True)
+    for k, split in enumerate(("train", "valid", "test")):
+        rows = np.flatnonzero(splits == k)
+        images = [{"bytes": (root / "celeba" / names[i]).read_bytes(), "path": None} for i in rows]
+        columns = {"image": images, "celeb_id": rows, **dict(zip(label_names, labels[rows].T == 1, strict=True))}
+        file = folder / "data" / f"{split}-00000-of-00001.parquet"
+        parquet.write_table(pyarrow.table(columns), file, row_group_size=16)
+    return folder
+
+
+def test_celeba_in_parquet_files_reports_damage(celeba):
+    root = as_parquet(celeba())
+    file = root / "data" / "valid-00000-of-00001.parquet"
+    data = file.read_bytes()
+    file.write_bytes(data[:-100])
+    with pytest.raises(UserError, match=r"data=celeba: .*valid-00000-of-00001.parquet cannot be read \(.*Download it"):
+        loaded(root)
+    file.unlink()
+    file.with_name("other.parquet").write_bytes(data)
+    with pytest.raises(UserError, match=r"other.parquet is of no known split. Name it train-\*, valid-\* or test-\*"):
+        loaded(root)
+
+
+@pytest.mark.parametrize("layout", ["official", "zip", "kaggle", "png", "google_drive", "google_drive_zip", "parquet"])
 def test_celeba_reads_the_same_images_from_every_layout(layout, celeba):
-    data = loaded(celeba(layout))
+    data = loaded(as_parquet(celeba()) if layout == "parquet" else celeba(layout))
     assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 40, "val": 5, "test": 5}
     assert data.label_names == ATTRIBUTES
     start = 0
@@ -106,6 +140,8 @@ def test_celeba_without_annotations_warns_and_has_no_labels(celeba, caplog):
     assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 40, "val": 5, "test": 5}
     assert data.splits["train"].y is None
     assert data.num_classes is None
+    (manifest,) = (root / "cache").glob("celeba-*/manifest.json")
+    assert json.loads(manifest.read_text())["split"] == "by order, 80%, 10%, 10%"
     assert "80% for training, 10% for validation, 10% for testing" in caplog.text
     assert "the images are unlabeled" in caplog.text
 
@@ -155,7 +191,7 @@ def test_celeba_reports_a_damaged_image_in_a_zip_file(celeba):
 def test_celeba_reports_images_that_are_only_in_the_partition(celeba):
     root = celeba()
     (root / "celeba/img_align_celeba/000003.jpg").unlink()
-    with pytest.raises(UserError, match=r"list_eval_partition.txt names 1 images that are not in .* 000003.jpg"):
+    with pytest.raises(UserError, match=r"list_eval_partition.txt names 1 images that are not in .* 000003"):
         loaded(root)
     assert not list((root / "cache").glob("celeba-*"))
 
@@ -163,7 +199,7 @@ def test_celeba_reports_images_that_are_only_in_the_partition(celeba):
 def test_celeba_reports_images_that_are_not_in_the_partition(celeba):
     root = celeba()
     Image.fromarray(np.zeros((218, 178, 3), np.uint8)).save(root / "celeba/img_align_celeba/000999.jpg")
-    with pytest.raises(UserError, match=r"list_eval_partition.txt lacks 1 images of .*, first 000999.jpg"):
+    with pytest.raises(UserError, match=r"list_eval_partition.txt lacks 1 images of .*, first 000999"):
         loaded(root)
 
 

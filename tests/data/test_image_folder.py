@@ -1,5 +1,6 @@
 """Tests of a directory of images."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,101 @@ def test_image_folder_uses_directories_of_splits(tmp_path):
     assert sizes(datamodule(tmp_path)) == {"train": 40, "val": 3, "test": 12}
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "Validation"])
+def test_image_folder_without_a_directory_for_testing_holds_out_training_images(tmp_path, name):
+    for k, label in enumerate(("cat", "dog")):
+        write_images(tmp_path / "train" / label, 50 * k, 20)
+        write_images(tmp_path / name / label, 50 * k, 3)
+    data = datamodule(tmp_path)
+    assert sizes(data) == {"train": 32, "val": 6, "test": 8}
+    assert data.label_names == ["cat", "dog"]
+
+
+def test_image_folder_rejects_images_beside_the_directories_of_splits(tmp_path):
+    for split in ("train", "test", "extra"):
+        write_images(tmp_path / split, 0, 10)
+    with pytest.raises(UserError, match=r"extra/0.png is in none of the directories train, val and test. Move it"):
+        datamodule(tmp_path)
+
+
+def test_image_folder_class_may_be_named_like_a_split(tmp_path):
+    for name in ("test", "quiz"):
+        write_images(tmp_path / name, 0, 10)
+    assert datamodule(tmp_path).label_names == ["quiz", "test"]
+
+
+def test_image_folder_follows_links_but_not_in_circles(tmp_path):
+    write_images(tmp_path / "elsewhere" / "dog", 50, 10)
+    write_images(tmp_path / "photos" / "cat", 0, 10)
+    (tmp_path / "photos" / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
+    (tmp_path / "photos" / "cat" / "loop").symlink_to(tmp_path / "photos")
+    (tmp_path / "elsewhere" / "dog" / "loop").symlink_to(tmp_path / "photos" / "cat")
+    data = datamodule(tmp_path / "photos")
+    assert data.label_names == ["cat", "dog", "dog/loop"]
+    (tmp_path / "photos" / "cat" / "broken.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(UserError, match=r"broken.png is a broken link. Remove it"):
+        datamodule(tmp_path / "photos")
+
+
+def test_image_folder_rejects_a_pipe(tmp_path):
+    write_images(tmp_path, 0, 10)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UserError, match=r"pipe.png is not a regular file. Remove it"):
+        datamodule(tmp_path)
+
+
+def test_image_folder_ignores_hidden_files_and_those_of_operating_systems(tmp_path, caplog):
+    for name in ("cat", "dog"):
+        write_images(tmp_path / name, 0, 10)
+        (tmp_path / name / "._0.png").write_bytes(b"resource fork")
+        (tmp_path / name / "Thumbs.db").write_bytes(b"thumbnails")
+    for name in ("__MACOSX", ".ipynb_checkpoints", "cat/.ipynb_checkpoints"):
+        write_images(tmp_path / name, 0, 2)
+    data = datamodule(tmp_path)
+    assert data.label_names == ["cat", "dog"]
+    assert sum(sizes(data).values()) == 20
+    assert not caplog.records
+
+
+def test_image_folder_counts_files_that_are_not_images(tmp_path, caplog):
+    write_images(tmp_path, 0, 10)
+    for name in ("README", "a.json", "b.json"):
+        (tmp_path / name).write_text("")
+    datamodule(tmp_path)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"data.root={tmp_path}: 3 files are not images (.json, README)"
+    ]
+
+
+def test_image_folder_reports_files_with_several_images(tmp_path, caplog):
+    write_images(tmp_path, 0, 10)
+    frames = [Image.new("L", (8, 8), gray) for gray in (0, 255)]
+    frames[0].save(tmp_path / "stack.tif", save_all=True, append_images=frames[1:])
+    data = datamodule(tmp_path)
+    assert all((split.x == 0).all() for split in data.splits.values())
+    assert "1 of 11 files contain several images, such as" in caplog.text
+    assert "stack.tif; using the first of each" in caplog.text
+
+
+def test_image_folder_rebuilds_the_cache_when_images_are_moved(tmp_path):
+    for name in ("cat", "dog"):
+        write_images(tmp_path / name, 0, 10)
+    datamodule(tmp_path)
+    (tmp_path / "cat").rename(tmp_path / "bird")
+    assert datamodule(tmp_path).label_names == ["bird", "dog"]
+
+
+def test_image_folder_drops_a_class_whose_images_are_all_corrupt(tmp_path):
+    for k, name in enumerate(("ant", "cat", "dog")):
+        write_images(tmp_path / name, 50 * k, 10)
+    for path in (tmp_path / "ant").iterdir():
+        path.write_bytes(b"not a PNG")
+    data = datamodule(tmp_path, skip_corrupt=True)
+    assert data.label_names == ["cat", "dog"]
+    for x, y in data.splits.values():
+        assert torch.equal(x[:, 0, 0, 0].long(), torch.tensor([50, 100])[y])
+
+
 def test_image_folder_accepts_mixed_sizes_modes_and_formats(tmp_path):
     for mode, suffix in (("RGB", "jpg"), ("L", "png"), ("RGBA", "PNG"), ("CMYK", "tif"), ("P", "gif"), ("RGB", "webp")):
         for side in (5, 30):
@@ -82,7 +178,7 @@ def test_image_folder_rebuilds_the_cache_when_images_are_added(tmp_path):
 def test_image_folder_reports_missing_few_and_damaged_images(tmp_path):
     with pytest.raises(UserError, match=r"data.root=.*nowhere: no such directory"):
         datamodule(tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"no images \(.bmp, .gif"):
+    with pytest.raises(UserError, match=r"no images \(.apng, .avif, .bmp"):
         datamodule(tmp_path)
     write_images(tmp_path, 0, 1)
     with pytest.raises(UserError, match=r"1 images are too few to split"):
@@ -90,7 +186,8 @@ def test_image_folder_reports_missing_few_and_damaged_images(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"not a JPEG")
     write_images(tmp_path, 0, 9)
     with pytest.raises(
-        UserError, match=r"1 of 10 images cannot be decoded, first .*broken.jpg \(cannot identify image file\)"
+        UserError,
+        match=r"1 of 10 images cannot be decoded, first .*broken.jpg \(not an image of a format that Pillow",
     ):
         datamodule(tmp_path)
     assert sum(sizes(datamodule(tmp_path, skip_corrupt=True)).values()) == 9

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from math import prod
@@ -24,7 +24,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vae_lightning.data.mapped_images import seal
 from vae_lightning.errors import UserError, one_line
-from vae_lightning.io.image_decoding import Crop, DecodedChunk, DecodeJob, Source, decode_chunk, exit_with_parent
+from vae_lightning.io.image_decoding import (
+    DECODER_VERSION,
+    Crop,
+    DecodedChunk,
+    DecodeJob,
+    decode_chunk,
+    exit_with_parent,
+)
+from vae_lightning.io.image_sources import Source
 
 CHUNK = 256  # images, about a second of decoding: the most work that a core loses when the process is killed
 log = logging.getLogger(__name__)
@@ -67,7 +75,12 @@ class CacheSpec(NamedTuple):
 
     def describe(self) -> dict[str, Any]:
         """Return the entries of the manifest that describe the source and how it is decoded."""
-        return {**self._asdict(), "source": str(self.source.path), "image_shape": list(self.image_shape)}
+        return {
+            **self._asdict(),
+            "source": str(self.source.path),
+            "image_shape": list(self.image_shape),
+            "decoder": DECODER_VERSION,
+        }
 
     def folder(self, root: Path) -> Path:
         """Return the directory of the cache, whose name depends on everything but the path of the source."""
@@ -76,9 +89,9 @@ class CacheSpec(NamedTuple):
         return root / f"{self.name}-{'x'.join(map(str, self.image_shape))}-{key}"
 
 
-def fingerprint(files: Iterable[Path] | Iterable[os.DirEntry[str]]) -> str:
+def fingerprint(files: Mapping[str, Path | os.DirEntry[str]]) -> str:
     """Hash names, sizes and modification times of files, about 200,000 per second, without reading them."""
-    states = ((file.name, file.stat()) for file in files)
+    states = ((name, file.stat()) for name, file in files.items())
     lines = sorted(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -131,8 +144,9 @@ def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: 
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(exist_ok=True)
     images = partial / "images.u8"
-    failed = decode_all(spec, contents.names, images)
+    failed, several = decode_all(spec, contents.names, images)
     skipped = {contents.names[i]: reason for i, reason in failed.items()}
+    firsts = [contents.names[i] for i in several]
     if failed:
         name, reason = next(iter(skipped.items()))
         message = (
@@ -143,6 +157,11 @@ def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: 
             raise UserError(f"{message}. Replace the file, or set data.skip_corrupt=true to skip such images.")
         log.warning("%s; skipping these images, which are listed in %s", message, folder / "manifest.json")
         contents = drop_images(contents, failed, images, prod(spec.image_shape))
+    if firsts:
+        log.warning(
+            "data: %s of %s files contain several images, such as %s; using the first of each",
+            *(f"{len(firsts):,}", f"{len(contents.names):,}", spec.source.path / firsts[0]),
+        )
     if contents.labels is not None:
         np.save(partial / "labels.npy", contents.labels)
     (partial / "chunks.jsonl").unlink()
@@ -152,12 +171,18 @@ def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: 
         "sizes": contents.sizes,
         "label_names": contents.label_names,
         "left_out": skipped,
+        "first_of_several": firsts,
     }
     seal(partial, folder, manifest)
 
 
-def decode_all(spec: CacheSpec, names: list[str], images: Path) -> dict[int, str]:
-    """Decode the chunks that no earlier run has completed; return the indices of failed images, with the reasons."""
+def decode_all(spec: CacheSpec, names: list[str], images: Path) -> tuple[dict[int, str], list[int]]:
+    """Decode the chunks that no earlier run has completed.
+
+    Returns:
+        The reason for each image that failed, by its index; the indices of images that are the first of several in
+        their file.
+    """
     size = prod(spec.image_shape)
     record = images.with_name("chunks.jsonl")  # one line per completed chunk
     with images.open("a+b") as file:
@@ -178,7 +203,9 @@ def decode_all(spec: CacheSpec, names: list[str], images: Path) -> dict[int, str
             record_file.flush()
             os.fsync(record_file.fileno())
             progress.advance(task, CHUNK)
-    return {k * CHUNK + int(i): reason for k in sorted(done) for i, reason in done[k].failed.items()}
+    chunks = [done[k] for k in sorted(done)]
+    failed = {chunk.number * CHUNK + int(i): reason for chunk in chunks for i, reason in chunk.failed.items()}
+    return failed, [chunk.number * CHUNK + i for chunk in chunks for i in chunk.several]
 
 
 def decode_in_parallel(jobs: list[DecodeJob]) -> Iterator[DecodedChunk]:
@@ -220,7 +247,10 @@ def completed_chunks(record: Path, images: Path, size: int, n: int) -> dict[int,
 
 
 def drop_images(contents: CacheContents, failed: Collection[int], images: Path, size: int) -> CacheContents:
-    """Remove failed images from the contents and from the file, in which later images move up."""
+    """Remove failed images from the contents and from the file, in which later images move up.
+
+    A class that has no image left is removed as well.
+    """
     kept = [i for i in range(len(contents.names)) if i not in failed]
     with images.open("r+b") as file:
         for new, old in enumerate(kept):
@@ -232,9 +262,12 @@ def drop_images(contents: CacheContents, failed: Collection[int], images: Path, 
         file.truncate(len(kept) * size)
     ends = np.cumsum(list(contents.sizes.values()))
     sizes = np.diff(np.searchsorted(kept, ends), prepend=0)
+    labels, label_names = contents.labels, contents.label_names
+    if labels is not None:
+        labels = labels[kept]
+        if labels.ndim == 1:
+            classes, labels = np.unique(labels, return_inverse=True)
+            label_names = [label_names[k] for k in classes]
     return CacheContents(
-        [contents.names[i] for i in kept],
-        dict(zip(contents.sizes, sizes.tolist(), strict=True)),
-        None if contents.labels is None else contents.labels[kept],
-        contents.label_names,
+        [contents.names[i] for i in kept], dict(zip(contents.sizes, sizes.tolist(), strict=True)), labels, label_names
     )

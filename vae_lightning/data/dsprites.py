@@ -57,7 +57,7 @@ class DSpritesDataModule(ImageDataModule):
 
     def folder(self) -> Path:
         """Return the directory of the cache, whose name depends on the file."""
-        return self.cache / f"dsprites-{fingerprint([self.root / FILE])[:16]}"
+        return self.cache / f"dsprites-{fingerprint({FILE: self.root / FILE})[:16]}"
 
     def prepare_data(self) -> None:
         """Download and unpack the file, if that has not been done yet.

@@ -1,29 +1,41 @@
 """Images in a directory."""
 
+import os
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint
+from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
 from vae_lightning.data.files import ImageFiles
-from vae_lightning.errors import UserError
-from vae_lightning.io.image_decoding import FolderSource
+from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.image_sources import FolderSource
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+IMAGE_SUFFIXES = {
+    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg"),
+    *(".jpg", ".jxl", ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".sgi", ".tga", ".tif", ".tiff"),
+    *(".webp",),
+}
+SYSTEM_NAMES = {"__macosx", "$recycle.bin", "desktop.ini", "system volume information", "thumbs.db"}
 SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 class ImageFolderDataModule(ImageFiles):
     """All images under a directory, nested or flat, of any size and mode.
 
-    - Directories `train`, `test` and optionally `val` define the splits. Otherwise the images are split at random.
+    - A directory `train` beside `test`, `val` (also called `valid` or `validation`) or both defines the splits; a
+      missing one is held out from `train`. Without these directories, the images are split at random.
     - One directory per class, such as `cat/1.jpg`, defines the labels. If there are images outside of such directories,
       all images are unlabeled.
+    - Links are followed. Hidden files and those of operating systems, such as `__MACOSX`, are ignored. Other files are
+      counted in a warning.
 
     Args:
-        val_fraction: fraction of the training images held out for validation, if there is no directory `val`.
-        test_fraction: fraction of all images held out for testing, if there are no directories `train` and `test`.
+        val_fraction: fraction of the training images held out for validation, if there is no directory for it.
+        test_fraction: fraction of all images held out for testing, if there is no directory for it.
         split_seed: seed of the splits, which do not depend on `seed`.
         **files: arguments of `ImageFiles`.
     """
@@ -38,41 +50,50 @@ class ImageFolderDataModule(ImageFiles):
         self.test_fraction = test_fraction
         self.split_seed = split_seed
 
-    def files(self) -> list[Path]:
-        """Return the paths of all images, sorted.
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """All files under the root except hidden ones, by their relative paths, sorted.
 
         Raises:
-            UserError: if there are none.
+            UserError: if there is no image, or an image is a broken link or a device.
         """
         if not self.root.is_dir():
             raise UserError(
                 f"data.root={self.root}: no such directory. Set data.root to the directory that contains your images."
             )
-        files = sorted(
-            path
-            for path in self.root.rglob("*")
-            if path.suffix.lower() in SUFFIXES and self.cache not in path.parents and path.is_file()
-        )
-        if not files:
+        try:
+            files = sorted(path for path in walk(self.root) if is_image(path) or self.cache not in path.parents)
+        except OSError as error:
+            raise UserError(f"data.root={self.root}: cannot be read ({one_line(error)}).") from error
+        if not any(map(is_image, files)):
             raise UserError(
-                f"data.root={self.root}: no images ({', '.join(sorted(SUFFIXES))}) in this directory. Set another one."
+                f"data.root={self.root}: no images ({', '.join(sorted(IMAGE_SUFFIXES))}) in this directory. Set another"
+                " one."
             )
-        return files
+        for path in filter(is_image, files):
+            if not path.is_file():
+                problem = "a broken link" if path.is_symlink() else "not a regular file"
+                raise UserError(f"data.root={self.root}: {path} is {problem}. Remove it.")
+        return {path.relative_to(self.root).as_posix(): path for path in files}
 
     def cache_spec(self) -> CacheSpec:
         """Return the files as they are now, and how they are decoded and split."""
         split = f"val {self.val_fraction}, test {self.test_fraction}, seed {self.split_seed}"
+        images = {name: path for name, path in self.files.items() if is_image(path)}
         return CacheSpec(
-            "image_folder", FolderSource(self.root), fingerprint(self.files()), self.image_shape, self.crop, split
+            "image_folder", FolderSource(self.root), fingerprint(images), self.image_shape, self.crop, split
         )
 
     def cache_contents(self) -> CacheContents:
         """List the images in the order of the splits, with their labels."""
-        names = [path.relative_to(self.root).as_posix() for path in self.files()]
+        names = [name for name, path in self.files.items() if is_image(path)]
+        if others := [path.suffix or path.name for path in self.files.values() if not is_image(path)]:
+            kinds = ", ".join(sorted(set(others))[:10])
+            log.warning("data.root=%s: %s files are not images (%s)", self.root, f"{len(others):,}", kinds)
         splits = self.split(names)
         ordered = [name for split in SPLITS for name in splits[split]]
         sizes = {split: len(splits[split]) for split in SPLITS}
-        classes = [self.class_of(name) for name in ordered]
+        classes = [class_of(name, has_split_folders(names)) for name in ordered]
         label_names = sorted(set(classes))
         if "" in label_names or len(label_names) == 1:
             return CacheContents(ordered, sizes, None, [])
@@ -82,22 +103,25 @@ class ImageFolderDataModule(ImageFiles):
         """Return the names of the images of each split.
 
         Raises:
-            UserError: if no image would be left for training or for testing.
+            UserError: if no image would be left for training or for testing, or an image is in no split.
         """
-        found = {split: [name for name in names if name.startswith(f"{split}/")] for split in SPLITS}
-        generator = np.random.default_rng(self.split_seed)
-        if found["train"] and found["test"]:
-            rest = found["train"]
+        splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+        if has_split_folders(names):
+            for name in names:
+                if split_of(name) not in SPLITS:
+                    raise UserError(
+                        f"data.root={self.root}: {name} is in none of the directories train, val and test. Move it"
+                        " there."
+                    )
+                splits[split_of(name)].append(name)
         else:
-            names = generator.permutation(names).tolist()
-            n = round(self.test_fraction * len(names))
-            found = {"test": names[:n], "val": []}
-            rest = names[n:]
-        if not found["val"]:
-            rest = generator.permutation(rest).tolist()
-            n = round(self.val_fraction * len(rest))
-            found["val"], rest = rest[:n], rest[n:]
-        splits = {"train": rest, "val": found["val"], "test": found["test"]}
+            splits["train"] = names
+        generator = np.random.default_rng(self.split_seed)
+        for split, fraction in (("test", self.test_fraction), ("val", self.val_fraction)):
+            if not splits[split]:
+                shuffled = generator.permutation(splits["train"]).tolist()
+                n = round(fraction * len(shuffled))
+                splits[split], splits["train"] = shuffled[:n], shuffled[n:]
         if not splits["train"] or not splits["test"]:
             raise UserError(
                 f"data.root={self.root}: {len(names)} images are too few to split. Set a smaller data.test_fraction, or"
@@ -105,7 +129,44 @@ class ImageFolderDataModule(ImageFiles):
             )
         return splits
 
-    def class_of(self, name: str) -> str:
-        """Return the directory of an image, without that of its split; an empty string if there is none."""
-        parts = name.split("/")[:-1]
-        return "/".join(parts[1:] if parts and parts[0] in SPLITS else parts)
+
+def walk(folder: Path, parents: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """Yield all files under a directory except hidden ones, following links except those into a parent directory.
+
+    Args:
+        folder: the directory.
+        parents: device and inode of each directory on the way to it.
+    """
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in parents:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name.lower() in SYSTEM_NAMES:
+                continue
+            if entry.is_dir():
+                yield from walk(folder / entry.name, parents | {(status.st_dev, status.st_ino)})
+            else:
+                yield folder / entry.name
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a file is named like an image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def has_split_folders(names: list[str]) -> bool:
+    """Return whether there are images for training and others in directories of their own."""
+    found = set(map(split_of, names))
+    return "train" in found and not found.isdisjoint({"val", "test"})
+
+
+def split_of(name: str) -> str:
+    """Return the split that the first directory of an image is named for, or an empty string."""
+    first, slash, _ = name.partition("/")
+    return SPLIT_NAMES.get(first.lower(), "") if slash else ""
+
+
+def class_of(name: str, in_split: bool) -> str:
+    """Return the directory of an image, without that of its split; an empty string if there is none."""
+    return "/".join(name.split("/")[in_split:-1])

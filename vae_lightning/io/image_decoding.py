@@ -6,63 +6,56 @@ This module does not import torch, which would take each process seconds.
 import os
 import re
 import threading
-import zipfile
 import zlib
 from collections.abc import Sequence
-from functools import cache
+from contextlib import suppress
 from io import BytesIO
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+import PIL
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vae_lightning.io.image_sources import Source
 
 Crop = Sequence[int] | int | str | None
 
+DECODER_VERSION = 2  # of `decode`; increased when it decodes any file differently, so that caches are built again
 IN_MEMORY_FILE = re.compile(r" <_io\.BytesIO object at \w+>")  # in Pillow's messages, instead of a file name
+SEVERAL_IMAGES = {"AVIF", "GIF", "PNG", "TIFF", "WEBP"}  # formats with animations or stacks of images
+
+with suppress(ImportError):  # an optional package, for HEIC
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
 
 
-class FolderSource(NamedTuple):
-    """Directory of images, named by their relative paths."""
+class DecodedImage(NamedTuple):
+    """Decoded image file.
 
-    path: Path
+    Attributes:
+        pixels: uint8 (C, H, W).
+        is_first_of_several: whether the file has further images: the frames of an animation or the pages of a stack.
+    """
 
-    def read(self, name: str) -> bytes:
-        """Read the bytes of one file."""
-        return (self.path / name).read_bytes()
-
-
-class ZipSource(NamedTuple):
-    """Zip file of images, named by their paths in it."""
-
-    path: Path
-
-    def read(self, name: str) -> bytes:
-        """Read the bytes of one member and verify its checksum."""
-        return open_zip(self.path).read(name)
+    pixels: np.ndarray
+    is_first_of_several: bool
 
 
-Source = FolderSource | ZipSource
-
-
-@cache
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip file once per process."""
-    return zipfile.ZipFile(path)
-
-
-def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> np.ndarray:
-    """Decode an image file to uint8 (C, H, W), rotated by its EXIF orientation, cropped and resized.
+def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> DecodedImage:
+    """Decode an image file, rotate it by its EXIF orientation, crop and resize it.
 
     Args:
-        data: contents of the file, in any format and mode that Pillow reads; transparency becomes white.
+        data: contents of the file, in any format and mode that Pillow reads; see `convert_mode`. Of an animation or a
+            stack, the first image is decoded.
         image_shape: (C, H, W); C is 1 for grayscale, 3 for RGB.
         crop: the box [left, top, right, bottom] to keep, the side of a centered square, `square` for the largest
             centered square, or None.
 
     Raises:
-        ValueError: if the crop does not fit the image.
+        ValueError: if the crop does not fit the image, or its range of values is unknown.
         OSError: if Pillow cannot decode the file.
     """
     channels, height, width = image_shape
@@ -71,10 +64,13 @@ def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> np.ndarray:
         if crop is None or crop == "square":
             image.draft(None, (2 * max(height, width),) * 2)
         rotated = ImageOps.exif_transpose(image)
+        rotated.format = image.format
         box = crop_box(rotated.size, crop)
         cropped = convert_mode(rotated, "L" if channels == 1 else "RGB").crop(box)
         resized = cropped.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing
-    return np.asarray(resized).reshape(height, width, channels).transpose(2, 0, 1)
+        pixels = np.asarray(resized).reshape(height, width, channels).transpose(2, 0, 1)
+        # last, since it may read on
+        return DecodedImage(pixels, image.format in SEVERAL_IMAGES and getattr(image, "is_animated", False))
 
 
 def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
@@ -98,13 +94,47 @@ def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
 
 
 def convert_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Convert an image of any mode to grayscale (`L`) or `RGB`."""
-    if image.mode.startswith("I"):  # 16 bits per pixel, which Pillow would clip at 255
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    """Convert an image of any mode to grayscale (`L`) or `RGB`; transparency becomes white.
+
+    Raises:
+        ValueError: if the range of its values is unknown; see `scale_gray`.
+    """
+    if image.mode == "F" or image.mode.startswith("I"):
+        return Image.fromarray(scale_gray(image)).convert(mode)
+    if image.mode == "LAB":
+        from PIL import ImageCms
+
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+        assert converted is not None  # it is only None for an image that is converted in place
+        image = converted
+    if image.mode == "La":  # premultiplied by alpha, which Pillow converts to LA only
+        image = image.convert("LA")
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(mode)
+
+
+def scale_gray(image: Image.Image) -> np.ndarray:
+    """Scale a gray image of more than 8 bits per pixel to uint8 (H, W).
+
+    16 bits are divided by 256. Files with 32 bits do not define the range of their values: integers must be from 0 to
+    255, floating-point numbers from 0 to 1.
+
+    Raises:
+        ValueError: if a 32-bit image has other values.
+    """
+    x = np.asarray(image)
+    # Pillow uses the 32-bit mode for the 16 bits of a PGM file, and in older versions of a PNG file
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        if "transparency" in image.info:
+            x = np.where(x == image.info["transparency"], 65535, x)
+        return (x >> 8).astype(np.uint8)
+    low, high, limit = x.min(), x.max(), 1 if image.mode == "F" else 255
+    if not (low >= 0 and high <= limit):  # NaN is not, either
+        raise ValueError(f"32-bit gray values from {low:g} to {high:g}, not from 0 to {limit}")
+    return np.rint(x * (255 / limit)).astype(np.uint8)
 
 
 class DecodeJob(NamedTuple):
@@ -136,20 +166,26 @@ class DecodedChunk(NamedTuple):
         number: index of the chunk.
         crc: CRC-32 of its bytes.
         failed: reason for each image that could not be decoded, by its index in the chunk; such an image is black.
+        several: indices of the images that are the first of several in their file.
     """
 
     number: int
     crc: int
     failed: dict[int, str]
+    several: list[int]
 
 
 def decode_chunk(job: DecodeJob) -> DecodedChunk:
     """Decode a chunk and write it to disk."""
     images = np.zeros((len(job.names), *job.image_shape), dtype=np.uint8)
     failed: dict[int, str] = {}
+    several: list[int] = []
     for i, name in enumerate(job.names):
         try:
-            images[i] = decode(job.source.read(name), job.image_shape, job.crop)
+            images[i], is_first_of_several = decode(job.source.read(name), job.image_shape, job.crop)
+            several += [i] * is_first_of_several
+        except UnidentifiedImageError:
+            failed[i] = f"not an image of a format that Pillow {PIL.__version__} reads"
         except Exception as error:  # damaged files cause various errors
             failed[i] = IN_MEMORY_FILE.sub("", " ".join(str(error).split())) or type(error).__name__
     data = images.tobytes()
@@ -158,7 +194,7 @@ def decode_chunk(job: DecodeJob) -> DecodedChunk:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    return DecodedChunk(job.number, zlib.crc32(data), failed)
+    return DecodedChunk(job.number, zlib.crc32(data), failed, several)
 
 
 def exit_with_parent() -> None:
