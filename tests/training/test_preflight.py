@@ -1,6 +1,9 @@
-"""Checks before a run starts: nothing is written when one fails."""
+"""Tests of the checks before a run starts. Nothing is written if one of them fails."""
 
+import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
 from vae_lightning.errors import UserError
 from vae_lightning.training.train import train
@@ -21,7 +24,24 @@ from vae_lightning.training.train import train
         ),
     ],
 )
-def test_a_model_with_two_optimizers_rejects_what_lightning_cannot_do(model, override, message, small, tmp_path):
+def test_unsupported_options_with_two_optimizers_raise(model, override, message, small, tmp_path):
     with pytest.raises(UserError, match=message):
         train(small(f"model={model}", override))
     assert not (tmp_path / "run").exists()
+
+
+def test_classes_of_a_directory_are_counted(small, tmp_path):
+    for k in range(3):
+        (tmp_path / "photos" / f"class{k}").mkdir(parents=True)
+        for n in range(10):
+            Image.fromarray(np.full((8, 8), 60 * k + n, np.uint8)).save(tmp_path / "photos" / f"class{k}" / f"{n}.png")
+    options = ["model=cvae", "data=image_folder", f"data.root={tmp_path / 'photos'}", "data.image_shape=[1,8,8]"]
+    train(small(*options, "trainer.max_epochs=1"))
+    config = yaml.safe_load((tmp_path / "run" / ".hydra" / "config.yaml").read_text())
+    assert config["data"]["num_classes"] == config["model"]["num_classes"] == 3
+    train(small(*options, "trainer.max_epochs=2", f"resume={tmp_path / 'run'}"))
+
+
+def test_factors_are_no_condition(small, tmp_path):
+    with pytest.raises(UserError, match=r"model.conditional=true: the data has factors, not classes. Set model.cond"):
+        train(small("model=cvae", "data=sprites", "data.image_shape=[1,16,16]"))

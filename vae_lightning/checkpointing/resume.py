@@ -31,6 +31,8 @@ def find_resume_checkpoint(config: dict[str, Any]) -> Path | None:
             " another program. Start a new run."
         )
     before, now = (dict(iter_leaves(c)) for c in (checkpoint[CheckpointKey.CONFIG]["model"], config["model"]))
+    if now.get("num_classes") is None:  # it is counted in the data
+        now["num_classes"] = before.get("num_classes")
     for key in before | now:
         if before.get(key) != now.get(key):
             raise UserError(

@@ -16,7 +16,9 @@ NOT_COMPARED = (
     "callbacks.progress_bar",
     "callbacks.projector",
     "callbacks.pruning",
+    "data.num_classes",  # null in a new configuration if it is counted in the data
     "logger",
+    "model.num_classes",
     "trainer.default_root_dir",
     "trainer.enable_model_summary",
     "trainer.enable_progress_bar",

@@ -21,7 +21,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     Args:
         image_shape: (C, H, W) of each image.
-        num_classes: K, the number of classes or attributes, or None for unlabeled data.
+        num_classes: K, the number of classes or attributes. None for unlabeled data and for factors; classes are counted
+            by `setup`.
         batch_size: images per training step and process.
         eval_batch_size: images per step of validation and testing, over all processes.
         seed: for shuffling the training images.
@@ -109,6 +110,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
                     f"data.num_classes={self.num_classes}: the {name} labels go up to {int(y.max())}. Set"
                     f" {int(y.max()) + 1} or more."
                 )
+
+        labels = [y for _, y in self.splits.values() if y is not None and len(y)]
+        if self.num_classes is None and labels and labels[0].dim() == 1:
+            self.num_classes = max(len(self.label_names), *(int(y.max()) + 1 for y in labels))
 
         if self.binarize == "fixed":  # the same for all seeds, so runs are comparable
             self.splits = {

@@ -21,6 +21,7 @@ from vae_lightning.regularizers import kl_per_latent
 from vae_lightning.rng import rng_state, set_rng_state
 
 NUM_PROBES = 500  # images over which the rate of each latent is averaged after each epoch
+MAX_CLASSES = 100  # that a figure can show
 GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_mmd": "λ"}
 
 
@@ -84,9 +85,9 @@ class FigureContext:
 
     @property
     def class_names(self) -> list[str]:
-        """Names of the classes; empty for unlabeled data and for attributes."""
+        """Names of the classes; empty for unlabeled data, for attributes, and for more than `MAX_CLASSES`."""
         y = self.data.splits["train"].y
-        if y is None or y.dim() > 1 or not self.data.num_classes:
+        if y is None or y.dim() > 1 or not self.data.num_classes or self.data.num_classes > MAX_CLASSES:
             return []
         names = self.data.label_names or [str(k) for k in range(self.data.num_classes)]
         return [re.sub(r"^(\d+) - .*", r"\1", name) for name in names]  # torchvision names MNIST's digits "0 - zero"

@@ -16,13 +16,14 @@ ALLOWED_PROCESSES = 8  # on any machine, however few cores it has
 
 
 def check_labels(conditional: bool, data: ImageDataModule) -> None:
-    """Check that the data has labels if the model is conditional.
+    """Check that the data has classes or attributes if the model is conditional.
 
     Raises:
         UserError: if it has none.
     """
-    if conditional and data.splits["train"].y is None:
-        raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
+    if conditional and data.num_classes is None:
+        labels = "no labels" if data.splits["train"].y is None else "factors, not classes"
+        raise UserError(f"model.conditional=true: the data has {labels}. Set model.conditional=false.")
 
 
 def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:

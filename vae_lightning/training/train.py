@@ -68,6 +68,9 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
         data.prepare_data()
         data.setup()
         check_labels(config["model"]["conditional"], data)
+        if config["data"].get("num_classes") is None:  # it is counted in the data
+            cfg.data.num_classes = data.num_classes
+            config = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         model: ELBOModule = build_component(cfg, "model", ELBOModule)
         if cfg.compile:
             compile_networks(model, cfg.compile)
