@@ -1,4 +1,4 @@
-"""What the tests share: a small configuration to run, and small models to build."""
+"""Shared fixtures: a small configuration to run, and the arguments and data of small models."""
 
 import struct
 from collections.abc import Callable
@@ -36,24 +36,24 @@ SMALL = [
 
 @pytest.fixture
 def configuration(tmp_path: Path) -> Callable[..., DictConfig]:
-    """Compose a configuration: configuration("model=ae", run="the name of its folder")."""
+    """Return a function that composes a configuration: configuration("model=ae", run="name of its directory")."""
 
-    def composed(*overrides: str, run: str = "run") -> DictConfig:
+    def compose_config(*overrides: str, run: str = "run") -> DictConfig:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             return compose("train", [f"run_dir={tmp_path / run}", *overrides])
 
-    return composed
+    return compose_config
 
 
 @pytest.fixture
 def small(configuration) -> Callable[..., DictConfig]:
-    """Compose a configuration of the embedded digits that trains in a second."""
+    """Return a function that composes a configuration of the embedded digits, which trains in a second."""
     return partial(configuration, *SMALL)
 
 
 @pytest.fixture
 def parts() -> dict[str, Any]:
-    """What every variant needs to be built from Python."""
+    """Return the arguments that all models have in common."""
     torch.manual_seed(0)
     return {
         "image_shape": (1, 8, 8),
@@ -68,13 +68,13 @@ def parts() -> dict[str, Any]:
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    """A batch of uint8 noise, (7, 1, 8, 8)."""
+    """Return a batch of uint8 noise (7, 1, 8, 8)."""
     return torch.randint(256, (7, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
 @pytest.fixture
 def mnist_root(tmp_path: Path) -> Path:
-    """100 training and 50 test images in the official files: image i is filled with i, its label is i % 10."""
+    """Write 100 training and 50 test images in the official format. Image i has the value i and the label i % 10."""
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name, n in (("train", 100), ("t10k", 50)):

@@ -1,4 +1,4 @@
-"""Exceptions at chosen moments of a run."""
+"""Callback that crashes a run in a given hook."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import lightning as L
 
 
 class CrashError(Exception):
-    """Stands for anything that ends a process."""
+    """Simulates anything that ends a process."""
 
 
 class CrashAt(L.Callback):
-    """Crash when a hook is called for the n-th time."""
+    """Raises CrashError when a hook is called for the n-th time."""
 
     def __init__(self, hook: str, n: int) -> None:
         self.n = n

@@ -1,4 +1,4 @@
-"""The structure that docs/architecture.md describes."""
+"""Tests of the structure that docs/architecture.md describes."""
 
 import importlib.util
 import subprocess
@@ -10,21 +10,21 @@ from conftest import ROOT
 PACKAGE = ROOT / "vae_lightning"
 
 
-def test_the_drawing_of_the_imports_is_that_of_the_code():
+def test_import_diagram_is_up_to_date():
     spec = importlib.util.spec_from_file_location("draw_imports", ROOT / "docs" / "draw_imports.py")
     draw_imports = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(draw_imports)
     assert draw_imports.drawing() in draw_imports.PAGE.read_text(), "run make imports"
 
 
-def test_few_modules_are_at_the_top():
+def test_top_level_modules():
     modules = {file.stem for file in PACKAGE.glob("*.py")} - {"__init__"}
     assert modules == {"__main__", "errors", "rng", "types"}
 
 
-def test_every_package_is_described():
+def test_every_package_is_documented():
     page = (ROOT / "docs" / "architecture.md").read_text()
-    packages = [folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").is_file()]
+    packages = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
     assert packages
     assert [name for name in packages if f"`{name}/`" not in page] == []
 
@@ -32,6 +32,6 @@ def test_every_package_is_described():
 @pytest.mark.parametrize(
     "module", ["config.error_reporting", "config.validation", "sweeps.hydra_callback", "cli.train", "io.image_decoding"]
 )
-def test_modules_that_must_be_quick_do_not_import_torch(module):
+def test_module_does_not_import_torch(module):
     code = f"import vae_lightning.{module}, sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,4 +1,4 @@
-"""The wheel, installed in an environment of its own: every command works in an empty directory."""
+"""Tests that all commands of an installed wheel work in an empty directory."""
 
 import os
 import re
@@ -19,24 +19,24 @@ QUICK_EVALUATION = ["--quick", "--only", "likelihood", "--samples", "5"]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Path:
-    """An environment with the wheel and, without their editable checkout, the packages of this one; its bin/."""
-    folder = tmp_path_factory.mktemp("environment")
+    """Return the bin directory of a new environment with the wheel and the dependencies of the current environment."""
+    directory = tmp_path_factory.mktemp("environment")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, ROOT], check=True)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    python = folder / "venv" / "bin" / "python"
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", directory, ROOT], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory / "venv"], check=True)
+    python = directory / "venv" / "bin" / "python"
     site = Path(
         subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True).strip()
     )
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))  # its own .pth files are not read
-    (wheel,) = folder.glob("*.whl")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))  # .pth files in purelib are ignored
+    (wheel,) = directory.glob("*.whl")
     subprocess.run([*pip, "--python", python, "install", "--no-deps", wheel], check=True)
     return python.parent
 
 
 @pytest.fixture
 def run(environment, tmp_path) -> Callable[..., str]:
-    """Run a command in an empty directory and return what it printed."""
+    """Return a function that runs a command in an empty directory and returns its output."""
 
     def run(*command: str, code: int = 0) -> str:
         variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "COLUMNS")}
@@ -54,7 +54,7 @@ def run(environment, tmp_path) -> Callable[..., str]:
     return run
 
 
-def test_a_run_is_trained_evaluated_drawn_exported_and_resumed(run, tmp_path):
+def test_train_evaluate_figures_export_and_resume(run, tmp_path):
     assert "vae-lightning train resume=runs/small/" in run("vae-lightning", "train", *QUICK)
     assert "site-packages" in run("python", "-c", "import vae_lightning; print(vae_lightning.__file__)")
     assert "distortion" in run(
@@ -63,11 +63,11 @@ def test_a_run_is_trained_evaluated_drawn_exported_and_resumed(run, tmp_path):
     assert "reconstructions.png" in run("vae-lightning", "figures", "latest")
     assert "model.safetensors" in run("vae-lightning", "export", "latest")
     run("python", "-m", "vae_lightning", "train", "resume=latest", "trainer.max_epochs=2")
-    (folder,) = tmp_path.glob("runs/small/*")
-    assert (folder / "checkpoints" / "previous.ckpt").is_file()
+    (run_dir,) = tmp_path.glob("runs/small/*")
+    assert (run_dir / "checkpoints" / "previous.ckpt").is_file()
 
 
-def test_a_sweep_is_trained_and_reported(run, tmp_path):
+def test_sweep_and_report(run, tmp_path):
     overrides = [o for o in QUICK if "latent_dim" not in o]
     run("vae-lightning", "train", "model=cvae", "sweep=first", "-m", "model.latent_dim=2,10", *overrides)
     assert len(list(tmp_path.glob("runs/sweeps/first/*/metrics.json"))) == 2
@@ -76,10 +76,10 @@ def test_a_sweep_is_trained_and_reported(run, tmp_path):
 
 def test_conf_and_modules_in_the_current_directory_are_found(run, tmp_path):
     (tmp_path / "my_networks.py").write_text("from vae_lightning.networks import MLP\nclass Mine(MLP): ...\n")
-    for folder in ("conf", "other"):
-        (tmp_path / folder / "model" / "network").mkdir(parents=True)
+    for directory in ("conf", "other"):
+        (tmp_path / directory / "model" / "network").mkdir(parents=True)
         text = "_target_: my_networks.Mine\nhidden_dims: [8]\nactivation: Tanh\n"
-        (tmp_path / folder / "model" / "network" / f"in_{folder}.yaml").write_text(text)
+        (tmp_path / directory / "model" / "network" / f"in_{directory}.yaml").write_text(text)
     small = [o for o in QUICK if "network" not in o]
     run("vae-lightning", "train", "model/network=in_conf", *small)
     run("vae-lightning", "train", "--config-dir", "other", "model/network=in_other", *small)
@@ -91,7 +91,7 @@ def test_conf_and_modules_in_the_current_directory_are_found(run, tmp_path):
     assert "which cannot be imported" in run("vae-lightning", "evaluate", "latest", "--trust", "my_networks", code=1)
 
 
-def test_several_processes_are_started_by_the_installed_command(run):
+def test_installed_command_starts_several_processes(run):
     assert "nelbo" in run(
         "vae-lightning", "train", *QUICK, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"
     )

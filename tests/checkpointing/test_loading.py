@@ -1,4 +1,4 @@
-"""Checkpoints: plain data, a model back in one line, and nothing run that the file names."""
+"""Tests of loading models from runs and checkpoints, and that loading never runs code from a file."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def run(small, tmp_path):
     return tmp_path / "run"
 
 
-def test_a_model_comes_back_in_eval_mode_from_a_run_or_a_checkpoint(run, images):
+def test_load_from_a_run_or_a_checkpoint_returns_a_model_in_eval_mode(run, images):
     model = vae_lightning.load(run)
     assert type(model).__name__ == "BetaVAE"
     assert not model.training
@@ -29,14 +29,14 @@ def test_a_model_comes_back_in_eval_mode_from_a_run_or_a_checkpoint(run, images)
         assert torch.equal(model.reconstruct(images), vae_lightning.load(path).reconstruct(images))
 
 
-def test_a_checkpoint_is_plain_data_with_the_resolved_configuration(run):
+def test_checkpoint_contains_the_resolved_configuration_as_plain_data(run):
     config = torch.load(run / "checkpoints/last.ckpt", weights_only=True)["config"]
     assert type(config) is dict
     assert config["model"]["image_shape"] == [1, 8, 8]
     assert config["seed"] == 0
 
 
-def test_every_variant_comes_back(small, tmp_path, images):
+def test_loaded_model_reconstructs_images(small, tmp_path, images):
     for model in ("ae", "vae", "cvae"):
         train(small(f"model={model}", "trainer.max_epochs=1", run=model))
         loaded = vae_lightning.load(tmp_path / model)
@@ -47,17 +47,17 @@ def test_every_variant_comes_back(small, tmp_path, images):
 UNTRUSTED = [
     "os.system",
     "builtins.open",
-    "vae_lightning.training.tensorboard.TensorBoard",  # opens what its argument names
-    "vae_lightning.checkpointing.loading.Path",  # an alias of pathlib's
+    "vae_lightning.training.tensorboard.TensorBoard",  # opens the file that its argument names
+    "vae_lightning.checkpointing.loading.Path",  # an alias of pathlib.Path
     "torch.optim.optimizer.functools.partial",
-    "vae_lightning.checkpointing.loading.load_model",  # no class
+    "vae_lightning.checkpointing.loading.load_model",  # not a class
     "vae_lightning_of_another.Model",
     ["os.system"],
 ]
 
 
 @pytest.mark.parametrize("target", UNTRUSTED, ids=str)
-def test_a_class_that_is_not_trusted_is_refused_at_any_depth(target, tmp_path):
+def test_untrusted_class_at_any_depth_raises(target, tmp_path):
     call = {"_target_": target}
     for config in (call, {"_target_": VAE, "network": call}, {"_target_": VAE, "network": {"hidden_dims": [1, call]}}):
         torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "evil.ckpt")
@@ -69,13 +69,13 @@ def test_a_class_that_is_not_trusted_is_refused_at_any_depth(target, tmp_path):
     "network",
     [
         "${oc.create:'{_target_: os.system}'}",  # would be resolved into a call
-        ({"_target_": "builtins.open", "file": "owned", "mode": "w"},),  # Hydra takes a tuple for a list
+        ({"_target_": "builtins.open", "file": "owned", "mode": "w"},),  # Hydra treats a tuple as a list
         ("${oc.env:HOME}",),
         {("${oc.env:HOME}",): 1},
     ],
     ids=str,
 )
-def test_what_a_resolved_configuration_cannot_hold_is_refused(network, tmp_path, monkeypatch):
+def test_configuration_that_is_not_plain_data_raises(network, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = {"_target_": VAE, "network": network}
     torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "evil.ckpt")
@@ -84,7 +84,7 @@ def test_what_a_resolved_configuration_cannot_hold_is_refused(network, tmp_path,
     assert not (tmp_path / "owned").exists()
 
 
-def test_what_is_no_model_is_told(tmp_path):
+def test_file_without_a_model_raises(tmp_path):
     for config in (
         {"_target_": "vae_lightning.networks.MLP", "hidden_dims": [1], "activation": "Tanh"},
         {"_target_": VAE},
@@ -92,8 +92,8 @@ def test_what_is_no_model_is_told(tmp_path):
         torch.save({"config": {"model": config}, "state_dict": {}}, tmp_path / "other.ckpt")
         with pytest.raises(UserError, match="does not hold a model that this version can build"):
             vae_lightning.load(tmp_path / "other.ckpt")
-    for nothing in ({"config": {}, "state_dict": {}}, {"weights": torch.zeros(1)}, []):
-        torch.save(nothing, tmp_path / "foreign.ckpt")
+    for content in ({"config": {}, "state_dict": {}}, {"weights": torch.zeros(1)}, []):
+        torch.save(content, tmp_path / "foreign.ckpt")
         with pytest.raises(UserError, match="not a checkpoint of vae_lightning"):
             vae_lightning.load(tmp_path / "foreign.ckpt")
     (tmp_path / "empty.ckpt").touch()
@@ -101,22 +101,22 @@ def test_what_is_no_model_is_told(tmp_path):
         vae_lightning.load(tmp_path / "empty.ckpt")
 
 
-class OwnNetwork(MLP):
-    """A network that the package does not have."""
+class CustomNetwork(MLP):
+    """A network that is not part of the package."""
 
 
-def test_a_package_of_ones_own_can_be_trusted(run):
+def test_custom_package_can_be_trusted(run):
     path = run / "checkpoints/best.ckpt"
     checkpoint = torch.load(path, weights_only=True)
-    checkpoint["config"]["model"]["network"]["_target_"] = "test_loading.OwnNetwork"
+    checkpoint["config"]["model"]["network"]["_target_"] = "test_loading.CustomNetwork"
     torch.save(checkpoint, path)
-    with pytest.raises(UserError, match=r"test_loading.OwnNetwork, which is not trusted"):
+    with pytest.raises(UserError, match=r"test_loading.CustomNetwork, which is not trusted"):
         vae_lightning.load(path)
     assert vae_lightning.load(path, trust=("test_loading",)).latent_dim == 3
 
 
 class Payload:
-    """Unpickled, it would make a file."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -125,7 +125,7 @@ class Payload:
         return (open, (str(self.path), "w"))
 
 
-def test_a_pickle_that_would_run_code_is_refused(tmp_path):
+def test_pickle_that_would_run_code_raises(tmp_path):
     path = tmp_path / "evil.ckpt"
     torch.save({"config": {}, "state_dict": Payload(tmp_path / "owned")}, path)
     with pytest.raises(UserError, match=r"evil.ckpt: cannot be read as a checkpoint"):
@@ -133,7 +133,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_what_is_not_there_is_told(tmp_path):
+def test_missing_run_or_checkpoint_raises(tmp_path):
     with pytest.raises(UserError, match="no such run or checkpoint"):
         vae_lightning.load(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"no checkpoints/last.ckpt or best.ckpt here"):

@@ -1,4 +1,4 @@
-"""A run's folder of somebody else: asked for its numbers, it runs nothing but this package."""
+"""Tests of loading untrusted runs, which must not run code from outside this package."""
 
 import shutil
 from pathlib import Path
@@ -17,11 +17,11 @@ from vae_lightning.training.train import train
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained")
+    run_dir = tmp_path_factory.mktemp("trained")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         options = [*SMALL, "~callbacks.figures", "logger=none", "trainer.max_epochs=1"]
-        train(compose("train", [f"run_dir={folder}", *options]))
-    return folder
+        train(compose("train", [f"run_dir={run_dir}", *options]))
+    return run_dir
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def run(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "run")
 
 
-def change(run: Path, key: str, value: object) -> None:
+def set_config_value(run: Path, key: str, value: object) -> None:
     config = OmegaConf.load(run / CONFIG)
     OmegaConf.update(config, key, value, merge=False)
     OmegaConf.save(config, run / CONFIG)
@@ -37,7 +37,7 @@ def change(run: Path, key: str, value: object) -> None:
 
 @pytest.mark.parametrize("command", ["evaluate", "figures"])
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("data", {"_target_": "os.system", "command": "touch owned"}, "names os.system, which is not trusted"),
         ("data.seed", {"_target_": "os.system", "command": "touch owned"}, "names os.system, which is not trusted"),
@@ -47,35 +47,35 @@ def change(run: Path, key: str, value: object) -> None:
         ("data", None, "data=None: must be a choice of its config group"),
     ],
 )
-def test_a_configuration_that_would_run_something_is_refused(command, key, value, told, run, monkeypatch):
+def test_untrusted_configuration_exits_with_an_error(command, key, value, message, run, monkeypatch):
     monkeypatch.chdir(run.parent)
-    change(run, key, value)
-    with pytest.raises(SystemExit) as ended:
+    set_config_value(run, key, value)
+    with pytest.raises(SystemExit) as error:
         main([command, "run"])
-    line = str(ended.value.code)
+    line = str(error.value.code)
     assert line.startswith("error: ")
     assert "config.yaml: " in line
-    assert told in line
+    assert message in line
     assert "\n" not in line
     assert not (run.parent / "owned").exists()
 
 
-def test_data_of_ones_own_can_be_trusted(run):
-    change(run, "data._target_", "own_data.Digits")
-    with pytest.raises(UserError, match=r"own_data.Digits, which is not trusted. .*--trust PACKAGE"):
+def test_error_for_an_untrusted_data_module_suggests_trust(run):
+    set_config_value(run, "data._target_", "custom_data.Digits")
+    with pytest.raises(UserError, match=r"custom_data.Digits, which is not trusted. .*--trust PACKAGE"):
         load_run(run)
 
 
-def test_data_that_is_not_that_of_the_training_is_told(run, caplog):
+def test_data_options_that_differ_from_training_cause_a_warning(run, caplog):
     load_run(run)
     assert not caplog.records
-    change(run, "data.split_seed", 7)
+    set_config_value(run, "data.split_seed", 7)
     load_run(run)
     assert "data.split_seed=7, but the model was trained with 0" in caplog.text
 
 
-def test_debug_may_stand_anywhere(run):
-    change(run, "data", None)
-    for typed in (["--debug", "evaluate", "run"], ["evaluate", "run", "--debug"]):
+def test_debug_is_accepted_before_and_after_the_command(run):
+    set_config_value(run, "data", None)
+    for arguments in (["--debug", "evaluate", "run"], ["evaluate", "run", "--debug"]):
         with pytest.raises(UserError):
-            main([word if word != "run" else str(run) for word in typed])
+            main([argument if argument != "run" else str(run) for argument in arguments])

@@ -1,4 +1,4 @@
-"""The command line: which command runs, and one line for every error."""
+"""Tests of the command line: selection of the command, and one-line errors."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from vae_lightning.cli import train as train_command
 from vae_lightning.cli.main import COMMANDS, build_parser, main
 
 
-def last_line(*arguments: str) -> str:
+def exit_status(*arguments: str) -> str:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     return str(stopped.value.code)
@@ -34,53 +34,53 @@ def test_train_is_the_default_command_and_passes_its_arguments_to_hydra(argument
     assert seen == [expected]
 
 
-def test_an_unknown_command_is_answered_with_the_closest_one():
-    assert last_line("trian") == (
+def test_unknown_command_suggests_the_closest_one():
+    assert exit_status("trian") == (
         "error: trian: no such command. Did you mean train?"
         " The commands are train, evaluate, figures, report, export, new."
     )
-    assert "Did you mean" not in last_line("xyz")
+    assert "Did you mean" not in exit_status("xyz")
 
 
-def test_an_unknown_option_is_one_line(capsys):
-    assert last_line("evaluate", "run", "--quik") == "2"
+def test_error_of_an_unknown_option_is_one_line(capsys):
+    assert exit_status("evaluate", "run", "--quik") == "2"
     assert capsys.readouterr().err == (
         "error: unrecognized arguments: --quik. Run vae-lightning --help to see the options.\n"
     )
 
 
 def test_help_lists_every_command(capsys):
-    assert last_line("--help") == last_line() == "0"
+    assert exit_status("--help") == exit_status() == "0"
     text = capsys.readouterr().out
     assert all(f"  {name} " in text for name in ("train", *COMMANDS))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name, capsys):
-    assert last_line(name, "--help") == "0"
+    assert exit_status(name, "--help") == "0"
     assert capsys.readouterr().out.startswith(f"usage: vae-lightning {name} ")
 
 
-def test_the_version_is_that_of_the_package(capsys):
-    assert last_line("--version") == "0"
+def test_version_is_that_of_the_package(capsys):
+    assert exit_status("--version") == "0"
     assert capsys.readouterr().out == f"vae-lightning {vae_lightning.__version__}\n"
 
 
 def test_defaults_in_the_help_of_evaluate_are_those_of_the_settings(capsys):
-    assert last_line("evaluate", "--help") == "0"
+    assert exit_status("evaluate", "--help") == "0"
     text = " ".join(capsys.readouterr().out.split())
     assert "samples per image for log p(x) (default: 5,000)" in text
     assert "likelihood,information,disentanglement,samples,downstream" in text.replace(" ", "")
 
 
-def test_the_current_directory_is_on_the_path(tmp_path, monkeypatch):
+def test_current_directory_is_on_the_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["elsewhere"])
-    last_line("nothing")
+    exit_status("nothing")
     assert str(tmp_path) in sys.path
 
 
-def test_the_parser_imports_no_torch():
+def test_build_parser_does_not_import_torch():
     code = (
         "import sys; from vae_lightning.cli.main import build_parser; build_parser();"
         "sys.exit('torch' in sys.modules or 'lightning' in sys.modules)"
@@ -96,6 +96,6 @@ def test_running_a_module_is_an_error(module):
     assert run.stderr.startswith(f"error: vae_lightning.{module}: not a program.")
 
 
-def test_the_package_can_be_run():
+def test_package_can_be_run():
     command = [sys.executable, "-m", "vae_lightning", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("vae-lightning ")

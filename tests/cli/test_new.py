@@ -1,4 +1,4 @@
-"""`vae-lightning new`: a project that trains."""
+"""Tests of `vae-lightning new`, which creates a project."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ COMMAND = [sys.executable, "-m", "vae_lightning"]
 
 
 @pytest.mark.slow
-def test_a_new_project_trains_evaluates_and_passes_its_test(tmp_path):
+def test_new_project_trains_evaluates_and_passes_its_test(tmp_path):
     def run(*command: str) -> str:
         result = subprocess.run(command, cwd=tmp_path / "project", capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
@@ -24,7 +24,7 @@ def test_a_new_project_trains_evaluates_and_passes_its_test(tmp_path):
     assert "1 passed" in run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 
 
-def test_an_existing_directory_is_left_alone(tmp_path):
+def test_existing_directory_is_unchanged(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(SystemExit, match=r"^error: .*: already exists. Choose the name of a new directory.$"):
         main(["new", str(tmp_path)])

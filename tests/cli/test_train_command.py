@@ -1,4 +1,4 @@
-"""`python train.py`, each command in its own process."""
+"""Tests of `python train.py`, each in a separate process."""
 
 import json
 import signal
@@ -14,10 +14,10 @@ from vae_lightning.config.overrides import expand_resume, job_dir_name
 from vae_lightning.errors import UserError
 
 
-def run_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_train(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `python train.py ...` in a directory."""
     command = [sys.executable, str(ROOT / "train.py"), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300, check=False)
 
 
 ERRORS = {
@@ -45,14 +45,14 @@ ERRORS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("typed", ERRORS)
-def test_an_error_is_one_line_and_leaves_nothing(typed, tmp_path):
-    done = run_train(tmp_path, *typed.split())
+@pytest.mark.parametrize("overrides", ERRORS)
+def test_error_is_one_line_and_nothing_is_written(overrides, tmp_path):
+    done = run_train(tmp_path, *overrides.split())
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
-    assert ERRORS[typed] in done.stderr
+    assert ERRORS[overrides] in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,7 +89,7 @@ def test_ctrl_c_prints_the_command_that_resumes(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_is_resumed_by_its_directory_alone(tmp_path):
+def test_resume_needs_only_the_run_directory(tmp_path):
     small = [override for override in SMALL if "progress_bar" not in override]
     done = run_train(tmp_path, *small, "model=beta_vae", "model.beta=2", "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
@@ -108,7 +108,7 @@ def test_a_run_is_resumed_by_its_directory_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_sweep_has_one_directory_per_job(tmp_path):
+def test_sweep_has_one_directory_per_job(tmp_path):
     swept = ["model.latent_dim=2,3", "model.beta=1,4", "sweep=study"]
     options = [o for o in SMALL if "latent_dim" not in o and "max_epochs" not in o]
     done = run_train(tmp_path, "-m", "model=beta_vae", *swept, *options, "trainer.max_epochs=1")
@@ -120,27 +120,27 @@ def test_a_sweep_has_one_directory_per_job(tmp_path):
         for beta in (1, 4):
             matching = [r for r in runs if f"model.beta={beta}," in str(r) and f"latent_dim={latent_dim}," in str(r)]
             assert len(matching) == 1
-    run = matching[0].parent  # the names of these folders hold `=` and `,`
+    run = matching[0].parent  # the names of these directories contain `=` and `,`
     done = run_train(tmp_path, f"resume={run}", "trainer.max_epochs=2")
     assert done.returncode == 0, done.stderr
     assert len(list(sweep.glob("*/metrics.json"))) == 4
 
 
-def test_the_directory_name_of_a_job_has_no_slash_and_at_most_200_bytes():
+def test_job_dir_name_has_no_slash_and_at_most_200_bytes():
     assert job_dir_name("model/network=mlp,data.root=../shared") == "model.network=mlp,data.root=...shared"
     long, other = (job_dir_name("é" * 300 + end) for end in "ab")
     assert len(long.encode()) <= 200
     assert long != other
 
 
-def test_resume_puts_the_overrides_of_the_run_before_the_new_ones(tmp_path):
+def test_new_overrides_follow_those_of_the_resumed_run(tmp_path):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").touch()
     (tmp_path / ".hydra" / "overrides.yaml").write_text("- model=cvae\n- seed=1\n- resume='an earlier one'\n")
     checkpoint = tmp_path / "checkpoints" / "last.ckpt"
-    for typed in (tmp_path, checkpoint, f"'{tmp_path}'"):
-        assert expand_resume([f"resume={typed}", "seed=2"]) == [
+    for path in (tmp_path, checkpoint, f"'{tmp_path}'"):
+        assert expand_resume([f"resume={path}", "seed=2"]) == [
             "model=cvae",
             "seed=2",
             f"resume='{checkpoint}'",
@@ -150,7 +150,7 @@ def test_resume_puts_the_overrides_of_the_run_before_the_new_ones(tmp_path):
     assert expand_resume(["resume=null"]) == ["resume=null"]
 
 
-def test_resume_needs_the_run_of_the_checkpoint(tmp_path):
+def test_resume_from_a_checkpoint_outside_of_a_run_raises(tmp_path):
     stray = tmp_path / "checkpoints" / "last.ckpt"
     stray.parent.mkdir()
     stray.touch()

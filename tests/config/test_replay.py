@@ -1,4 +1,4 @@
-"""Resuming somebody else's run replays no override that could run code."""
+"""Tests that resuming an untrusted run does not replay overrides that could run code."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A model built in Python describes itself, so that a plain Trainer's checkpoint can be loaded."""
+"""Tests that models built in Python are described in checkpoints, so a checkpoint of a plain Trainer can be loaded."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ class Child(Base):
         self.c = c
 
 
-def test_arguments_are_described_by_their_names():
+def test_arguments_are_described_by_name():
     target = f"{__name__}.Child"
     assert describe(Child(2.0, a=1, b=[Base(3)])) == {
         "_target_": target,
@@ -49,22 +49,22 @@ def test_classes_and_partials_are_described():
     }
 
 
-def test_what_a_configuration_cannot_hold_is_an_error():
+def test_argument_that_cannot_be_described_raises():
     with pytest.raises(UserError, match=r"cannot be described in a checkpoint"):
         describe(Base(1, b=torch.zeros(2)))
 
 
-def test_a_described_model_is_built_again():
+def test_model_can_be_rebuilt_from_its_description():
     model = BetaTCVAE(beta=3.0, image_shape=(1, 8, 8), network=MLP(hidden_dims=[5]), likelihood=Gaussian(sigma=0.2))
-    again = instantiate(describe(model), _convert_="all")
-    assert type(again) is BetaTCVAE
-    assert again.regularizer.beta == 3.0
-    assert again.state_dict().keys() == model.state_dict().keys()
-    again.load_state_dict(model.state_dict())
+    rebuilt = instantiate(describe(model), _convert_="all")
+    assert type(rebuilt) is BetaTCVAE
+    assert rebuilt.regularizer.beta == 3.0
+    assert rebuilt.state_dict().keys() == model.state_dict().keys()
+    rebuilt.load_state_dict(model.state_dict())
 
 
 @pytest.mark.filterwarnings("ignore:`isinstance")  # Lightning's own use of torch
-def test_a_checkpoint_of_a_plain_trainer_is_loaded(tmp_path):
+def test_load_a_checkpoint_of_a_plain_trainer(tmp_path):
     model = VAE(latent_dim=3, image_shape=(1, 28, 28), network=MLP(hidden_dims=[16]))
     trainer = L.Trainer(
         max_epochs=1,

@@ -1,4 +1,4 @@
-"""Values are checked by the names of their options, before anything is imported."""
+"""Tests of validating values by the names of their options, before anything is imported."""
 
 import pytest
 from conftest import ROOT
@@ -10,8 +10,8 @@ from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
 
 
-def test_every_error_names_the_option_and_what_it_must_be(small):
-    for override, wanted in {
+def test_error_names_the_option_and_the_valid_values(small):
+    for override, expected in {
         "seed=-1": "an integer from 0 to 4,294,967,295",
         "seed=4294967296": "an integer from 0 to 4,294,967,295",
         "model.latent_dim=0": "an integer from 1 to 1,000,000",
@@ -36,28 +36,28 @@ def test_every_error_names_the_option_and_what_it_must_be(small):
         "monitor=nelbo": "a logged metric that starts with train/ or val/",
     }.items():
         key = override.lstrip("+").partition("=")[0]
-        with pytest.raises(UserError, match=rf"^{key}=.*: must be {wanted}"):
+        with pytest.raises(UserError, match=rf"^{key}=.*: must be {expected}"):
             validate_config(small(override))
 
 
-def test_options_that_exclude_each_other_are_an_error(small):
+def test_incompatible_options_raise(small):
     with pytest.raises(UserError, match=r"no validation set, since data.val_size=0. Set monitor=train/objective"):
         validate_config(small("data.val_size=0"))
     with pytest.raises(UserError, match=r"choose the best checkpoint by the test images.*Set monitor=train/objective"):
         validate_config(small("data.validation_split=test"))
 
 
-def test_the_defaults_are_allowed(small):
+def test_defaults_are_valid(small):
     validate_config(small())
 
 
-def test_a_callback_may_have_any_name(small):
+def test_callback_can_have_any_name(small):
     validate_config(small("+callbacks.epochs._target_=mine.Epochs", "+logger.beta._target_=mine.Beta"))
     with pytest.raises(UserError, match=r"callbacks\.epochs\.epochs=-1: must be"):
         validate_config(small("+callbacks.epochs._target_=mine.Epochs", "+callbacks.epochs.epochs=-1"))
 
 
-def test_leaves_are_dotted():
+def test_iter_leaves_yields_dotted_keys():
     assert dict(iter_leaves({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
     assert dict(iter_leaves(OmegaConf.create({"a": {"b": 1}}))) == {"a.b": 1}
 
@@ -65,7 +65,7 @@ def test_leaves_are_dotted():
 CHECKED_ELSEWHERE = {"accelerator", "strategy", "deterministic"}  # by Lightning
 CHECKED_ELSEWHERE |= {"binarize", "device_resident", "estimator", "kernel", "kind", "learn", "scale_type", "schedule"}
 CHECKED_ELSEWHERE |= {"validation_split", "variant"}
-CHECKED_ELSEWHERE |= {"dirpath", "filename"}  # with where they are looked for
+CHECKED_ELSEWHERE |= {"dirpath", "filename"}  # together with the location of checkpoints
 
 
 def test_every_value_in_conf_has_a_rule():

@@ -1,4 +1,4 @@
-"""Invalid configurations: each is reported on one line with its fix, before anything is written."""
+"""Tests that invalid configurations are reported on one line with a fix, before anything is written."""
 
 import warnings
 
@@ -19,21 +19,21 @@ from vae_lightning.training.train import train
 QUICK = ["~callbacks.figures", "logger=none"]
 
 
-def told(folder, *typed: str) -> str:
+def error_line(directory, *overrides: str) -> str:
     """Return the error that the command line prints for these overrides."""
     try:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            cfg = compose("train", normalize([f"run_dir={folder / 'run'}", *SMALL, *typed]))
+            cfg = compose("train", normalize([f"run_dir={directory / 'run'}", *SMALL, *overrides]))
         validate_config(cfg)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Hydra's, of a part that is not there
+            warnings.simplefilter("ignore")
             train(cfg)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        return format_error(error, list(typed))
-    pytest.fail(f"was taken: {typed}")
+        return format_error(error, list(overrides))
+    pytest.fail(f"no error for {overrides}")
 
 
-ERRORS = {  # what is typed, and how the answer begins
+ERRORS = {  # overrides -> start of the error
     "seed=-1": "seed=-1: must be an integer from 0 to 4,294,967,295.",
     "seed=1.5": "seed=1.5: must be an integer from 0 to 4,294,967,295.",
     "seed=abc": "seed=abc: must be an integer from 0 to 4,294,967,295.",
@@ -197,29 +197,29 @@ ERRORS = {  # what is typed, and how the answer begins
 }
 
 
-@pytest.mark.parametrize("typed", ERRORS)
-def test_an_error_is_one_line_and_leaves_nothing(typed, tmp_path, monkeypatch):
+@pytest.mark.parametrize("overrides", ERRORS)
+def test_error_is_one_line_and_nothing_is_written(overrides, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    line = told(tmp_path, *typed.split())
-    assert line.startswith(ERRORS[typed])
+    line = error_line(tmp_path, *overrides.split())
+    assert line.startswith(ERRORS[overrides])
     assert "\n" not in line
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """What a checkpoint of the small run holds."""
-    folder = tmp_path_factory.mktemp("made")
+    """Return the contents of a checkpoint of a small run."""
+    run_dir = tmp_path_factory.mktemp("run")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        train(compose("train", [f"run_dir={folder}", *SMALL, *QUICK, "trainer.max_epochs=1"]))
-    return load_verified(folder / "checkpoints" / "last.ckpt")
+        train(compose("train", [f"run_dir={run_dir}", *SMALL, *QUICK, "trainer.max_epochs=1"]))
+    return load_verified(run_dir / "checkpoints" / "last.ckpt")
 
 
 def without(checkpoint, *names):
     return {name: value for name, value in checkpoint.items() if name not in names}
 
 
-FOREIGN = {
+INCOMPATIBLE = {
     "has no images_seen, so": lambda c: without(c, "images_seen"),
     "has no warmup, means, random_state, so": lambda c: without(c, "warmup", "means", "random_state"),
     "has no optimizer_states, callbacks, loops, so": lambda c: without(c, "optimizer_states", "callbacks", "loops"),
@@ -246,10 +246,10 @@ def with_latents(config, latent_dim):
     return config | {"model": config["model"] | {"latent_dim": latent_dim}}
 
 
-@pytest.mark.parametrize("expected", FOREIGN)
-def test_a_checkpoint_that_does_not_fit_is_told(expected, checkpoint, tmp_path):
-    torch.save(FOREIGN[expected](checkpoint), tmp_path / "other.ckpt")
-    line = told(tmp_path, *QUICK, f"resume={tmp_path / 'other.ckpt'}")
+@pytest.mark.parametrize("expected", INCOMPATIBLE)
+def test_incompatible_checkpoint_is_reported_on_one_line(expected, checkpoint, tmp_path):
+    torch.save(INCOMPATIBLE[expected](checkpoint), tmp_path / "other.ckpt")
+    line = error_line(tmp_path, *QUICK, f"resume={tmp_path / 'other.ckpt'}")
     assert expected in line
     assert "other.ckpt" in line
     assert "\n" not in line

@@ -1,6 +1,7 @@
-"""Files damaged at random, and values at random: one line that names the file or the value, or a result that is right.
+"""Fuzz tests with randomly damaged files and random values.
 
-`FUZZ=100 pytest tests/faults/test_fuzz.py` (`make fuzz`) tries a hundred times as many.
+Each input must give either a valid result or an error on one line that names the file or the value.
+`FUZZ=100 pytest tests/faults/test_fuzz.py` tries 100 times as many inputs, and `make fuzz` 20 times as many.
 """
 
 import copy
@@ -34,43 +35,43 @@ from vae_lightning.training.train import train
 
 ROUNDS = int(os.environ.get("FUZZ", "1"))
 QUICK = ["~callbacks.figures", "logger=none", "trainer.max_epochs=1", "+trainer.limit_train_batches=2"]
-LOADING = {"batch_size": 8, "eval_batch_size": 8, "seed": 0, "binarize": "none", "validation_split": "val"}
-LOADING |= {"device_resident": False}
+DATA_OPTIONS = {"batch_size": 8, "eval_batch_size": 8, "seed": 0, "binarize": "none", "validation_split": "val"}
+DATA_OPTIONS |= {"device_resident": False}
 
 
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    """Other bytes: some bits flipped, cut short, grown, a block lost, or nothing that was there before."""
+def damage(content: bytes, rng: random.Random) -> bytes:
+    """Return a copy with flipped bits, truncated, extended, without a block, or replaced by random bytes."""
     bytes_ = bytearray(content)
-    match chance.randrange(6):
+    match rng.randrange(6):
         case 0 | 1:
-            for _ in range(chance.choice([1, 1, 8])):
-                bytes_[chance.randrange(len(bytes_))] ^= 1 << chance.randrange(8)
+            for _ in range(rng.choice([1, 1, 8])):
+                bytes_[rng.randrange(len(bytes_))] ^= 1 << rng.randrange(8)
         case 2:
-            del bytes_[chance.randrange(len(bytes_)) :]
+            del bytes_[rng.randrange(len(bytes_)) :]
         case 3:
-            bytes_ += chance.randbytes(chance.randint(1, 100))
+            bytes_ += rng.randbytes(rng.randint(1, 100))
         case 4:
-            start = chance.randrange(len(bytes_))
-            del bytes_[start : start + chance.randint(1, 50)]
+            start = rng.randrange(len(bytes_))
+            del bytes_[start : start + rng.randint(1, 50)]
         case 5:
-            bytes_ = bytearray(chance.randbytes(chance.randint(1, 200)))
+            bytes_ = bytearray(rng.randbytes(rng.randint(1, 200)))
     return bytes(bytes_)
 
 
-def damages(file: Path, times: int) -> Any:
-    """Damage a file, again and again, each time from what it was; yield the new content."""
+def damage_repeatedly(file: Path, times: int) -> Any:
+    """Damage a file repeatedly, starting from its original content each time, and yield the new content."""
     content = file.read_bytes()
-    chance = random.Random(file.name)
+    rng = random.Random(file.name)
     for _ in range(times * ROUNDS):
-        new = damaged(content, chance)
+        new = damage(content, rng)
         if new != content:
             file.write_bytes(new)
             yield new
     file.write_bytes(content)
 
 
-def refusal(action: Callable[..., Any], *args: Any) -> str:
-    """How something is refused, in one line; empty where it is done."""
+def error_line(action: Callable[..., Any], *args: Any) -> str:
+    """Return the error of an action on one line, or an empty string if it succeeds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -78,8 +79,8 @@ def refusal(action: Callable[..., Any], *args: Any) -> str:
             return ""
         except (UserError, HydraException, OmegaConfBaseException) as error:
             line = format_error(error, [])
-        except SystemExit as ended:
-            line = str(ended.code)
+        except SystemExit as error:
+            line = str(error.code)
     assert line
     assert "\n" not in line
     return line
@@ -87,88 +88,89 @@ def refusal(action: Callable[..., Any], *args: Any) -> str:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A small finished run."""
-    folder = tmp_path_factory.mktemp("fuzz") / "run"
+    """Return the directory of a small finished run."""
+    run_dir = tmp_path_factory.mktemp("fuzz") / "run"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("train", [f"run_dir={folder}", *SMALL, *QUICK])
+        cfg = compose("train", [f"run_dir={run_dir}", *SMALL, *QUICK])
     train(cfg)
-    (folder / ".hydra" / "overrides.yaml").write_text("- seed=0\n")
-    return folder
+    (run_dir / ".hydra" / "overrides.yaml").write_text("- seed=0\n")
+    return run_dir
 
 
 # ---------------------------------------------------------------- checkpoints
 
 
 @pytest.mark.parametrize("name", ["checkpoints/best.ckpt", "model.safetensors"])
-def test_no_damage_of_a_model_goes_unnoticed(name, run, capsys):
+def test_damaged_model_file_is_reported(name, run, capsys):
     main(["export", str(run)])
-    for _ in damages(run / name, 150):
-        assert Path(name).name in refusal(vae_lightning.load, run / name)
+    for _ in damage_repeatedly(run / name, 150):
+        assert Path(name).name in error_line(vae_lightning.load, run / name)
 
 
-OTHER: list[Any] = [None, -1, 0, 2.5, float("nan"), 10**30, "", "text", [], {}, [1], {"a": 1}, torch.zeros(2), (), True]
+REPLACEMENTS: list[Any] = [None, -1, 0, 2.5, float("nan"), 10**30, "", "text", [], {}, [1], {"a": 1}]
+REPLACEMENTS += [torch.zeros(2), (), True]
 
 
-def mutate(value: Any, chance: random.Random) -> Any:
-    """A nested container with something else in one place."""
-    if chance.random() < 0.3 or not isinstance(value, dict | list) or not value:
-        return chance.choice(OTHER)
-    key = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
-    if chance.random() < 0.15:
+def mutate(value: Any, rng: random.Random) -> Any:
+    """Replace or delete one value in a nested container, and return the container."""
+    if rng.random() < 0.3 or not isinstance(value, dict | list) or not value:
+        return rng.choice(REPLACEMENTS)
+    key = rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
+    if rng.random() < 0.15:
         del value[key]
     else:
-        value[key] = mutate(value[key], chance)
+        value[key] = mutate(value[key], rng)
     return value
 
 
-def test_a_checkpoint_that_was_made_up_is_refused_or_resumed(run, small, tmp_path):
-    """Its checksum is right."""
-    chance = random.Random(0)
-    whole = load_verified(run / "checkpoints" / "last.ckpt")
-    options = [*QUICK, "trainer.max_epochs=2", f"resume={tmp_path / 'forged.ckpt'}"]
+def test_mutated_checkpoint_is_resumed_or_reported(run, small, tmp_path):
+    """The checksum of each checkpoint is correct."""
+    rng = random.Random(0)
+    checkpoint = load_verified(run / "checkpoints" / "last.ckpt")
+    options = [*QUICK, "trainer.max_epochs=2", f"resume={tmp_path / 'mutated.ckpt'}"]
     for _ in range(25 * ROUNDS):
-        key = chance.choice(list(whole))
-        forged = {**whole, key: mutate(copy.deepcopy(whole[key]), chance)}
-        AtomicCheckpointIO().save_checkpoint(forged, tmp_path / "forged.ckpt")
-        line = refusal(train, small(*options))
-        assert not line or "forged.ckpt" in line or "finite" in line
+        key = rng.choice(list(checkpoint))
+        mutated = {**checkpoint, key: mutate(copy.deepcopy(checkpoint[key]), rng)}
+        AtomicCheckpointIO().save_checkpoint(mutated, tmp_path / "mutated.ckpt")
+        line = error_line(train, small(*options))
+        assert not line or "mutated.ckpt" in line or "finite" in line
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
 
 
 # ---------------------------------------------------------------- data
 
 
-def test_damaged_idx_files_are_named(mnist_root):
+def test_damaged_idx_file_is_reported(mnist_root):
     for file in sorted((mnist_root / "MNIST" / "raw").iterdir()):
-        whole = file.read_bytes()
+        original = file.read_bytes()
         header = 16 if "images" in file.name else 8
-        for content in damages(file, 40):
+        for content in damage_repeatedly(file, 40):
             data = MNISTDataModule(
                 root=str(mnist_root), download=False, val_size=10, split_seed=0, image_shape=(1, 28, 28),
-                num_classes=10, **LOADING,
+                num_classes=10, **DATA_OPTIONS,
             )  # fmt: skip
-            line = refusal(data.setup)
-            if not line:  # another grey value, or another digit: nobody can tell
-                assert len(content) == len(whole)
-                assert content[:header] == whole[:header]
+            line = error_line(data.setup)
+            if not line:  # a changed gray value or label cannot be detected
+                assert len(content) == len(original)
+                assert content[:header] == original[:header]
 
 
 @pytest.mark.parametrize("name", ["images.u8", "labels.npy", "manifest.json"])
-def test_a_damaged_cache_is_named(name, tmp_path, celeba):
-    def opened() -> CelebADataModule:
+def test_damaged_cache_is_reported(name, tmp_path, celeba):
+    def open_data() -> CelebADataModule:
         data = CelebADataModule(
             root=str(root), download=False, cache=None, crop=148, skip_corrupt=False, attributes=["Bald"],
-            image_shape=(3, 8, 8), num_classes=1, **LOADING,
+            image_shape=(3, 8, 8), num_classes=1, **DATA_OPTIONS,
         )  # fmt: skip
         data.setup()
         return data
 
     root = celeba()
-    opened()
+    open_data()
     (cache,) = (path for path in (root / "cache").iterdir() if path.is_dir())
-    for _ in damages(cache / name, 60):
-        assert f"the cache {cache} is damaged" in refusal(opened)
-    opened()
+    for _ in damage_repeatedly(cache / name, 60):
+        assert f"the cache {cache} is damaged" in error_line(open_data)
+    open_data()
 
 
 @pytest.mark.parametrize(
@@ -180,50 +182,50 @@ def test_a_damaged_cache_is_named(name, tmp_path, celeba):
         ("zip", "img_align_celeba.zip"),
     ],
 )
-def test_a_damaged_celeba_is_told(layout, name, tmp_path, celeba):
+def test_damaged_celeba_file_is_reported(layout, name, tmp_path, celeba):
     root = celeba(layout, n=10)
-    for n, _ in enumerate(damages((root / "celeba" / name).resolve(), 40)):
+    for n, _ in enumerate(damage_repeatedly((root / "celeba" / name).resolve(), 40)):
         data = CelebADataModule(
             root=str(root), download=False, cache=str(tmp_path / f"{n}"), crop=148, skip_corrupt=False,
-            attributes=["Bald"], image_shape=(3, 8, 8), num_classes=1, **LOADING,
+            attributes=["Bald"], image_shape=(3, 8, 8), num_classes=1, **DATA_OPTIONS,
         )  # fmt: skip
-        line = refusal(data.setup)
+        line = error_line(data.setup)
         assert not line or line.startswith("data")
 
 
-def test_a_damaged_dsprites_is_named(dsprites_root):
-    for _ in damages(dsprites_root / FILE, 20):
+def test_damaged_dsprites_file_is_reported(dsprites_root):
+    for _ in damage_repeatedly(dsprites_root / FILE, 20):
         data = DSpritesDataModule(
             root=str(dsprites_root), download=False, cache=None, val_size=20, test_size=50, image_shape=(1, 64, 64),
-            num_classes=None, **LOADING,
+            num_classes=None, **DATA_OPTIONS,
         )  # fmt: skip
-        line = refusal(data.setup)
+        line = error_line(data.setup)
         assert not line or FILE in line
 
 
-def test_a_damaged_image_is_named(tmp_path):
+def test_damaged_image_is_reported(tmp_path):
     from PIL import Image
 
     for i in range(10):
         Image.new("L", (9, 9), 20 * i).save(tmp_path / f"{i}.png")
-    for n, _ in enumerate(damages(tmp_path / "3.png", 40)):
+    for n, _ in enumerate(damage_repeatedly(tmp_path / "3.png", 40)):
         data = ImageFolderDataModule(
             root=str(tmp_path), cache=str(tmp_path / f"cache{n}"), crop=None, skip_corrupt=False, val_fraction=0.1,
-            test_fraction=0.1, split_seed=0, image_shape=(1, 8, 8), num_classes=None, **LOADING,
+            test_fraction=0.1, split_seed=0, image_shape=(1, 8, 8), num_classes=None, **DATA_OPTIONS,
         )  # fmt: skip
-        line = refusal(data.setup)
+        line = error_line(data.setup)
         assert not line or "3.png" in line
 
 
-# ---------------------------------------------------------------- the other files of a run
+# ---------------------------------------------------------------- other files of a run
 
 
 @pytest.mark.parametrize("name", [".hydra/config.yaml", "metrics.json", ".hydra/overrides.yaml"])
-def test_a_damaged_file_of_a_run_is_told(name, run, capsys):
-    for _ in damages(run / name, 20):
-        line = refusal(load_run, run)
+def test_damaged_run_file_is_reported(name, run, capsys):
+    for _ in damage_repeatedly(run / name, 20):
+        line = error_line(load_run, run)
         assert not line or "config.yaml" in line or "metrics.json" in line
-        line = refusal(main, ["report", str(run)])
+        line = error_line(main, ["report", str(run)])
         assert not line or str(run) in line
 
 
@@ -249,7 +251,8 @@ VALUES: list[Any] = [None, "", "text", "../up", "/dev/null", "é", -1, 0, 1, 2.5
 VALUES += [float("nan"), float("inf"), -float("inf"), [], [1, 2], ["a"], [[1]], [None], [-1], [10**20], {}, {"a": 1}]
 
 
-LEFT_OUT = ("debug", "trainer.max_steps", "trainer.devices")  # devices start processes, of this very test
+# several devices would start this test in other processes
+EXCLUDED = ("debug", "trainer.max_steps", "trainer.devices")
 
 
 def run_checked(cfg: DictConfig) -> None:
@@ -257,22 +260,22 @@ def run_checked(cfg: DictConfig) -> None:
     train(cfg)
 
 
-def test_any_value_is_taken_or_told(tmp_path, monkeypatch):
-    chance = random.Random(0)
+def test_random_value_is_accepted_or_reported(tmp_path, monkeypatch):
+    rng = random.Random(0)
     for n in range(40 * ROUNDS):
-        here = tmp_path / f"{n}" / "here"  # a value may name a folder, or the one above
+        here = tmp_path / f"{n}" / "here"  # a value may name a directory, such as the parent
         here.mkdir(parents=True)
         monkeypatch.chdir(here)
-        folder = here / "run"
-        base = chance.choice(BASES).split()
+        run_dir = here / "run"
+        base = rng.choice(BASES).split()
         network = [] if any("network" in option for option in base) else ["model/network=mlp"]
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            cfg = compose("train", [f"run_dir={folder}", *network, *BASE, *base])
-        keys = [key for key, _ in iter_nodes(OmegaConf.to_container(cfg)) if key not in LEFT_OUT]
-        key, value = chance.choice(keys), chance.choice(VALUES)
+            cfg = compose("train", [f"run_dir={run_dir}", *network, *BASE, *base])
+        keys = [key for key, _ in iter_nodes(OmegaConf.to_container(cfg)) if key not in EXCLUDED]
+        key, value = rng.choice(keys), rng.choice(VALUES)
         OmegaConf.update(cfg, key, value, merge=False)
         try:
-            line = refusal(run_checked, cfg)
+            line = error_line(run_checked, cfg)
         except Exception as error:
             pytest.fail(f"{base} {key}={value!r}: {type(error).__name__}: {error}")
         if line:

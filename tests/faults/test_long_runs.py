@@ -1,4 +1,7 @@
-"""What a run holds does not grow with its epochs, nor what a process holds with its runs; `make long-runs` measures."""
+"""Tests that open files, threads and figures do not accumulate over epochs or runs.
+
+`make long-runs` also measures memory.
+"""
 
 import gc
 import os
@@ -13,11 +16,11 @@ from vae_lightning.training.train import train
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
 FIGURES = ["callbacks.figures.every_n_epochs=1", "callbacks.figures.final=[training_curves,latent_space]"]
-FIGURES += ["~callbacks.collapse"]  # it would warn
+FIGURES += ["~callbacks.collapse"]  # it would warn of a collapse
 
 
-def held() -> dict[str, object]:
-    """Open files, threads and figures of this process, but for the fonts, of which matplotlib keeps 64 open."""
+def open_resources() -> dict[str, object]:
+    """Return the open files, threads and figures of this process, except fonts, of which matplotlib keeps 64 open."""
     gc.collect()
     files = sorted(os.path.realpath(link) for link in Path("/proc/self/fd").iterdir())
     return {
@@ -27,27 +30,27 @@ def held() -> dict[str, object]:
     }
 
 
-class Watch(L.Callback):
-    """Note what is held after each epoch."""
+class RecordResources(L.Callback):
+    """Records the open resources after each epoch."""
 
-    after: list[dict[str, object]] = []  # noqa: RUF012 - of all instances, since the run builds its own
+    after: list[dict[str, object]] = []  # noqa: RUF012 - shared, since the run creates its own instance
 
     def on_train_epoch_end(self, trainer, pl_module):
-        trainer.logger.save()  # TensorBoard's thread opens its file anew for each event: until it has written all
-        self.after.append(held())
+        trainer.logger.save()  # wait for TensorBoard's thread, which reopens its file for each event
+        self.after.append(open_resources())
 
 
-def test_epochs_leave_nothing_open(small):
-    Watch.after.clear()
-    watch = "+callbacks.watch={_target_: test_long_runs.Watch}"
+def test_epochs_do_not_leak_resources(small):
+    RecordResources.after.clear()
+    watch = "+callbacks.watch={_target_: test_long_runs.RecordResources}"
     train(small(*FIGURES, watch, "trainer.max_epochs=6"))
-    assert len(Watch.after) == 6
-    assert Watch.after[-1] == Watch.after[2]
+    assert len(RecordResources.after) == 6
+    assert RecordResources.after[-1] == RecordResources.after[2]
 
 
-def test_runs_leave_nothing_open(small):
+def test_runs_do_not_leak_resources(small):
     after = []
     for n in range(3):
         train(small(*FIGURES, run=f"{n}"))
-        after.append(held())
+        after.append(open_resources())
     assert after[2] == after[0]

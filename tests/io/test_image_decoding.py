@@ -140,7 +140,7 @@ def test_decode_turns_transparency_white():
 def test_decode_rotates_by_the_exif_orientation():
     image = Image.fromarray(np.concatenate([np.zeros((8, 16), np.uint8), np.full((8, 16), 255, np.uint8)], axis=1))
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be rotated clockwise by a quarter turn
+    exif[0x0112] = 6  # rotate clockwise by 90 degrees
     x = decoded(encoded(image, "JPEG", exif=exif, quality=100), (1, 32, 8))
     assert x[0, :8].mean() < 5
     assert x[0, -8:].mean() > 250
@@ -157,7 +157,7 @@ def test_crop_box_is_a_box_a_centered_square_or_the_image():
 
 
 def test_decode_of_a_large_jpeg_is_accurate():
-    """It is decoded at a fraction of its size."""
+    """JPEG images are decoded at a fraction of their size."""
     ramp = np.linspace(0, 255, 2000).astype(np.uint8)[None].repeat(1500, axis=0)
     x = decoded(encoded(Image.fromarray(ramp), "JPEG"), (1, 8, 8), "square")[0, 0]
     expected = 255 * (250 + 1500 * (np.arange(8) + 0.5) / 8) / 2000

@@ -1,4 +1,4 @@
-"""`latest`: the newest run or sweep under runs/."""
+"""Tests that `latest` means the newest run or sweep under runs/."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def make_run(tmp_path, monkeypatch):
     return make
 
 
-def test_latest_is_the_run_that_started_last(make_run):
+def test_latest_run_is_the_one_that_started_last(make_run):
     make_run("runs/vae-digits/2026-01-01_00-00-00", started=1)
     newest = make_run("runs/ae-digits/2026-01-01_00-00-01", started=3)
     make_run("runs/sweeps/first/model.beta=1", started=2)
@@ -32,7 +32,7 @@ def test_latest_is_the_run_that_started_last(make_run):
     assert resolve_run("runs/vae-digits") == Path("runs/vae-digits")
 
 
-def test_latest_sweep_is_the_one_of_the_newest_job(make_run):
+def test_latest_sweep_is_the_one_with_the_newest_job(make_run):
     make_run("runs/sweeps/first/model.beta=1", started=1)
     make_run("runs/sweeps/second/model.beta=1", started=3)
     make_run("runs/sweeps/first/model.beta=4", started=2)
@@ -40,13 +40,13 @@ def test_latest_sweep_is_the_one_of_the_newest_job(make_run):
     assert resolve_sweep("latest") == Path("runs/sweeps/second")
 
 
-def test_without_a_sweep_latest_is_all_runs(make_run):
+def test_latest_sweep_is_all_runs_if_there_is_no_sweep(make_run):
     make_run("runs/vae-digits/2026-01-01_00-00-00", started=1)
     assert resolve_sweep("latest") == Path("runs")
 
 
 @pytest.mark.parametrize("resolve", [resolve_run, resolve_sweep])
-def test_without_a_run_there_is_no_latest(resolve, tmp_path, monkeypatch):
+def test_latest_raises_if_there_is_no_run(resolve, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^latest: there are no runs under runs/"):
         resolve("latest")

@@ -1,4 +1,4 @@
-"""The format of a run's files, and the names of version 1."""
+"""Tests of the format of a run's files, and of migrating names from version 1."""
 
 import inspect
 from pathlib import Path
@@ -41,11 +41,11 @@ NEW = {
 }
 
 
-def test_a_configuration_of_version_1_gets_the_current_names():
+def test_migrate_config_renames_keys_and_classes_of_version_1():
     assert migrate_config(OLD) == NEW
 
 
-def test_migration_leaves_a_current_configuration_unchanged():
+def test_migrate_config_does_not_change_a_current_configuration():
     assert migrate_config(NEW) == NEW
 
 
@@ -60,7 +60,7 @@ def test_migration_leaves_a_current_configuration_unchanged():
         ("model=dip_vae", "model=dip_vae"),
     ],
 )
-def test_an_override_of_version_1_gets_the_current_name(old, new):
+def test_migrate_override_renames_keys_of_version_1(old, new):
     assert migrate_override(old) == new
 
 
@@ -68,7 +68,7 @@ def test_every_renamed_class_exists():
     assert all(inspect.isclass(get_class(target)) for target in RENAMED_TARGETS.values())
 
 
-def test_a_newer_version_is_refused():
+def test_newer_version_raises():
     check_version({}, Path("old.ckpt"))
     check_version({"format_version": FORMAT_VERSION}, Path("last.ckpt"))
     with pytest.raises(UserError, match=r"^last.ckpt: written in format 9, .* up to format 2. Upgrade vae_lightning.$"):

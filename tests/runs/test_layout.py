@@ -1,4 +1,4 @@
-"""Each run has a folder of its own, and `resume=auto` finds the right one."""
+"""Tests that each run has its own directory, and that `resume=auto` finds the right one."""
 
 import subprocess
 import sys
@@ -13,24 +13,24 @@ from vae_lightning.runs.discovery import find_newest_run
 from vae_lightning.runs.layout import create_unique_dir
 
 
-def make_run(folder: Path, *typed: str, checkpoint: str | None = "last.ckpt") -> Path:
-    (folder / ".hydra").mkdir(parents=True)
-    (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {option}\n" for option in typed) or "[]\n")
+def make_run(run_dir: Path, *overrides: str, checkpoint: str | None = "last.ckpt") -> Path:
+    (run_dir / ".hydra").mkdir(parents=True)
+    (run_dir / ".hydra" / "overrides.yaml").write_text("".join(f"- {override}\n" for override in overrides) or "[]\n")
     if checkpoint:
-        (folder / "checkpoints").mkdir()
-        (folder / "checkpoints" / checkpoint).touch()
-    return folder
+        (run_dir / "checkpoints").mkdir()
+        (run_dir / "checkpoints" / checkpoint).touch()
+    return run_dir
 
 
-def test_runs_of_one_second_have_folders_of_their_own(tmp_path):
+def test_runs_started_in_the_same_second_have_different_directories(tmp_path):
     path = str(tmp_path / "runs" / "vae-digits" / "2026-01-31_12-00-00")
     with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(create_unique_dir.__wrapped__, [path] * 20))
-    assert sorted(made) == sorted([path, *(f"{path}~{n}" for n in range(2, 21))])
+        created = list(threads.map(create_unique_dir.__wrapped__, [path] * 20))
+    assert sorted(created) == sorted([path, *(f"{path}~{n}" for n in range(2, 21))])
     assert create_unique_dir(path) == create_unique_dir(path) == f"{path}~21"
 
 
-def test_the_newest_run_of_the_same_options_is_found(tmp_path, monkeypatch):
+def test_resume_auto_finds_the_newest_run_with_the_same_overrides(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_newest_run(["seed=1"]) is None
     runs = Path("runs/vae-digits")
@@ -53,7 +53,7 @@ def test_the_newest_run_of_the_same_options_is_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_resume_auto_starts_a_run_and_goes_on_with_it(tmp_path):
+def test_resume_auto_starts_a_run_and_then_resumes_it(tmp_path):
     small = [override for override in SMALL if "progress_bar" not in override]
     command = [sys.executable, str(ROOT / "train.py"), *small, "callbacks=minimal", "logger=none", "resume=auto"]
     for times in (1, 2):

@@ -1,4 +1,4 @@
-"""Files of a run that somebody else may have made."""
+"""Tests of reading the files of an untrusted run."""
 
 import os
 from pathlib import Path
@@ -14,19 +14,19 @@ from vae_lightning.runs.untrusted import MAX_BYTES, parse_yaml
 
 @pytest.fixture
 def run(tmp_path) -> Path:
-    folder = tmp_path / "run"
-    (folder / ".hydra").mkdir(parents=True)
-    (folder / "checkpoints").mkdir()
-    (folder / ".hydra" / "config.yaml").write_text("a: 1\n")
+    run_dir = tmp_path / "run"
+    (run_dir / ".hydra").mkdir(parents=True)
+    (run_dir / "checkpoints").mkdir()
+    (run_dir / ".hydra" / "config.yaml").write_text("a: 1\n")
     (tmp_path / "secret").write_text("a: 2\n")
-    return folder
+    return run_dir
 
 
 READERS = {".hydra/config.yaml": read_config, ".hydra/overrides.yaml": read_overrides, "metrics.json": read_metrics}
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_link_out_of_the_run_is_refused(name, run):
+def test_link_to_a_file_outside_of_the_run_raises(name, run):
     (run / name).unlink(missing_ok=True)
     (run / name).symlink_to(run.parent / "secret")
     with pytest.raises(UserError, match="a link to a file outside of the run"):
@@ -34,7 +34,7 @@ def test_a_link_out_of_the_run_is_refused(name, run):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_pipe_is_refused_and_not_waited_for(name, run):
+def test_pipe_raises_without_blocking(name, run):
     (run / name).unlink(missing_ok=True)
     os.mkfifo(run / name)
     with pytest.raises(UserError, match="not a regular file"):
@@ -42,13 +42,13 @@ def test_a_pipe_is_refused_and_not_waited_for(name, run):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_huge_file_is_refused(name, run):
+def test_huge_file_raises(name, run):
     (run / name).write_text("#" * (MAX_BYTES + 1))
     with pytest.raises(UserError, match="larger than 4,194,304 bytes"):
         READERS[name](run)
 
 
-def test_a_checkpoint_is_a_regular_file_of_the_run(run):
+def test_checkpoint_must_be_a_regular_file_in_the_run(run):
     (run / "checkpoints" / "best.ckpt").symlink_to(run.parent / "secret")
     with pytest.raises(UserError, match="a link to a file outside of the run"):
         find_checkpoint(run, preferred="best")
@@ -58,12 +58,12 @@ def test_a_checkpoint_is_a_regular_file_of_the_run(run):
         find_checkpoint(run, preferred="best")
 
 
-def test_a_run_behind_a_link_is_read(run):
+def test_run_directory_can_be_a_link(run):
     (run.parent / "link").symlink_to(run)
     assert read_config(run.parent / "link") == {"a": 1}
 
 
-def test_yaml_is_plain_data():
+def test_parse_yaml_returns_plain_data():
     assert parse_yaml("a: [1, 1e-3, 1.5, x, null, true]\nb: '${oc.env:HOME}'") == {
         "a": [1, 0.001, 1.5, "x", None, True],
         "b": "${oc.env:HOME}",
@@ -74,6 +74,6 @@ def test_yaml_is_plain_data():
     "text",
     ["a: &x [1]\nb: *x", "[" * 100 + "]" * 100, "!!python/object/apply:os.system ['ls']", "!!python/name:os.system"],
 )
-def test_yaml_that_is_not_plain_is_refused(text):
+def test_yaml_with_aliases_tags_or_deep_nesting_raises(text):
     with pytest.raises(yaml.YAMLError):
         parse_yaml(text)

@@ -1,4 +1,4 @@
-"""A sweep that is rerun skips finished jobs, resumes interrupted ones, and survives failures."""
+"""Tests that a rerun sweep skips finished jobs, resumes interrupted ones, and continues after failures."""
 
 import json
 import os
@@ -11,59 +11,60 @@ import torch
 from conftest import ROOT
 from crashes import CrashError
 from omegaconf import OmegaConf
-from sweep_commands import OPTIONS, STUDY, type_sweep
+from sweep_commands import OPTIONS, STUDY, run_sweep
 
 from vae_lightning.config.comparison import config_identity
 from vae_lightning.config.overrides import split_flags
 from vae_lightning.runs.recording import save_metrics
 
-__all__ = ["type_sweep"]  # a fixture
+__all__ = ["run_sweep"]  # a fixture
 
 
-def metrics_of_all() -> dict[str, dict[str, float]]:
+def read_all_metrics() -> dict[str, dict[str, float]]:
     return {file.parent.name: json.loads(file.read_text()) for file in STUDY.glob("*/metrics.json")}
 
 
-def job_with(part: str) -> Path:
-    (folder,) = (folder for folder in STUDY.iterdir() if part in folder.name and "~" not in folder.name)
-    return folder
+def find_job(part: str) -> Path:
+    (job_dir,) = (path for path in STUDY.iterdir() if part in path.name and "~" not in path.name)
+    return job_dir
 
 
-def test_a_finished_job_is_skipped_and_a_new_one_is_run(type_sweep):
-    type_sweep("model.latent_dim=2,3")
-    before = {folder: (STUDY / folder / "metrics.json").stat().st_mtime_ns for folder in metrics_of_all()}
+def test_rerun_skips_finished_jobs_and_runs_new_ones(run_sweep):
+    run_sweep("model.latent_dim=2,3")
+    before = {name: (STUDY / name / "metrics.json").stat().st_mtime_ns for name in read_all_metrics()}
     assert len(before) == 2
-    metrics = json.loads((job_with("dim=2") / "metrics.json").read_text())
-    save_metrics({**metrics, "likelihood/log_px": -1.0}, job_with("dim=2"))  # as `evaluate` does
-    before[job_with("dim=2").name] = (job_with("dim=2") / "metrics.json").stat().st_mtime_ns
+    metrics = json.loads((find_job("dim=2") / "metrics.json").read_text())
+    save_metrics({**metrics, "likelihood/log_px": -1.0}, find_job("dim=2"))  # as `evaluate` does
+    before[find_job("dim=2").name] = (find_job("dim=2") / "metrics.json").stat().st_mtime_ns
 
-    out = type_sweep("model.latent_dim=2,3,4")
+    out = run_sweep("model.latent_dim=2,3,4")
     assert out.count("skipping finished run: ") == 2
-    after = {folder: (STUDY / folder / "metrics.json").stat().st_mtime_ns for folder in metrics_of_all()}
+    after = {name: (STUDY / name / "metrics.json").stat().st_mtime_ns for name in read_all_metrics()}
     assert len(after) == 3
     assert before.items() <= after.items()
 
 
-def test_a_run_with_a_different_configuration_is_archived(type_sweep):
-    type_sweep("model.latent_dim=2")
-    folder = job_with("dim=2")
-    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
+def test_run_with_a_different_configuration_is_archived(run_sweep):
+    run_sweep("model.latent_dim=2")
+    job_dir = find_job("dim=2")
+    config = OmegaConf.load(job_dir / ".hydra" / "config.yaml")
     config.model.optimizer.lr = 0.5
-    OmegaConf.save(config, folder / ".hydra" / "config.yaml")
-    out = type_sweep("model.latent_dim=2")
+    OmegaConf.save(config, job_dir / ".hydra" / "config.yaml")
+    out = run_sweep("model.latent_dim=2")
     assert "archiving run with a different configuration (model.optimizer.lr) as " in out
-    assert (STUDY / f"{folder.name}~1" / "metrics.json").is_file()
-    assert OmegaConf.load(folder / ".hydra" / "config.yaml").model.optimizer.lr == 1e-3
-    assert (folder / "metrics.json").is_file()
+    assert (STUDY / f"{job_dir.name}~1" / "metrics.json").is_file()
+    assert OmegaConf.load(job_dir / ".hydra" / "config.yaml").model.optimizer.lr == 1e-3
+    assert (job_dir / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize(("hook", "n"), [("on_train_batch_start", 8), ("on_train_end", 1), ("on_test_end", 1)])
-def test_an_interrupted_job_is_resumed_and_ends_like_an_uninterrupted_one(hook, n, type_sweep, monkeypatch):
-    """A crash stands for kill -9, so the record of the failure is removed from the directory of the job."""
+def test_interrupted_job_is_resumed_with_the_same_result(hook, n, run_sweep, monkeypatch):
+    """An exception simulates kill -9, so the record of the failure is removed from the job's directory."""
     jobs = ["model=vae,beta_tcvae", "seed=1,2", "model.latent_dim=2"]
-    type_sweep(*jobs, "sweep=unbroken")
+    run_sweep(*jobs, "sweep=uninterrupted")
     expected = {
-        file.parent.name: json.loads(file.read_text()) for file in Path("runs/sweeps/unbroken").glob("*/metrics.json")
+        file.parent.name: json.loads(file.read_text())
+        for file in Path("runs/sweeps/uninterrupted").glob("*/metrics.json")
     }
     assert len(expected) == 4
 
@@ -76,42 +77,42 @@ def test_an_interrupted_job_is_resumed_and_ends_like_an_uninterrupted_one(hook, 
     with monkeypatch.context() as patched:
         patched.setattr(f"vae_lightning.callbacks.RunState.{hook}", crash, raising=False)
         with pytest.raises(SystemExit, match="CrashError"):
-            type_sweep(*jobs)
+            run_sweep(*jobs)
     (failed,) = STUDY.glob("*/failure.txt")
     failed.unlink()
-    assert "resuming interrupted run: " in type_sweep(*jobs)
-    assert metrics_of_all() == expected
+    assert "resuming interrupted run: " in run_sweep(*jobs)
+    assert read_all_metrics() == expected
 
 
-def test_a_failed_job_is_recorded_and_does_not_stop_the_others(type_sweep):
+def test_failed_job_is_recorded_and_does_not_stop_the_others(run_sweep):
     jobs = ["data.num_classes=5,10", "model=cvae", "model.latent_dim=2"]  # the digits have ten classes
     for _ in range(2):
         with pytest.raises(SystemExit) as end:
-            type_sweep(*jobs)
+            run_sweep(*jobs)
         assert str(end.value).startswith("error: 1 job failed. Rerun the command to try again.\n  data.num_classes=5,")
         assert "\n" not in str(end.value).partition("\n")[2]
         assert "the train labels go up to 9. Set 10 or more" in str(end.value)
-        assert (job_with("classes=5") / "failure.txt").read_text().count("\n") == 1
-        assert (job_with("classes=5") / ".hydra" / "config.yaml").is_file()
-        assert list(metrics_of_all()) == [job_with("classes=10").name]
-    # And exits with 0, since an old failure is not a new one.
-    assert "skipping finished run: " in type_sweep("data.num_classes=10", *jobs[1:])
+        assert (find_job("classes=5") / "failure.txt").read_text().count("\n") == 1
+        assert (find_job("classes=5") / ".hydra" / "config.yaml").is_file()
+        assert list(read_all_metrics()) == [find_job("classes=10").name]
+    # The failed job is not part of this sweep, which therefore succeeds.
+    assert "skipping finished run: " in run_sweep("data.num_classes=10", *jobs[1:])
 
 
-def test_a_run_that_diverges_has_failed(type_sweep):
+def test_diverged_run_is_recorded_as_failed(run_sweep):
     with pytest.raises(SystemExit, match="1 job failed"):
-        type_sweep("model.latent_dim=2", "model.optimizer.lr=1e30,1e-3")
-    assert (job_with("lr=1e+30") / "failure.txt").is_file()
-    assert not (job_with("lr=0.001") / "failure.txt").exists()
+        run_sweep("model.latent_dim=2", "model.optimizer.lr=1e30,1e-3")
+    assert (find_job("lr=1e+30") / "failure.txt").is_file()
+    assert not (find_job("lr=0.001") / "failure.txt").exists()
 
 
-def test_an_error_in_any_job_refuses_the_sweep_and_leaves_nothing(type_sweep, tmp_path):
+def test_error_in_any_job_stops_the_sweep_before_anything_is_written(run_sweep, tmp_path):
     with pytest.raises(SystemExit, match=r"^error: model.latent_dim=0: must be an integer from 1 to 1,000,000"):
-        type_sweep("model.latent_dim=2,0")
+        run_sweep("model.latent_dim=2,0")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_job_leaves_neither_arguments_nor_environment_to_the_next(type_sweep, monkeypatch):
+def test_arguments_and_environment_do_not_leak_between_jobs(run_sweep, monkeypatch):
     seen = []
 
     def run(cfg):
@@ -120,21 +121,21 @@ def test_a_job_leaves_neither_arguments_nor_environment_to_the_next(type_sweep, 
         return {}
 
     monkeypatch.setattr("vae_lightning.cli.train.run", run)
-    type_sweep("model.latent_dim=2,3")
+    run_sweep("model.latent_dim=2,3")
     assert [rank for _, rank in seen] == [False, False]
     for (arguments, _), latent_dim in zip(seen, (2, 3), strict=True):
         assert f"model.latent_dim={latent_dim}" in arguments
         assert "-m" not in arguments
 
 
-def test_the_identity_of_a_run_does_not_include_its_directory(small):
+def test_config_identity_does_not_include_the_run_directory(small):
     here, there = (OmegaConf.to_container(small(run=run), resolve=True) for run in ("here", "there"))
     assert here != there
     assert config_identity(here) == config_identity(there)
     assert config_identity({**here, "seed": 1}) != config_identity(there)
 
 
-def test_flags_may_stand_between_overrides():
+def test_split_flags_accepts_flags_between_overrides():
     assert split_flags(["a=1", "-m", "b=2", "--config-dir", "conf", "c=3"]) == (
         ["-m", "--config-dir", "conf"],
         ["a=1", "b=2", "c=3"],
@@ -142,7 +143,7 @@ def test_flags_may_stand_between_overrides():
 
 
 @pytest.mark.slow
-def test_a_sweep_with_a_failed_job_exits_with_code_1(tmp_path):
+def test_sweep_with_a_failed_job_exits_with_code_1(tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), "-m", "data.num_classes=5,10", "model=cvae", *OPTIONS]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1

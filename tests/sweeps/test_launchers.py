@@ -1,4 +1,4 @@
-"""Sweeps whose jobs run in other processes: `hydra/launcher=joblib` and `submitit_local`."""
+"""Tests of sweeps whose jobs run in other processes: `hydra/launcher=joblib` and `submitit_local`."""
 
 import os
 import subprocess
@@ -19,21 +19,21 @@ from hydra_plugins.vae_lightning_plugins.conf_search_path import ConfSearchPath
 HERE = Path(__file__).parent
 
 
-def type_sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `python train.py -m ...` in a directory; its processes find the callbacks beside this file."""
+def run_sweep(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python train.py -m ...` in a directory, where `sweep_callbacks` can be imported."""
     command = [sys.executable, str(ROOT / "train.py"), "-m", *OPTIONS, *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     environment["PYTHONPATH"] = str(HERE)
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
 @pytest.mark.slow
 def test_joblib_runs_all_jobs_reports_failures_and_divides_the_threads(tmp_path):
     arguments = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "model=cvae", "data.num_classes=5,10"]
-    arguments.append("+callbacks.threads={_target_: witnesses.Threads, folder: ${run_dir}}")
-    done = type_sweep(tmp_path, *arguments)
+    arguments.append("+callbacks.threads={_target_: sweep_callbacks.RecordThreads, directory: ${run_dir}}")
+    done = run_sweep(tmp_path, *arguments)
     assert done.returncode == 1, done.stderr
     assert "error: 1 job failed" in done.stderr
     assert "Traceback" not in done.stderr
@@ -46,30 +46,30 @@ def test_joblib_runs_all_jobs_reports_failures_and_divides_the_threads(tmp_path)
 
 
 @pytest.mark.slow
-def test_submitit_restarts_a_preempted_job_which_ends_like_an_uninterrupted_one(tmp_path):
-    preempted = "+callbacks.preempted={_target_: witnesses.PreemptedOnce, folder: ${run_dir}}"
-    done = type_sweep(tmp_path, "hydra/launcher=submitit_local", "model.latent_dim=2", preempted)
+def test_submitit_restarts_a_preempted_job_with_the_same_result(tmp_path):
+    preempted = "+callbacks.preempted={_target_: sweep_callbacks.PreemptOnce, directory: ${run_dir}}"
+    done = run_sweep(tmp_path, "hydra/launcher=submitit_local", "model.latent_dim=2", preempted)
     assert done.returncode == 0, done.stderr
     study = tmp_path / "runs" / "sweeps" / "study"
     (log,) = study.glob(".submitit/*/*.out")
     assert "this job is preempted" in log.read_text()
     assert log.read_text().count("resuming interrupted run") == 1
-    assert type_sweep(tmp_path, "model.latent_dim=2", "sweep=unbroken").returncode == 0
-    (metrics,), (expected,) = (folder.glob("*/metrics.json") for folder in (study, study.with_name("unbroken")))
+    assert run_sweep(tmp_path, "model.latent_dim=2", "sweep=uninterrupted").returncode == 0
+    (metrics,), (expected,) = (path.glob("*/metrics.json") for path in (study, study.with_name("uninterrupted")))
     assert metrics.read_text() == expected.read_text()
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm"])
-def test_a_launcher_accepts_all_options_of_its_file(launcher):
-    """An option that the configuration of the plugin lacks is an error in ours."""
+def test_plugin_has_every_option_in_conf(launcher):
+    """An option in conf/hydra/launcher that the plugin does not have would be an error."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        ours = compose("train", [f"hydra/launcher={launcher}"], return_hydra_config=True).hydra.launcher
-    module, _, name = ours._target_.rpartition(".")
-    assert ours.keys() <= fields_of_the_plugin(launcher)
+        config = compose("train", [f"hydra/launcher={launcher}"], return_hydra_config=True).hydra.launcher
+    module, _, name = config._target_.rpartition(".")
+    assert config.keys() <= plugin_options(launcher)
     assert getattr(sys.modules[module], name)
 
 
-def fields_of_the_plugin(launcher: str) -> set[str]:
+def plugin_options(launcher: str) -> set[str]:
     if launcher == "joblib":
         from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf as Config
     elif launcher == "submitit_local":
@@ -79,8 +79,8 @@ def fields_of_the_plugin(launcher: str) -> set[str]:
     return set(Config.__dataclass_fields__)
 
 
-def test_other_programs_keep_what_the_plugins_register(monkeypatch):
-    def registered(path: str) -> dict[str, object]:
+def test_launchers_of_other_programs_are_unchanged(monkeypatch):
+    def registered_launchers(path: str) -> dict[str, object]:
         search_path: ConfigSearchPath = ConfigSearchPathImpl()
         search_path.append("main", path)
         monkeypatch.setitem(
@@ -89,5 +89,5 @@ def test_other_programs_keep_what_the_plugins_register(monkeypatch):
         ConfSearchPath().manipulate_search_path(search_path)
         return ConfigStore.instance().repo["hydra"]["launcher"]
 
-    assert list(registered(f"file://{ROOT / 'conf'}")) == ["other.yaml"]
-    assert list(registered("file:///another/conf")) == ["joblib.yaml", "other.yaml"]
+    assert list(registered_launchers(f"file://{ROOT / 'conf'}")) == ["other.yaml"]
+    assert list(registered_launchers("file:///another/conf")) == ["joblib.yaml", "other.yaml"]

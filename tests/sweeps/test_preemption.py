@@ -1,4 +1,4 @@
-"""What a cluster says before it takes the machine away: the checkpoint is there when the job is started again."""
+"""Tests that a job preempted by a cluster writes a checkpoint before it is requeued."""
 
 import signal
 
@@ -14,17 +14,17 @@ QUICK = ["~callbacks.figures", "logger=none"]  # 2 epochs of 5 batches
 
 def signals_at(hook: str, n: int, *signums: int) -> str:
     numbers = list(map(int, signums))
-    return f"+callbacks.signals={{_target_: witnesses.SignalsAt, hook: {hook}, n: {n}, signums: {numbers}}}"
+    return f"+callbacks.signals={{_target_: sweep_callbacks.SignalsAt, hook: {hook}, n: {n}, signums: {numbers}}}"
 
 
-def batches_in(folder) -> int:
-    loops = load_verified(folder / "checkpoints" / "last.ckpt")["loops"]
+def trained_batches(run_dir) -> int:
+    loops = load_verified(run_dir / "checkpoints" / "last.ckpt")["loops"]
     return loops["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
 
 
 @pytest.fixture
 def launcher(monkeypatch):
-    """submitit, that is a handler of its signal: what it has received."""
+    """Install a signal handler like that of submitit, and return the list of signals that it receives."""
     received = []
 
     def handler(signum, frame):
@@ -39,32 +39,32 @@ def launcher(monkeypatch):
 
 
 @pytest.mark.parametrize("signals", [[USR2], [TERM, USR2], [USR2, TERM], [USR2, USR2]])
-def test_the_launcher_is_told_once_the_checkpoint_is_there(signals, launcher, small, tmp_path):
+def test_launcher_receives_the_signal_after_the_checkpoint_is_written(signals, launcher, small, tmp_path):
     with pytest.raises(SystemExit, match="requeued"):
         train(small(*QUICK, signals_at("on_train_batch_start", 3, *signals)))
     assert launcher == [USR2]
-    assert batches_in(tmp_path / "run") == 3
+    assert trained_batches(tmp_path / "run") == 3
 
 
-def test_outside_of_training_the_launcher_is_told_at_once(launcher, small):
+def test_launcher_receives_the_signal_immediately_outside_of_training(launcher, small):
     with pytest.raises(SystemExit, match="requeued"):
         train(small(*QUICK, signals_at("on_test_start", 1, USR2)))
     assert launcher == [USR2]
 
 
-def test_slurms_sigterm_saves_and_the_run_goes_on(launcher, small, tmp_path):
-    """SLURM would take a job that ends by itself for done, and not start it again."""
-    expected = train(small(*QUICK, run="unbroken"))
+def test_sigterm_from_slurm_writes_a_checkpoint_and_training_continues(launcher, small, tmp_path):
+    """SLURM would consider a job that exits by itself completed, and would not requeue it."""
+    expected = train(small(*QUICK, run="uninterrupted"))
     crash = "+callbacks.crash={_target_: crashes.CrashAt, hook: on_train_batch_start, n: 4}"
     with pytest.raises(CrashError):
         train(small(*QUICK, signals_at("on_train_batch_start", 2, TERM), crash, run="killed"))
-    assert batches_in(tmp_path / "killed") == 2
+    assert trained_batches(tmp_path / "killed") == 2
     assert train(small(*QUICK, signals_at("on_train_batch_start", 2, TERM))) == expected
     assert train(small(*QUICK, signals_at("on_test_start", 1, TERM), run="test")) == expected
     assert launcher == []
 
 
-def test_without_a_launcher_its_signal_is_no_concern_of_ours(small):
+def test_sigusr2_handler_is_unchanged_without_a_launcher(small):
     received = []
     before = signal.signal(USR2, lambda *_: received.append(USR2))
     try:

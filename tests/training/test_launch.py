@@ -1,4 +1,4 @@
-"""`vae_lightning.train`: training from Python."""
+"""Tests of `vae_lightning.train`, which trains from Python."""
 
 import json
 
@@ -13,7 +13,7 @@ QUICK = [*(o for o in SMALL if not o.startswith("~")), "callbacks=minimal", "log
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_directory(tmp_path, monkeypatch):
+def _empty_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -25,17 +25,17 @@ def test_train_returns_the_run(tmp_path):
     assert run.model.sample(3, y=torch.arange(3)).shape == (3, 1, 8, 8)
 
 
-def test_a_run_is_resumed_and_equals_one_that_was_not_interrupted():
-    once = vae_lightning.train([*QUICK, "trainer.max_epochs=2"])
+def test_resumed_run_equals_an_uninterrupted_run():
+    uninterrupted = vae_lightning.train([*QUICK, "trainer.max_epochs=2"])
     first = vae_lightning.train(QUICK)
     resumed = vae_lightning.train([f"resume={first.run_dir}", "trainer.max_epochs=2"])
     assert resumed.run_dir == first.run_dir
-    assert resumed.metrics == once.metrics
-    weights, expected = resumed.model.state_dict(), once.model.state_dict()
+    assert resumed.metrics == uninterrupted.metrics
+    weights, expected = resumed.model.state_dict(), uninterrupted.model.state_dict()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
-def test_two_runs_of_the_same_second_have_directories_of_their_own():
+def test_runs_started_in_the_same_second_have_different_directories():
     assert vae_lightning.train(QUICK).run_dir != vae_lightning.train(QUICK).run_dir
 
 
@@ -49,7 +49,7 @@ def test_two_runs_of_the_same_second_have_directories_of_their_own():
         ("resume=nowhere", r"^nowhere: no such run or checkpoint."),
     ],
 )
-def test_an_error_is_one_line_and_leaves_nothing(override, message, tmp_path):
+def test_invalid_override_raises_and_nothing_is_written(override, message, tmp_path):
     with pytest.raises(UserError, match=message):
         vae_lightning.train([*QUICK, override])
     assert list(tmp_path.iterdir()) == []

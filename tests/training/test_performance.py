@@ -1,3 +1,5 @@
+"""Tests of memory allocation, compilation and profiling."""
+
 import logging
 import sys
 
@@ -8,29 +10,29 @@ from torch import nn
 from vae_lightning.training import performance
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is the GNU C library's")
-def test_the_allocator_is_tuned_and_logs_it(caplog):
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is a function of glibc")
+def test_tune_malloc_logs_its_result(caplog):
     with caplog.at_level(logging.DEBUG, logger=performance.__name__):
-        kept = performance.tune_malloc()
+        is_tuned = performance.tune_malloc()
     (record,) = caplog.records
     assert record.levelno == logging.DEBUG
-    assert kept == ("keeps freed memory" in record.message)
+    assert is_tuned == ("keeps freed memory" in record.message)
 
 
-def test_another_c_library_is_left_as_it_is(monkeypatch):
+def test_tune_malloc_does_nothing_without_mallopt(monkeypatch):
     monkeypatch.setattr(performance.ctypes, "CDLL", lambda _: object())
     assert performance.tune_malloc() is False
 
 
-def test_networks_compile_in_place_and_keep_the_names_of_their_weights():
+def test_compile_networks_keeps_parameter_names():
     model = nn.Module()
     model.encoder, model.posterior, model.decoder = nn.Linear(3, 2), nn.Linear(2, 2), nn.Linear(2, 3)
     names = list(model.state_dict())
     performance.compile_networks(model, "default")
     assert list(model.state_dict()) == names
-    assert all(part._compiled_call_impl is not None for part in model.children())
+    assert all(module._compiled_call_impl is not None for module in model.children())
 
 
-def test_the_profiler_that_measures_nothing_lets_errors_through():
+def test_null_profiler_propagates_exceptions():
     with pytest.raises(ZeroDivisionError), performance.NullProfiler().profile("anything"):
         torch.tensor(1 // 0)

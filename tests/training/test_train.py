@@ -1,4 +1,4 @@
-"""One run: what it leaves, and that it is a function of its configuration and seed."""
+"""Tests of training: the files and metrics of a run, and reproducibility."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from vae_lightning.regularizers import TotalCorrelation, gaussian_kl
 from vae_lightning.training.train import train
 
 
-def test_a_run_leaves_what_the_design_says(small, tmp_path):
+def test_run_writes_the_documented_files(small, tmp_path):
     metrics = train(small("model=cvae"))
     run = tmp_path / "run"
     files = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
@@ -54,7 +54,7 @@ def test_a_run_leaves_what_the_design_says(small, tmp_path):
     assert "${" not in (run / ".hydra/config.yaml").read_text()
 
 
-def test_tensorboard_has_the_curves_the_figures_and_the_hyper_parameters(small, tmp_path):
+def test_tensorboard_has_curves_figures_and_hyperparameters(small, tmp_path):
     metrics = train(small("model=beta_vae", "model.beta=2", "callbacks.warmup.epochs=2"))
     scalars, images, hparams = {}, set(), set()
     for file in (tmp_path / "run").glob("events.out.tfevents*"):
@@ -70,7 +70,7 @@ def test_tensorboard_has_the_curves_the_figures_and_the_hyper_parameters(small, 
     assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= hparams
 
 
-def test_hyper_parameters_are_what_tells_runs_apart(small):
+def test_hyperparameters_of_a_configuration(small):
     config = OmegaConf.to_container(small("model=beta_vae", "model.beta=2"), resolve=True)
     flat = hyperparameters(config)
     assert flat == {
@@ -100,41 +100,41 @@ def test_hyper_parameters_are_what_tells_runs_apart(small):
     }
 
 
-def test_the_same_seed_gives_the_same_run_and_another_another(small):
+def test_metrics_are_reproducible_and_depend_on_the_seed(small):
     first, again, other = (train(small(f"seed={seed}", run=f"{n}")) for n, seed in enumerate((1, 1, 2)))
     assert first == again
     assert first["test/nelbo"] != other["test/nelbo"]
 
 
-def test_neither_validation_nor_figures_change_the_training(small):
+def test_validation_and_figures_do_not_affect_training(small):
     often = train(small("callbacks.figures.every_n_epochs=1", run="often"))
     seldom = train(small("~callbacks.figures", "+trainer.check_val_every_n_epoch=2", run="seldom"))
     assert often == seldom
 
 
-def test_a_run_in_double_precision_with_all_its_figures_is_that_in_single(small):
+def test_double_precision_gives_similar_metrics_to_single(small):
     single = train(small("trainer.max_epochs=1", run="single"))
     double = train(small("trainer.max_epochs=1", "trainer.precision=64-true", run="double"))
-    assert double["train/distortion"] == pytest.approx(single["train/distortion"], rel=0.05)  # of other noise
+    assert double["train/distortion"] == pytest.approx(single["train/distortion"], rel=0.05)  # the noise differs
 
 
-class NoGradients(L.Callback):
-    """Expect none of the step before."""
+class AssertNoGradients(L.Callback):
+    """Asserts that no gradients are left from the previous step."""
 
     steps = 0
 
     def on_before_backward(self, trainer, pl_module, loss):
         assert all(p.grad is None for p in pl_module.parameters())
-        NoGradients.steps += 1
+        AssertNoGradients.steps += 1
 
 
-def test_each_step_begins_without_gradients(small):
-    train(small("~callbacks.figures", "+callbacks.watch._target_=test_train.NoGradients", "trainer.max_epochs=1"))
-    assert NoGradients.steps == 5
+def test_gradients_are_cleared_before_each_step(small):
+    train(small("~callbacks.figures", "+callbacks.watch._target_=test_train.AssertNoGradients", "trainer.max_epochs=1"))
+    assert AssertNoGradients.steps == 5
 
 
-class Record(L.Callback):
-    """Keep the labels of each epoch's first batch."""
+class RecordLabels(L.Callback):
+    """Records the labels of the first batch of each epoch."""
 
     labels: ClassVar[list[list[int]]] = []
 
@@ -143,14 +143,14 @@ class Record(L.Callback):
             self.labels.append(batch.y.tolist())
 
 
-def test_each_epoch_has_an_order_of_its_own(small):
-    train(small("+callbacks.record._target_=test_train.Record"))
-    assert len(Record.labels) == 2
-    assert Record.labels[0] != Record.labels[1]
+def test_training_images_are_shuffled_differently_in_each_epoch(small):
+    train(small("+callbacks.record._target_=test_train.RecordLabels"))
+    assert len(RecordLabels.labels) == 2
+    assert RecordLabels.labels[0] != RecordLabels.labels[1]
 
 
-def test_the_test_uses_the_best_checkpoint(small, tmp_path):
-    """By β, which rises, that is the first epoch's."""
+def test_best_checkpoint_is_used_for_testing(small, tmp_path):
+    """The monitored metric, β, rises, so the first epoch is the best."""
     metrics = train(small("monitor=train/beta", "callbacks.warmup.epochs=10"))
     best = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
     assert best["epoch"] == 0
@@ -164,63 +164,63 @@ def test_the_test_uses_the_best_checkpoint(small, tmp_path):
     assert metrics["test/rate"] == pytest.approx(gaussian_kl(q.mu, q.logvar).sum(1).mean().item())
 
 
-def test_training_learns(small):
+def test_training_reduces_the_test_loss(small):
     options = ["model.network.hidden_dims=[64]", "data.batch_size=32", "trainer.max_epochs=8"]
     before = train(small(*options, "trainer.max_epochs=1", run="before"))["test/nelbo"]
     after = train(small(*options, run="after"))["test/nelbo"]
     assert after < before - 5
 
 
-def test_without_a_validation_set_the_best_is_by_training(small):
+def test_run_without_a_validation_set_can_monitor_a_training_metric(small):
     metrics = train(small("data.val_size=0", "monitor=train/objective"))
     assert "val/nelbo" not in metrics
     assert "test/nelbo" in metrics
 
 
-def test_a_monitor_that_is_not_logged_is_told(small):
+def test_unknown_monitor_raises(small):
     with pytest.raises(UserError, match="val/nope"):
         train(small("monitor=val/nope"))
 
 
-def test_metrics_are_means_over_images_whatever_the_batch_size(small):
-    """360 test images in batches of 7 (the last has 3) or at once: no noise in the autoencoder."""
+def test_metrics_do_not_depend_on_the_eval_batch_size(small):
+    """The 360 test images form batches of 7 with a last batch of 3, or one batch. The autoencoder has no noise."""
     metrics = [
         train(small("model=ae", f"data.eval_batch_size={size}", run=str(size)))["test/distortion"] for size in (7, 360)
     ]
     assert metrics[0] == pytest.approx(metrics[1], rel=1e-5)
 
 
-def scalars(run: Path, name: str) -> dict[int, float]:
-    """A curve of TensorBoard's: x to value."""
+def read_curve(run: Path, name: str) -> dict[int, float]:
+    """Return a curve of TensorBoard as a mapping from step to value."""
     events = EventAccumulator(str(run))
     events.Reload()
     return {event.step: event.value for event in events.Scalars(name)}
 
 
 @pytest.mark.parametrize("model", ["vae", "factor_vae"])
-def test_curves_are_drawn_against_the_training_images_seen(model, small, tmp_path):
-    """Also with two optimisers, whose steps Lightning counts each."""
+def test_curves_are_logged_by_number_of_training_images(model, small, tmp_path):
+    """FactorVAE has two optimizers, and Lightning counts the steps of both."""
     metrics = train(small(f"model={model}"))
     for stage in ("train", "val"):
-        curve = scalars(tmp_path / "run", f"{stage}/nelbo")
+        curve = read_curve(tmp_path / "run", f"{stage}/nelbo")
         assert list(curve) == [1257, 2 * 1257]
         assert curve[2 * 1257] == pytest.approx(metrics[f"{stage}/nelbo"])
 
 
-def test_the_regularizer_knows_how_many_training_images_there_are(small, monkeypatch):
+def test_regularizer_receives_the_number_of_training_images(small, monkeypatch):
     sizes = []
     forward = TotalCorrelation.forward
 
-    def watched(self, s):
+    def recorded_forward(self, out):
         sizes.append(self.n)
-        return forward(self, s)
+        return forward(self, out)
 
-    monkeypatch.setattr(TotalCorrelation, "forward", watched)
+    monkeypatch.setattr(TotalCorrelation, "forward", recorded_forward)
     train(small("model=beta_tcvae", "trainer.max_epochs=1"))
     assert set(sizes) == {1257}  # in training, validation and test alike
 
 
-def test_bits_per_dim_are_logged_where_the_likelihood_is_one_of_8_bit_images(small):
+def test_bits_per_dim_is_logged_only_for_discrete_likelihoods(small):
     metrics = train(small("model/likelihood=discretized_logistic", "trainer.max_epochs=1"))
     for stage in ("train", "val", "test"):
         assert metrics[f"{stage}/bits_per_dim"] == pytest.approx(metrics[f"{stage}/nelbo"] / 64 / math.log(2))

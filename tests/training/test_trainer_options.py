@@ -1,4 +1,4 @@
-"""Every option of Lightning's Trainer can be set by its name."""
+"""Tests that every option of Lightning's Trainer can be set by its name."""
 
 import inspect
 
@@ -15,14 +15,14 @@ from vae_lightning.errors import UserError
 QUICK = [o for o in SMALL if "progress_bar" not in o]
 
 
-def test_every_option_of_the_trainer_is_in_conf_or_listed():
+def test_every_trainer_option_is_in_conf_or_in_the_schema():
     options = set(inspect.signature(L.Trainer.__init__).parameters) - {"self", "callbacks", "logger"}
     in_conf = set(yaml.safe_load((ROOT / "conf" / "trainer" / "default.yaml").read_text())) - {"_target_"}
     assert options == in_conf | set(TRAINER_OPTIONS)
     assert not in_conf & set(TRAINER_OPTIONS)
 
 
-def test_no_plus_is_needed():
+def test_trainer_options_need_no_plus_prefix():
     assert normalize(["trainer.max_steps=5", "+trainer.max_time=1", "trainer.max_epochs=2", "~trainer.strategy"]) == [
         "++trainer.max_steps=5",
         "++trainer.max_time=1",
@@ -48,7 +48,7 @@ def test_no_plus_is_needed():
         "logger=none",
     ],
 )
-def test_options_of_the_trainer_work(override, tmp_path, monkeypatch, capsys):
+def test_train_with_trainer_option(override, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run = vae_lightning.train([*QUICK, "callbacks.figures=null", "callbacks.projector=null", override])
     out = capsys.readouterr().out
@@ -58,7 +58,7 @@ def test_options_of_the_trainer_work(override, tmp_path, monkeypatch, capsys):
     assert "figures" not in out
 
 
-def test_a_misspelled_option_of_the_trainer_is_answered_with_the_right_one(tmp_path, monkeypatch):
+def test_invalid_trainer_option_raises(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^trainer.max_step: no such option. Did you mean trainer.max_steps"):
         vae_lightning.train(["trainer.max_step=5"])
