@@ -1,4 +1,4 @@
-"""What must hold of any model, network and likelihood of conf/, on images of any shape, in batches of any size."""
+"""Property-based tests of the models, networks and likelihoods in conf/, with images and batches of any size."""
 
 from functools import cache
 from typing import Any
@@ -18,12 +18,12 @@ from vae_lightning.errors import UserError
 from vae_lightning.models import VAEGAN, ELBOModule
 from vae_lightning.models.running_means import RunningMeans
 
-same_each_time = settings(derandomize=True, deadline=None, database=None)
+reproducible = settings(derandomize=True, deadline=None, database=None)
 MODELS, NETWORKS, LIKELIHOODS = (
     sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
     for group in ("model", "model/network", "model/likelihood")
 )
-SMALL: dict[str, dict[str, Any]] = {  # what makes the choices of conf/ quick
+SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "mlp": {"hidden_dims": [8]},
     "conv": {"channels": [4, 4, 4]},
     "celeba": {"channels": [4] * 6},
@@ -38,8 +38,8 @@ SMALL: dict[str, dict[str, Any]] = {  # what makes the choices of conf/ quick
 
 
 @cache
-def chosen(group: str, choice: str) -> Any:
-    """What a file of conf/ says, small."""
+def load_choice(group: str, choice: str) -> Any:
+    """Return the configuration of a choice in conf/, with small networks."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = OmegaConf.to_container(compose("train", [f"{group}={choice}", "run_dir=here"]))
     for name in group.split("/"):
@@ -53,16 +53,16 @@ weights = st.one_of(st.just(0.0), st.floats(1e-3, 10), st.floats(10, 1e6))
 
 @st.composite
 def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
-    """The configuration of a model, images and labels for it."""
+    """Draw the configuration of a model, images and labels."""
     shape = [draw(st.integers(1, 3)), draw(sides), draw(sides)]
     model = draw(st.sampled_from(MODELS))
     network = draw(st.sampled_from(NETWORKS))
     if network in ("celeba", "kim_mnih"):
         shape[1:] = [draw(st.sampled_from([16, 63, 64, 65])), 64]
     classes = draw(st.integers(1, 4))
-    config = chosen("model", model) | {
-        "network": chosen("model/network", network),
-        "likelihood": chosen("model/likelihood", draw(st.sampled_from(LIKELIHOODS))),
+    config = load_choice("model", model) | {
+        "network": load_choice("model/network", network),
+        "likelihood": load_choice("model/likelihood", draw(st.sampled_from(LIKELIHOODS))),
         "image_shape": shape,
         "num_classes": classes,
         "conditional": draw(st.booleans()),
@@ -76,14 +76,14 @@ def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
         config["likelihood"]["image_shape"] = shape
     n = draw(st.integers(1, 5))
     torch.manual_seed(draw(st.integers(0, 9)))
-    grey = draw(st.sampled_from([None, 0, 255]))
-    x = torch.randint(256, (n, *shape)) if grey is None else torch.full((n, *shape), grey)
+    gray = draw(st.sampled_from([None, 0, 255]))
+    x = torch.randint(256, (n, *shape)) if gray is None else torch.full((n, *shape), gray)
     y = torch.randint(classes, (n,)) if draw(st.booleans()) else torch.randint(2, (n, classes))
     return config, x.to(torch.uint8), y
 
 
-def built(config: dict[str, Any]) -> ELBOModule | None:
-    """The model, or None where it is refused, by one line meant for a person."""
+def build(config: dict[str, Any]) -> ELBOModule | None:
+    """Return the model, or None if its configuration raises a one-line UserError."""
     try:
         model = instantiate(config, _convert_="all")
     except InstantiationException as error:
@@ -94,19 +94,19 @@ def built(config: dict[str, Any]) -> ELBOModule | None:
     return model
 
 
-@settings(same_each_time, max_examples=400)
+@settings(reproducible, max_examples=400)
 @given(cases())
-def test_losses_and_gradients_are_finite_and_shapes_right(case):
+def test_losses_and_gradients_are_finite_and_shapes_are_correct(case):
     config, x, y = case
-    model = built(config)
+    model = build(config)
     if model is None:
         return
-    s = model(x, y)
-    terms = model.objective(s)
+    out = model(x, y)
+    terms = model.objective(out)
     assert all(value.shape == () and value.isfinite() for value in terms.values()), terms
     losses = [terms["loss"]]
-    if isinstance(model, VAEGAN):  # the discriminator of a FactorVAE asks the data for another batch
-        losses.append(model.discriminator_loss(s))
+    if isinstance(model, VAEGAN):  # FactorVAE's discriminator requires another batch of data
+        losses.append(model.discriminator_loss(out))
     sum(losses).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
@@ -119,9 +119,9 @@ def test_losses_and_gradients_are_finite_and_shapes_right(case):
         assert terms["objective"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-@same_each_time
+@reproducible
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 3))
-def test_every_image_is_in_one_batch_of_an_epoch(n, batch_size, epoch):
+def test_each_epoch_contains_every_image_once(n, batch_size, epoch):
     batches = InMemoryLoader(Batch(torch.arange(n), torch.arange(n)), batch_size, EpochSampler(n, seed=0))
     batches.sampler.set_epoch(epoch)
     seen = list(batches)
@@ -131,9 +131,9 @@ def test_every_image_is_in_one_batch_of_an_epoch(n, batch_size, epoch):
     assert all(torch.equal(batch.x, batch.y) for batch in seen)
 
 
-@same_each_time
+@reproducible
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30), st.integers(1, 40))
-def test_a_short_last_batch_weighs_by_its_images(losses, batch_size):
+def test_running_means_weight_batches_by_their_size(losses, batch_size):
     means = RunningMeans()
     for batch in torch.tensor(losses).split(batch_size):
         means.update(len(batch), {"loss": batch.mean()})

@@ -1,4 +1,4 @@
-"""A run's model as safetensors: the same outputs, readable by others, and as careful a way back as a checkpoint's."""
+"""Tests of exporting models to safetensors files, and of loading these files."""
 
 import json
 
@@ -20,26 +20,26 @@ QUICK = ["~callbacks.figures", "logger=none"]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a small run of a VQ-VAE, which has buffers too."""
+    """Return the directory of a small run of a VQ-VAE, which also has buffers."""
     from conftest import ROOT, SMALL
     from hydra import compose, initialize_config_dir
 
-    folder = tmp_path_factory.mktemp("made")
+    run_dir = tmp_path_factory.mktemp("run")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        train(compose("train", [f"run_dir={folder}", *SMALL, *QUICK, "model=vq_vae", "model.latent_dim=4"]))
-    return folder
+        train(compose("train", [f"run_dir={run_dir}", *SMALL, *QUICK, "model=vq_vae", "model.latent_dim=4"]))
+    return run_dir
 
 
-def test_an_export_gives_the_same_images(run, tmp_path, images, capsys):
+def test_exported_model_gives_the_same_reconstructions(run, tmp_path, images, capsys):
     main(["export", str(run), "--out", str(tmp_path / "mine.safetensors")])
     assert capsys.readouterr().out.strip() == str(tmp_path / "mine.safetensors")
-    model, before = vae_lightning.load(tmp_path / "mine.safetensors"), vae_lightning.load(run)
-    assert type(model) is type(before)
+    model, original = vae_lightning.load(tmp_path / "mine.safetensors"), vae_lightning.load(run)
+    assert type(model) is type(original)
     assert not model.training
-    assert torch.equal(model.reconstruct(images), before.reconstruct(images))
+    assert torch.equal(model.reconstruct(images), original.reconstruct(images))
 
 
-def test_the_last_checkpoint_can_be_asked_for(run):
+def test_export_of_the_last_checkpoint(run):
     path = export(run, checkpoint="last")
     assert path == run / "model.safetensors"
     last = load_verified(run / "checkpoints" / "last.ckpt")["state_dict"]
@@ -49,24 +49,24 @@ def test_the_last_checkpoint_can_be_asked_for(run):
         export(run, checkpoint="first")
 
 
-def test_anybody_can_read_it(run):
+def test_export_can_be_read_by_safetensors(run):
     with safe_open(export(run), "pt") as file:
         config = json.loads(file.metadata()["config"])
-        assert "decoder.0.weight" in file.keys()  # noqa: SIM118 - it is no mapping
+        assert "decoder.0.weight" in file.keys()  # noqa: SIM118 - not a mapping
     assert config["model"]["_target_"] == "vae_lightning.models.VQVAE"
     assert config["data"]["image_shape"] == [1, 8, 8]
 
 
-def test_every_flipped_bit_is_noticed(run):
+def test_damaged_export_raises(run):
     path = export(run)
     content = path.read_bytes()
     for at in [*range(0, 3000, 5), *range(3000, len(content), 97)]:
         damaged = bytearray(content)
         damaged[at] ^= 1 << at % 8
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"model.safetensors: (cannot be read|has no) .*") as told:
+        with pytest.raises(UserError, match=r"model.safetensors: (cannot be read|has no) .*") as error:
             vae_lightning.load(path)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(error.value)
     for size in (0, 7, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:size])
         with pytest.raises(UserError, match=r"model.safetensors: cannot be read as safetensors \("):
@@ -77,8 +77,8 @@ def test_every_flipped_bit_is_noticed(run):
     "target",
     ["os.system", "vae_lightning.checkpointing.loading.Path", "vae_lightning.training.tensorboard.TensorBoard"],
 )
-def test_a_class_that_is_not_trusted_is_refused(target, tmp_path):
-    """Though its checksum is right."""
+def test_untrusted_class_raises(target, tmp_path):
+    """The checksum of the file is correct."""
     text = json.dumps({"model": {"_target_": "vae_lightning.models.VAE", "network": [{"_target_": target}]}})
     path = tmp_path / "evil.safetensors"
     weights = {"w": torch.zeros(1)}
@@ -87,20 +87,20 @@ def test_a_class_that_is_not_trusted_is_refused(target, tmp_path):
         vae_lightning.load(path)
 
 
-def test_a_file_of_another_program_is_told(tmp_path):
+def test_file_without_metadata_raises(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"w": torch.zeros(1)}, path)
     with pytest.raises(UserError, match=r"other.safetensors: has no config and sha256 in its metadata"):
         vae_lightning.load(path)
 
 
-def test_a_run_does_not_go_on_from_an_export(run, small):
+def test_resume_from_an_export_raises(run, small):
     options = [*QUICK, "model=vq_vae", "model.latent_dim=4", f"resume={export(run)}"]
     with pytest.raises(UserError, match=r"model.safetensors: lacks epoch, .* only of weights: start a new run"):
         train(small(*options))
 
 
-def test_a_place_that_cannot_be_written_is_told(run, tmp_path):
+def test_export_to_a_missing_directory_raises(run, tmp_path):
     problem = r"model.safetensors: cannot be written \(No such file"
     with pytest.raises(UserError, match=rf"{problem} .*\. Pass another file with --out"):
         export(run, tmp_path / "nowhere" / "model.safetensors")

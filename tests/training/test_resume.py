@@ -1,4 +1,4 @@
-"""A run that is cut off anywhere and resumed ends like one that was not."""
+"""Tests that an interrupted and resumed run ends with the same weights and metrics as an uninterrupted one."""
 
 from pathlib import Path
 
@@ -13,53 +13,53 @@ from vae_lightning.training.train import train
 OPTIONS = ["callbacks.warmup.steps=7", "callbacks.last.every_n_train_steps=1"]
 
 
-def same_weights(run: Path, other: Path) -> bool:
+def has_same_weights(run: Path, other: Path) -> bool:
     last = [torch.load(r / "checkpoints/last.ckpt", weights_only=True) for r in (run, other)]
     assert [checkpoint["images_seen"] for checkpoint in last] == [2 * 1257, 2 * 1257]
     first, second = (checkpoint["state_dict"] for checkpoint in last)
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-EVERYWHERE = [("on_train_batch_start", n) for n in (2, 5, 6, 8, 10)]
-EVERYWHERE += [(hook, n) for hook in ("on_validation_start", "on_train_epoch_end") for n in (1, 2)]
-SOMEWHERE = [("on_train_batch_start", 4), ("on_train_batch_start", 8), ("on_validation_start", 2)]
+ALL_POINTS = [("on_train_batch_start", n) for n in (2, 5, 6, 8, 10)]
+ALL_POINTS += [(hook, n) for hook in ("on_validation_start", "on_train_epoch_end") for n in (1, 2)]
+SOME_POINTS = [("on_train_batch_start", 4), ("on_train_batch_start", 8), ("on_validation_start", 2)]
 DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
 
 
 @pytest.mark.parametrize(
     ("options", "points"),
     [
-        (["model=beta_vae"], EVERYWHERE),
-        (DISCRIMINATOR, SOMEWHERE),  # two optimisers
-        (["model=vq_vae", "model.latent_dim=4"], SOMEWHERE),  # a codebook that follows by moving averages
-        (["model=beta_tcvae", "data.binarize=dynamic"], SOMEWHERE),
+        (["model=beta_vae"], ALL_POINTS),
+        (DISCRIMINATOR, SOME_POINTS),  # two optimizers
+        (["model=vq_vae", "model.latent_dim=4"], SOME_POINTS),  # codebook updated by moving averages
+        (["model=beta_tcvae", "data.binarize=dynamic"], SOME_POINTS),
     ],
     ids=lambda value: value[0] if isinstance(value[0], str) else "",
 )
-def test_every_point_of_interruption_gives_the_same_weights_and_metrics(options, points, small, tmp_path):
-    expected = train(small(*OPTIONS, *options, run="unbroken"))
+def test_resume_after_interruption_gives_the_same_weights_and_metrics(options, points, small, tmp_path):
+    expected = train(small(*OPTIONS, *options, run="uninterrupted"))
     for hook, n in points:
         run = f"{hook}-{n}"
         crash = f"+callbacks.crash={{_target_: crashes.CrashAt, hook: {hook}, n: {n}}}"
         with pytest.raises(CrashError):
             train(small(*OPTIONS, *options, crash, run=run))
         assert train(small(*OPTIONS, *options, f"resume={tmp_path / run}", run=run)) == expected, run
-        assert same_weights(tmp_path / "unbroken", tmp_path / run), run
+        assert has_same_weights(tmp_path / "uninterrupted", tmp_path / run), run
 
 
-def test_a_longer_run_is_a_resumed_shorter_one(small, tmp_path):
+def test_resume_with_more_epochs_equals_a_longer_run(small, tmp_path):
     expected = train(small(run="long"))
     train(small("trainer.max_epochs=1", run="short"))
     assert train(small(f"resume={tmp_path / 'short'}/checkpoints/best.ckpt", run="short")) == expected
-    assert same_weights(tmp_path / "long", tmp_path / "short")
+    assert has_same_weights(tmp_path / "long", tmp_path / "short")
 
 
-def test_a_finished_run_that_is_resumed_keeps_its_metrics(small, tmp_path):
+def test_resume_of_a_finished_run_keeps_its_metrics(small, tmp_path):
     expected = train(small())
     assert train(small(f"resume={tmp_path / 'run'}")) == expected
 
 
-def test_a_run_that_stopped_early_trains_no_further(small, tmp_path):
+def test_resume_after_early_stopping_trains_no_further(small, tmp_path):
     stop = "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/loss, min_delta: 1e6}"
     options = [stop, "+callbacks.stop.patience=2", "trainer.max_epochs=9"]
     expected = train(small(*options))
@@ -70,8 +70,8 @@ def test_a_run_that_stopped_early_trains_no_further(small, tmp_path):
     assert torch.load(last, weights_only=True)["images_seen"] == before["images_seen"]
 
 
-def test_figures_that_were_not_drawn_yet_are_drawn(small, tmp_path):
-    """As after a kill once the training was over."""
+def test_resume_draws_missing_figures(small, tmp_path):
+    """Figures are missing if the process was killed after training."""
     train(small())
     figures = {file: file.read_bytes() for file in (tmp_path / "run/figures").iterdir()}
     for file in figures:
@@ -80,7 +80,7 @@ def test_figures_that_were_not_drawn_yet_are_drawn(small, tmp_path):
     assert {file: file.read_bytes() for file in (tmp_path / "run/figures").iterdir()} == figures
 
 
-def test_the_checkpoint_of_another_model_is_refused(small, tmp_path):
+def test_resume_with_a_different_model_or_optimizer_raises(small, tmp_path):
     train(small("trainer.max_epochs=1"))
     for override in ("model.latent_dim=5", "model.optimizer.lr=0.1", "model/optimizer=adagrad"):
         with pytest.raises(UserError, match=r"the checkpoint .*last.ckpt has .*\. Leave the option out"):
@@ -88,14 +88,14 @@ def test_the_checkpoint_of_another_model_is_refused(small, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_fewer_epochs_than_were_trained_are_refused(small, tmp_path):
+def test_resume_with_fewer_epochs_than_trained_raises(small, tmp_path):
     train(small())
     with pytest.raises(UserError, match=r"trainer.max_epochs=1: .*last.ckpt is from epoch 2\. Set 2 or more"):
         train(small(f"resume={tmp_path / 'run'}", "trainer.max_epochs=1"))
 
 
-def test_a_folder_that_was_moved_goes_on_with_its_best(small, tmp_path):
-    """By β, which rises, the first epoch stays the best."""
+def test_resume_of_a_moved_run_keeps_its_best_checkpoint(small, tmp_path):
+    """The monitored metric, β, rises, so the first epoch stays the best."""
     options = ["monitor=train/beta", "callbacks.warmup.epochs=10"]
     first = train(small(*options, "trainer.max_epochs=1", run="here"))
     (tmp_path / "here").rename(tmp_path / "there")
@@ -105,20 +105,20 @@ def test_a_folder_that_was_moved_goes_on_with_its_best(small, tmp_path):
     assert not (tmp_path / "here").exists()
 
 
-def test_a_run_whose_warm_up_outlasts_it_keeps_its_beta(small, tmp_path):
+def test_resume_before_the_end_of_warmup_keeps_beta(small, tmp_path):
     expected = train(small("callbacks.warmup.epochs=10"))
     assert expected["test/beta"] == pytest.approx(0.2)
     assert train(small("callbacks.warmup.epochs=10", f"resume={tmp_path / 'run'}")) == expected
 
 
-def test_a_shortened_epoch_is_not_taken_for_one_cut_off(small, tmp_path):
+def test_epoch_limited_by_an_option_is_not_resumed_midway(small, tmp_path):
     short = "+trainer.limit_train_batches=3"
-    expected = train(small(short, run="whole"))
-    train(small(short, "trainer.max_epochs=1", run="cut"))
-    assert train(small(short, f"resume={tmp_path / 'cut'}", run="cut")) == expected
+    expected = train(small(short, run="uninterrupted"))
+    train(small(short, "trainer.max_epochs=1", run="resumed"))
+    assert train(small(short, f"resume={tmp_path / 'resumed'}", run="resumed")) == expected
 
 
-def test_a_damaged_checkpoint_is_named(small, tmp_path):
+def test_resume_from_a_damaged_checkpoint_raises(small, tmp_path):
     damaged = tmp_path / "damaged.ckpt"
     damaged.write_bytes(b"PK" + bytes(1000))
     with pytest.raises(UserError, match=r"damaged.ckpt: cannot be read as a checkpoint"):
