@@ -71,8 +71,8 @@ def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
     for name in ("beta", "gamma", "alpha", "lambda_mmd", "lambda_od", "lambda_d", "capacity"):
         if name in config:
             config[name] = draw(weights)
-    if "learn" in config["likelihood"]:
-        config["likelihood"]["learn"] = draw(st.sampled_from(["none", "model", "channel", "pixel", "optimal"]))
+    if "scale_type" in config["likelihood"]:
+        config["likelihood"]["scale_type"] = draw(st.sampled_from(["fixed", "model", "channel", "pixel", "optimal"]))
         config["likelihood"]["image_shape"] = shape
     n = draw(st.integers(1, 5))
     torch.manual_seed(draw(st.integers(0, 9)))

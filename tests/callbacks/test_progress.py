@@ -1,5 +1,6 @@
 """Tests of the progress bar, and that training does not wait for the device."""
 
+import re
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -45,7 +46,24 @@ def test_training_steps_read_nothing_from_the_device(configuration, monkeypatch,
 def test_metrics_include_the_mean_loss_of_the_epoch_so_far(parts):
     bar, model = ProgressBar(), VAE(**parts)
     trainer = SimpleNamespace(progress_bar_metrics={"val/objective": 3.0}, loggers=[])
-    assert bar.get_metrics(trainer, model) == {"val/objective": 3.0}
+    assert bar.get_metrics(trainer, model) == {"val": 3.0}
     for n, loss in ((1, 1.0), (3, 5.0)):
         model.means["train"].update(n, {"loss": torch.tensor(loss)})
-    assert bar.get_metrics(trainer, model) == {"loss": 4.0, "val/objective": 3.0}
+    assert bar.get_metrics(trainer, model) == {"loss": 4.0, "val": 3.0}
+
+
+def test_epochs_are_counted_from_1():
+    bar = ProgressBar()
+    bar._trainer = SimpleNamespace(max_epochs=30)
+    assert bar._get_train_description(0) == "Epoch 1/30"
+    bar._trainer.max_epochs = -1
+    assert bar._get_train_description(9) == "Epoch 10  "
+
+
+def test_line_fits_in_80_columns(configuration, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "")
+    small = [override for override in SMALL if "progress_bar" not in override]
+    train(configuration(*small, "~callbacks.figures", "~callbacks.projector"))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if "Epoch 2/2" in line]
+    assert any(re.search(r"Epoch 2/2 .* 5/5 \S+ • \S+ loss: \d+\.\d val: \d+\.\d$", line) for line in lines), lines

@@ -1,5 +1,6 @@
 """Tests that an interrupted and resumed run ends with the same weights and metrics as an uninterrupted one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -82,10 +83,67 @@ def test_resume_draws_missing_figures(small, tmp_path):
 
 def test_resume_with_a_different_model_or_optimizer_raises(small, tmp_path):
     train(small("trainer.max_epochs=1"))
-    for override in ("model.latent_dim=5", "model.optimizer.lr=0.1", "model/optimizer=adagrad"):
-        with pytest.raises(UserError, match=r"the checkpoint .*last.ckpt has .*\. Leave the option out"):
+    for override in ("model.latent_dim=5", "model/likelihood=gaussian", "model/optimizer=adagrad"):
+        with pytest.raises(
+            UserError, match=r"the run to resume has .*, and its weights depend on it\. Leave the option"
+        ):
             train(small(f"resume={tmp_path / 'run'}", override, run="other"))
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("model", ["beta_vae", "factor_vae"])
+def test_resume_with_another_learning_rate_and_weight(model, small, tmp_path, capsys):
+    optimizers = ["optimizer"] + ["discriminator_optimizer"] * (model == "factor_vae")
+    weight = {"beta_vae": "beta", "factor_vae": "gamma"}[model]
+    options = [f"model={model}", f"model.{weight}=2", *(f"model.{name}.lr=0.002" for name in optimizers)]
+    train(small(*options, "trainer.max_epochs=1"))
+    changes = [f"model.{weight}=3", *(f"model.{name}.lr=0.0001" for name in optimizers)]
+    train(small(*options, *changes, f"resume={tmp_path / 'run'}", "trainer.precision=bf16-mixed"))
+    checkpoint = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
+    assert [state["param_groups"][0]["lr"] for state in checkpoint["optimizer_states"]] == [0.0001] * len(optimizers)
+    assert checkpoint["config"]["model"][weight] == 3
+    (line,) = (tmp_path / "run/.hydra/changes.jsonl").read_text().splitlines()
+    assert json.loads(line) == {
+        "epoch": 1,
+        **{f"model.{name}.lr": [0.002, 0.0001] for name in optimizers},
+        f"model.{weight}": [2, 3],
+        "trainer.max_epochs": [1, 2],
+        "trainer.precision": ["32-true", "bf16-mixed"],
+    }
+    assert "resuming from epoch 1 with model." in capsys.readouterr().out
+
+
+def test_resume_in_mid_epoch_with_another_batch_size_raises(small, tmp_path):
+    train(small("trainer.max_epochs=1"))
+    train(small(f"resume={tmp_path / 'run'}", "data.batch_size=128"))
+    crash = "+callbacks.crash={_target_: crashes.CrashAt, hook: on_train_batch_start, n: 3}"
+    with pytest.raises(CrashError):
+        train(small("callbacks.last.every_n_train_steps=1", crash, run="crashed"))
+    with pytest.raises(
+        UserError, match=r"^data.batch_size=128: .* is from the middle of an epoch. Leave the option out"
+    ):
+        train(small(f"resume={tmp_path / 'crashed'}", "data.batch_size=128", run="crashed"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "extended"),
+    [
+        ("max_steps=3", "max_steps=6"),
+        ("max_time={milliseconds: 1}", "max_time={seconds: 1}"),
+        ("max_epochs=1", "max_epochs=2"),
+    ],
+)
+def test_summary_shows_how_to_extend_a_run(limit, extended, small, tmp_path, capsys):
+    options = [f"+trainer.{limit}" if limit[4] != "e" else f"trainer.{limit}", "callbacks.last.every_n_train_steps=1"]
+    train(small(*options))
+    assert capsys.readouterr().out.endswith(f"resume={tmp_path / 'run'} trainer.{extended}\n")
+    train(small(*options, f"resume={tmp_path / 'run'}"))
+    assert f"already trained to its end. To train further, add trainer.{extended}\n" in capsys.readouterr().out
+
+
+def test_summary_of_a_fast_dev_run_does_not_resume(small, capsys):
+    train(small("+trainer.fast_dev_run=true"))
+    assert "resume=" not in capsys.readouterr().out
 
 
 def test_resume_with_fewer_epochs_than_trained_raises(small, tmp_path):

@@ -25,8 +25,18 @@ class ProgressBar(RichProgressBar):
             self.due = time.monotonic() + 1 / self.refresh_rate
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        """Return Lightning's metrics and the mean loss of this process."""
+        """Return the mean loss of this process, and Lightning's metrics under names that fit in a terminal."""
         assert isinstance(pl_module, ELBOModule)
         means = pl_module.means["train"].compute(lambda sums: sums)
         loss = {"loss": means["loss"].item()} if means else {}
-        return loss | super().get_metrics(trainer, pl_module)
+        metrics = super().get_metrics(trainer, pl_module)
+        return loss | {str(name).partition("/")[0]: value for name, value in metrics.items()}
+
+    def configure_columns(self, trainer: L.Trainer) -> list[Any]:
+        """Return Lightning's columns without the speed, so that a line fits in 80 characters."""
+        return super().configure_columns(trainer)[:-1]
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        """Return the number of the epoch, counted from 1 as in the figures and in Lightning's `max_epochs`."""
+        last = f"/{self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else ""
+        return f"Epoch {current_epoch + 1}{last}".ljust(len(self.validation_description))

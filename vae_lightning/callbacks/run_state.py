@@ -8,7 +8,7 @@ import torch
 
 from vae_lightning.rng import rng_state, set_rng_state
 from vae_lightning.runs.format import FORMAT_VERSION, CheckpointKey
-from vae_lightning.runs.recording import save_configuration
+from vae_lightning.runs.recording import record_changes, save_configuration
 
 
 class RunState(L.Callback):
@@ -23,16 +23,21 @@ class RunState(L.Callback):
     - Validation and test use generators of their own, seeded each time. So the number of validations does not affect
       training, and two validations differ by the model only.
     - The configuration is written to the run directory when training starts, once it and the checkpoint have been
-      accepted.
+      accepted. Options that a resumed run changes are appended to `.hydra/changes.jsonl`. Those of the optimizers are
+      set again, since Lightning restores them from the checkpoint.
 
     Args:
         config: the resolved configuration, as plain containers.
         run_dir: the run directory.
+        changes: options that a resumed run changes, with their old and new values.
     """
 
-    def __init__(self, config: dict[str, Any], run_dir: Path) -> None:
+    def __init__(
+        self, config: dict[str, Any], run_dir: Path, changes: dict[str, tuple[Any, Any]] | None = None
+    ) -> None:
         self.config = config
         self.run_dir = run_dir
+        self.changes = changes or {}
         self.initial_state = rng_state()  # restored when training starts, since Lightning's DDP reseeds its processes
         self.metrics: dict[str, float] = {}
         self.training_state: dict[str, Any] | None = None
@@ -55,9 +60,14 @@ class RunState(L.Callback):
         self.initial_state = checkpoint[CheckpointKey.RANDOM_STATE][0]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Restore the random state and write the configuration."""
+        """Restore the random state, write the configuration and apply the changes to the optimizers."""
         set_rng_state(self.initial_state)
         save_configuration(self.config, self.run_dir)
+        if self.changes:
+            record_changes(self.changes, trainer.current_epoch, self.run_dir)
+            update_optimizers(
+                trainer, pl_module, {key.rpartition(".")[2] for key in self.changes if "optimizer." in key}
+            )
         self.started = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -72,6 +82,16 @@ class RunState(L.Callback):
 
     on_test_start = on_validation_start
     on_test_end = on_validation_end
+
+
+def update_optimizers(trainer: L.Trainer, pl_module: L.LightningModule, names: set[str]) -> None:
+    """Set hyper-parameters of the optimizers, such as `lr`, to the values of the configuration."""
+    configured: Any = pl_module.configure_optimizers()
+    for optimizer, new in zip(
+        trainer.optimizers, configured if isinstance(configured, list) else [configured], strict=True
+    ):
+        for group, new_group in zip(optimizer.param_groups, new.param_groups, strict=True):
+            group.update({name: new_group[name] for name in names & new_group.keys()})
 
 
 def logged_metrics(trainer: L.Trainer) -> dict[str, float]:

@@ -1,23 +1,37 @@
 """Finding the checkpoint that a run resumes from."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_warn
 
 from vae_lightning.checkpointing.loading import read_checkpoint
-from vae_lightning.config.traversal import iter_leaves
+from vae_lightning.config.comparison import changed_options
 from vae_lightning.errors import UserError
 from vae_lightning.runs.format import RESUME_KEYS, CheckpointKey
 from vae_lightning.runs.layout import BEST, LAST, PREVIOUS, find_checkpoint
 
 
-def find_resume_checkpoint(config: dict[str, Any]) -> Path | None:
+class Resumption(NamedTuple):
+    """Checkpoint that a run resumes from.
+
+    Attributes:
+        path: the checkpoint.
+        epoch: number of epochs that it has been trained, the last of which may be incomplete.
+        changes: options that are changed, with their old and new values.
+    """
+
+    path: Path
+    epoch: int
+    changes: dict[str, tuple[Any, Any]]
+
+
+def find_resumption(config: dict[str, Any]) -> Resumption | None:
     """Return the checkpoint that `resume` refers to, or None. If it is damaged, return the one before it.
 
     Raises:
-        UserError: if the checkpoint cannot be read, lacks what a run needs to resume, or holds another model than the
-            configuration describes.
+        UserError: if the checkpoint cannot be read, lacks what a run needs to resume, or has options that a resumed run
+            cannot change.
     """
     if not config["resume"]:
         return None
@@ -30,19 +44,17 @@ def find_resume_checkpoint(config: dict[str, Any]) -> Path | None:
             f"{path}: has no {', '.join(missing)}, so no run can resume from it. It holds weights only, or comes from"
             " another program. Start a new run."
         )
-    before, now = (dict(iter_leaves(c)) for c in (checkpoint[CheckpointKey.CONFIG]["model"], config["model"]))
-    if now.get("num_classes") is None:  # it is counted in the data
-        now["num_classes"] = before.get("num_classes")
-    for key in before | now:
-        if before.get(key) != now.get(key):
-            raise UserError(
-                f"model.{key}={now.get(key)}: the checkpoint {path} has {before.get(key)}. Leave the option out, or"
-                " start a new run."
-            )
+    changes = changed_options(checkpoint[CheckpointKey.CONFIG], config)
+    progress = checkpoint["loops"]["fit_loop"].get("epoch_loop.batch_progress", {})
+    if "data.batch_size" in changes and not progress.get("is_last_batch", True):
+        raise UserError(
+            f"data.batch_size={config['data']['batch_size']}: {path} is from the middle of an epoch. Leave the option"
+            " out until the epoch is complete."
+        )
     trained, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
     if wanted < trained:
         raise UserError(f"trainer.max_epochs={wanted}: {path} is from epoch {trained}. Set {trained} or more.")
-    return path
+    return Resumption(path, trained, changes)
 
 
 def newest_intact_checkpoint(path: Path) -> tuple[Path, dict[str, Any]]:

@@ -1,16 +1,21 @@
 """`vae-lightning train` and `python train.py`: train one run or a sweep, as Hydra composes it."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from vae_lightning.config.comparison import changed_options
 from vae_lightning.config.error_reporting import report_errors
 from vae_lightning.config.overrides import expand_resume, normalize, split_flags
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
+from vae_lightning.runs.artifacts import read_config
+from vae_lightning.runs.layout import CONFIG, run_dir_of
 from vae_lightning.sweeps.job import run_sweep_job
 
 
@@ -45,6 +50,21 @@ def run_hydra(cfg: DictConfig) -> float | None:
 def run(cfg: DictConfig) -> dict[str, float]:
     """Validate the configuration, then train and test; return the metrics."""
     validate_config(cfg)
+    check_changes(cfg)
     from vae_lightning.training.train import train  # takes seconds to import; configuration errors are found before
 
     return train(cfg)
+
+
+def check_changes(cfg: DictConfig) -> None:
+    """Check that a run to resume only changes options that it may, by the files in its directory.
+
+    Its checkpoint is checked as well, but that takes seconds.
+
+    Raises:
+        UserError: if another option has changed.
+    """
+    run_dir = run_dir_of(Path(cfg.resume)) if cfg.resume else None
+    if run_dir and (run_dir / CONFIG).is_file():
+        config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+        changed_options(read_config(run_dir), config)

@@ -36,6 +36,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if resume == "auto":
         newest = find_newest_run([option for option in given.values() if not option.startswith("-")])
         if newest is None:
+            print("resume=auto: no run with these options; starting a new one", flush=True)
             return [argument for argument in arguments if override_key(argument) != "resume"]
         resume = str(newest)
     checkpoint = find_checkpoint(resolve_run(resume), preferred="last").absolute()

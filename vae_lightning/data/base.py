@@ -21,8 +21,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     Args:
         image_shape: (C, H, W) of each image.
-        num_classes: K, the number of classes or attributes. None for unlabeled data and for factors; classes are counted
-            by `setup`.
+        num_classes: K, the number of classes or attributes. None for unlabeled data and factors; classes are counted.
         batch_size: images per training step and process.
         eval_batch_size: images per step of validation and testing, over all processes.
         seed: for shuffling the training images.

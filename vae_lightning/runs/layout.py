@@ -12,6 +12,7 @@ from vae_lightning.runs.untrusted import check_regular_file
 
 CHECKPOINTS = "checkpoints"
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+CHANGES = Path(".hydra") / "changes.jsonl"
 CONFIG = Path(".hydra") / "config.yaml"
 FAILURE = "failure.txt"
 METRICS = "metrics.json"

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.runs.artifacts import read_metrics
-from vae_lightning.runs.layout import CONFIG, FAILURE, METRICS, OVERRIDES
+from vae_lightning.runs.layout import CHANGES, CONFIG, FAILURE, METRICS, OVERRIDES
 
 
 @rank_zero_only
@@ -26,6 +26,13 @@ def save_configuration(config: dict[str, Any], run_dir: Path) -> None:
     (run_dir / FAILURE).unlink(missing_ok=True)
     if metrics := read_metrics(run_dir):
         save_metrics({name: value for name, value in metrics.items() if not name.startswith("test/")}, run_dir)
+
+
+@rank_zero_only
+def record_changes(changes: dict[str, tuple[Any, Any]], epoch: int, run_dir: Path) -> None:
+    """Append a line to `.hydra/changes.jsonl`: the epochs trained so far, and the old and new value of each option."""
+    with (run_dir / CHANGES).open("a") as file:
+        file.write(json.dumps({"epoch": epoch, **changes}) + "\n")
 
 
 @rank_zero_only

@@ -5,13 +5,15 @@ import warnings
 from pathlib import Path
 
 import lightning as L
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.table import Table
 
+from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.data import ImageDataModule
 from vae_lightning.io.console import CONSOLE, display_path, train_command
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs.layout import has_resumable_checkpoint
+from vae_lightning.runs.layout import BEST, CHECKPOINTS, has_resumable_checkpoint
 
 
 def quiet_lightning() -> None:
@@ -21,6 +23,7 @@ def quiet_lightning() -> None:
     for message in (
         "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own use of torch
         "Checkpoint directory .* exists and is not empty",  # always so when a run is resumed
+        "`ModelCheckpoint.monitor=.* could not find the monitored key",  # a run that ends before its first validation
         "The number of training batches .* is smaller than the logging interval",  # only matters for per-step logging
         "Using ModelCheckpoint with manual optimization",  # it saves the state after the step, as it should
         "Total length of `list` across ranks is zero",  # the user chose to have no validation set
@@ -42,7 +45,8 @@ def print_run_header(name: str, data: ImageDataModule, model: ELBOModule, traine
 @rank_zero_only
 def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None:
     """Print the test metrics, and where to look next, as far as it exists."""
-    table = Table("test of best.ckpt", "nats per image")
+    tested = BEST if (run_dir / CHECKPOINTS / BEST).is_file() else "the final weights"
+    table = Table(f"test of {tested}", "nats per image")
     for name in ("distortion", "rate", "nelbo"):
         if f"test/{name}" in metrics:
             table.add_row(name, f"{metrics[f'test/{name}']:.2f}")
@@ -52,8 +56,33 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
     if any(run_dir.glob("events.out.tfevents*")):
         CONSOLE.print(f"curves     tensorboard --logdir {display_path(run_dir.parent)}")
     if has_resumable_checkpoint(run_dir):
-        longer = 2 * (trainer.max_epochs or 1)
-        CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} trainer.max_epochs={longer}")
+        CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} {extension(trainer)}")
+
+
+def extension(trainer: L.Trainer) -> str:
+    """Return the override that doubles whatever limit has ended the training."""
+    timer = next((callback for callback in trainer.callbacks if isinstance(callback, Timer)), None)  # type: ignore[attr-defined]
+    if timer and (timer.time_remaining() or 0) <= 0:
+        assert timer._duration is not None
+        return f"trainer.max_time={{seconds: {max(1, round(2 * timer._duration))}}}"
+    if 0 < trainer.max_steps <= trainer.global_step:
+        return f"trainer.max_steps={2 * trainer.max_steps}"
+    return f"trainer.max_epochs={2 * (trainer.max_epochs or 1)}"
+
+
+@rank_zero_only
+def print_resumption(resumption: Resumption) -> None:
+    """Print where a run resumes, and with which changes."""
+    changes = [f"{key}={new} (was {old})" for key, (old, new) in resumption.changes.items()]
+    CONSOLE.print(
+        " ".join([f"resuming from epoch {resumption.epoch}", *["with " + ", ".join(changes)] * bool(changes)])
+    )
+
+
+@rank_zero_only
+def print_nothing_to_train(trainer: L.Trainer) -> None:
+    """Print that a run has already been trained to its end, and how to train it further."""
+    CONSOLE.print(f"already trained to its end. To train further, add {extension(trainer)}")
 
 
 @rank_zero_only

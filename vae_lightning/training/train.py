@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from vae_lightning.callbacks import GracefulShutdown, RunState, TerminateOnNaN
 from vae_lightning.callbacks.run_state import logged_metrics
 from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO
-from vae_lightning.checkpointing.resume import find_resume_checkpoint
+from vae_lightning.checkpointing.resume import find_resumption
 from vae_lightning.config.hyperparameters import hyperparameters
 from vae_lightning.config.instantiation import build, build_component, build_components
 from vae_lightning.data import ImageDataModule
@@ -23,7 +23,14 @@ from vae_lightning.models import ELBOModule
 from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.layout import BEST, CHECKPOINTS
 from vae_lightning.runs.recording import save_configuration, save_metrics
-from vae_lightning.training.messages import print_resume_hint, print_run_header, print_summary, quiet_lightning
+from vae_lightning.training.messages import (
+    print_nothing_to_train,
+    print_resume_hint,
+    print_resumption,
+    print_run_header,
+    print_summary,
+    quiet_lightning,
+)
 from vae_lightning.training.performance import compile_networks, disable_nvml_check, tune_malloc
 from vae_lightning.training.preflight import (
     check_cpu_process_count,
@@ -62,7 +69,7 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     run_dir = Path(cfg.run_dir)
     with as_user_error("{kind}: {error}. Nothing was written. debug=true shows where it comes from.", EXPLAINED):
-        checkpoint = find_resume_checkpoint(config)
+        resumption = find_resumption(config)
         L.seed_everything(cfg.seed, workers=True, verbose=False)
         data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
         data.prepare_data()
@@ -75,7 +82,7 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
         if cfg.compile:
             compile_networks(model, cfg.compile)
         check_model(model, cfg.monitor, data)
-        state = RunState(config, run_dir)
+        state = RunState(config, run_dir, resumption.changes if resumption else {})
         callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
         check_manual_optimization(model, config["trainer"], callbacks)
         trainer: L.Trainer = build_component(
@@ -90,10 +97,13 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
         check_cpu_process_count(trainer)
 
     print_run_header(cfg.name, data, model, trainer, run_dir)
-    fit(trainer, model, data, checkpoint, state)
+    if resumption:
+        print_resumption(resumption)
+    fit(trainer, model, data, resumption.path if resumption else None, state)
     if not state.started:  # the run had already been trained to its end
         save_configuration(config, run_dir)
-    metrics = read_metrics(run_dir) | state.metrics if checkpoint else {}
+        print_nothing_to_train(trainer)
+    metrics = read_metrics(run_dir) | state.metrics if resumption else {}
     metrics |= logged_metrics(trainer)
     save_metrics(metrics, run_dir)
 
