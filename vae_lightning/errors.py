@@ -1,5 +1,6 @@
 """Exceptions meant for the user, and how to raise them."""
 
+import re
 import signal
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -33,8 +34,8 @@ class TrialPruned(Exception):  # noqa: N818 - the search continues without this 
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error on one line, or the name of its class if it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return the message of an error on one line without memory addresses, or the name of its class if it has none."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(error).split())) or type(error).__name__
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 
 from vae_lightning.callbacks import GracefulShutdown
 from vae_lightning.checkpointing.checkpoint_io import load_verified
-from vae_lightning.io.console import train_command
+from vae_lightning.io.shell import train_command
 from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none", "callbacks.warmup.steps=7"]  # 2 epochs of 5 batches

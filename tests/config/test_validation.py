@@ -83,3 +83,24 @@ def test_every_value_in_conf_has_a_rule():
             }:
                 lacking.add(f"{file.name}: {key}")
     assert not lacking
+
+
+@pytest.mark.parametrize("model", ["factor_vae", "vae_gan"])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "+trainer.accumulate_grad_batches=2",
+            r"^trainer.accumulate_grad_batches=2: not available .* data.batch_size.$",
+        ),
+        ("+trainer.gradient_clip_val=1.0", r"^trainer.gradient_clip_val=1.0: not available for (FactorVAE|VAEGAN)"),
+        (
+            "+callbacks.average={_target_: lightning.pytorch.callbacks.StochasticWeightAveraging, swa_lrs: 0.1}",
+            r"^callbacks.average: weight averaging is not available for (FactorVAE|VAEGAN), which has two",
+        ),
+    ],
+)
+def test_unsupported_options_with_two_optimizers_raise(model, override, message, small):
+    with pytest.raises(UserError, match=message):
+        validate_config(small(f"model={model}", override))
+    validate_config(small("model=vae", override))

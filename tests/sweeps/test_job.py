@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from conftest import ROOT
 from crashes import CrashError
 from omegaconf import OmegaConf
 from sweep_commands import OPTIONS, STUDY, run_sweep
 
-from vae_lightning.config.comparison import config_identity
-from vae_lightning.config.overrides import split_flags
+from vae_lightning.config.comparison import config_identity, trains_longer
+from vae_lightning.config.overrides import name_jobs, split_flags
 from vae_lightning.runs.recording import save_metrics
 
 __all__ = ["run_sweep"]  # a fixture
@@ -57,6 +56,57 @@ def test_run_with_a_different_configuration_is_archived(run_sweep):
     assert (job_dir / "metrics.json").is_file()
 
 
+def test_longer_sweep_extends_finished_jobs(run_sweep):
+    run_sweep("model.latent_dim=2,3", "trainer.max_epochs=3", "sweep=long")
+    expected = {file.parent.name: file.read_text() for file in Path("runs/sweeps/long").glob("*/metrics.json")}
+    run_sweep("model.latent_dim=2,3", "trainer.max_epochs=1")
+    assert run_sweep("model.latent_dim=2,3", "trainer.max_epochs=3").count("extending run: ") == 2
+    assert {file.parent.name: file.read_text() for file in STUDY.glob("*/metrics.json")} == expected
+    assert run_sweep("model.latent_dim=2,3", "trainer.max_epochs=2").count("skipping finished run: ") == 2
+
+
+def test_sweep_over_max_epochs_trains_each_job_anew(run_sweep):
+    run_sweep("model.latent_dim=2", "trainer.max_epochs=1,2")
+    assert sorted(read_all_metrics()) == ["trainer.max_epochs=1", "trainer.max_epochs=2"]
+
+
+def test_jobs_are_found_under_other_names(run_sweep):
+    """Names depend on which options are swept, so those of a sweep over more options are different."""
+    run_sweep("model.latent_dim=2,3", "seed=0")
+    assert sorted(read_all_metrics()) == ["model.latent_dim=2", "model.latent_dim=3"]
+    assert run_sweep("model.latent_dim=2,3", "seed=0,1").count("skipping finished run: ") == 2
+    added = ["model.latent_dim=2,seed=1", "model.latent_dim=3,seed=1"]
+    assert sorted(path.name for path in STUDY.iterdir() if path.is_dir()) == sorted(
+        ["model.latent_dim=2", "model.latent_dim=3", *added]
+    )
+
+
+def test_sweep_of_nothing_has_one_job(run_sweep):
+    run_sweep("trainer.max_epochs=1", "sweep=default")
+    (job_dir,) = (path for path in Path("runs/sweeps/default").iterdir() if path.is_dir())
+    assert (job_dir / "metrics.json").is_file()
+
+
+def test_name_jobs_excludes_options_that_are_not_swept():
+    exclude_keys = "hydra.job.config.override_dirname.exclude_keys"
+    assert name_jobs(["model=vae,cvae", "+trainer.max_steps=5", "model/network=mlp", "seed=range(3)"]) == [
+        f'{exclude_keys}=["trainer.max_steps","model/network"]'
+    ]
+    assert name_jobs(["model=vae", "seed=1"]) == []
+    assert name_jobs(["seed=1,2", f"{exclude_keys}=[]"]) == []
+
+
+def test_trains_longer():
+    def config(**limits):
+        return {"trainer": limits}
+
+    assert trains_longer(config(max_epochs=1), config(max_epochs=2))
+    assert not trains_longer(config(max_epochs=2), config(max_epochs=1))
+    assert trains_longer(config(max_epochs=2, max_steps=10), config(max_epochs=2))
+    assert not trains_longer(config(max_epochs=2), config(max_epochs=2, max_steps=10))
+    assert trains_longer(config(max_epochs=2, max_time="00:01:00:00"), config(max_epochs=2, max_time="00:02:00:00"))
+
+
 @pytest.mark.parametrize(("hook", "n"), [("on_train_batch_start", 8), ("on_train_end", 1), ("on_test_end", 1)])
 def test_interrupted_job_is_resumed_with_the_same_result(hook, n, run_sweep, monkeypatch):
     """An exception simulates kill -9, so the record of the failure is removed from the job's directory."""
@@ -89,7 +139,7 @@ def test_failed_job_is_recorded_and_does_not_stop_the_others(run_sweep):
     for _ in range(2):
         with pytest.raises(SystemExit) as end:
             run_sweep(*jobs)
-        assert str(end.value).startswith("error: 1 job failed. Rerun the command to try again.\n  data.num_classes=5,")
+        assert str(end.value).startswith("error: 1 job failed. Rerun the command to try again.\n  data.num_classes=5:")
         assert "\n" not in str(end.value).partition("\n")[2]
         assert "the train labels go up to 9. Set 10 or more" in str(end.value)
         assert (find_job("classes=5") / "failure.txt").read_text().count("\n") == 1
@@ -150,4 +200,3 @@ def test_sweep_with_a_failed_job_exits_with_code_1(tmp_path):
     assert "error: 1 job failed" in done.stderr
     assert len(list(tmp_path.glob("runs/sweeps/study/*/metrics.json"))) == 1
     assert "Traceback" not in done.stderr
-    assert not torch.distributed.is_initialized()

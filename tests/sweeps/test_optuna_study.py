@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweep_commands import STUDY, run_sweep
 
-from vae_lightning.errors import UserError
 from vae_lightning.report import report
 from vae_lightning.sweeps import hydra_callback
 from vae_lightning.sweeps.optuna_study import open_study, to_distribution
@@ -115,7 +114,7 @@ def test_missing_package_is_reported(choice, run_sweep, monkeypatch):
 def test_different_search_in_the_same_directory_raises(run_sweep):
     run_sweep(*SEARCH, "hydra.sweeper.n_trials=1")
     different = r"\(trainer.max_epochs=2, trainer.max_epochs=3\)\. Set another name"
-    with pytest.raises(UserError, match=rf"^sweep: its directory holds a different search {different}"):
+    with pytest.raises(SystemExit, match=rf"^error: sweep: its directory holds a different search {different}"):
         run_sweep(*SEARCH, "trainer.max_epochs=3")
     assert len(trials()) == 1
 

@@ -72,8 +72,10 @@ def test_tensorboard_has_curves_figures_and_hyperparameters(small, tmp_path):
 
 def test_hyperparameters_of_a_configuration(small):
     config = OmegaConf.to_container(small("model=beta_vae", "model.beta=2"), resolve=True)
-    flat = hyperparameters(config)
+    overridden = ["model", "model.beta", "callbacks.warmup.epochs", "trainer.precision", "run_dir", "data.batch_size"]
+    flat = hyperparameters(config, overridden)
     assert flat == {
+        "trainer.precision": "32-true",
         "model": "BetaVAE",
         "latent_dim": 3,
         "optimizer.fused": True,

@@ -11,9 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.config.comparison import changed_options
 from vae_lightning.config.error_reporting import report_errors
-from vae_lightning.config.overrides import expand_resume, normalize, split_flags
+from vae_lightning.config.overrides import check_flags, expand_resume, name_jobs, normalize, split_flags
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
+from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_config
 from vae_lightning.runs.layout import CONFIG, run_dir_of
 from vae_lightning.sweeps.job import run_sweep_job
@@ -28,8 +29,12 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     with report_errors("debug=true" in map(str.lower, arguments)):
         flags, overrides = split_flags(expand_resume(arguments))
+        check_flags(flags)
+        overrides = normalize(overrides)
+        if {"-m", "--multirun"} & {*flags}:
+            overrides += name_jobs(overrides)
         # Hydra reads the arguments there, and DDP starts its other processes with them.
-        sys.argv[1:] = [*flags, *normalize(overrides)]
+        sys.argv[1:] = [*flags, *overrides]
         try:
             run_hydra()
         except KeyboardInterrupt:  # while a launcher waits for jobs in other processes; a run handles it by itself
@@ -51,6 +56,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     """Validate the configuration, then train and test; return the metrics."""
     validate_config(cfg)
     check_changes(cfg)
+    check_accelerator(cfg)
     from vae_lightning.training.train import train  # takes seconds to import; configuration errors are found before
 
     return train(cfg)
@@ -68,3 +74,17 @@ def check_changes(cfg: DictConfig) -> None:
     if run_dir and (run_dir / CONFIG).is_file():
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         changed_options(read_config(run_dir), config)
+
+
+def check_accelerator(cfg: DictConfig) -> None:
+    """Check that there is a GPU if one is required, before Lightning is imported.
+
+    Raises:
+        UserError: if there is none.
+    """
+    accelerator = cfg.trainer.get("accelerator")
+    if accelerator in ("gpu", "cuda"):
+        import torch
+
+        if not torch.cuda.is_available() and not (accelerator == "gpu" and torch.backends.mps.is_available()):
+            raise UserError(f"trainer.accelerator={accelerator}: PyTorch finds no GPU. Use trainer=cpu.")

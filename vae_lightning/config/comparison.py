@@ -1,5 +1,6 @@
 """Comparing configurations: whether two describe the same run, and whether one can resume the run of the other."""
 
+import math
 from typing import Any
 
 from vae_lightning.config.traversal import iter_leaves
@@ -17,14 +18,18 @@ NOT_COMPARED = (
     "callbacks.progress_bar",
     "callbacks.projector",
     "callbacks.pruning",
-    "data.num_classes",  # null in a new configuration if it is counted in the data
     "logger",
-    "model.num_classes",
     "trainer.default_root_dir",
     "trainer.enable_model_summary",
     "trainer.enable_progress_bar",
     "trainer.profiler",
 )
+
+# Null in the configuration of a new run if they are counted in the data.
+COUNTED = ("data.num_classes", "model.num_classes")
+
+# These end the training, so a run with a higher limit continues the same run.
+LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 
 # Options of the model that a resumed run may change: weights of the objective and hyper-parameters of the optimizers.
 CHANGEABLE = {"alpha", "beta", "capacity", "decay", "gamma", "lambda_d", "lambda_mmd", "lambda_od", "num_samples"}
@@ -45,6 +50,27 @@ def config_identity(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the options in which two identities differ, with both values."""
+    return {
+        key: (old.get(key), new.get(key))
+        for key in {**old, **new}
+        if old.get(key) != new.get(key) and not (key in COUNTED and new.get(key) is None)
+    }
+
+
+def trains_longer(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Return whether one run has a higher limit than the same run before, or another limit on its time."""
+    old, new = ({"max_epochs": None, "max_steps": -1, "max_time": None} | config["trainer"] for config in (before, now))
+    longer = [end_of(new[name]) > end_of(old[name]) for name in ("max_epochs", "max_steps")]
+    return any(longer) or new["max_time"] != old["max_time"]
+
+
+def end_of(limit: int | None) -> float:
+    """Return a limit of Lightning's Trainer as a number: None and -1 mean that there is none."""
+    return math.inf if limit is None or limit == -1 else limit
+
+
 def changed_options(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return the options that a resumed run changes, with their old and new values.
 
@@ -55,8 +81,7 @@ def changed_options(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tu
     Raises:
         UserError: if the weights of the old model cannot be used in the new one, or would mean something else there.
     """
-    old, new = config_identity(before), config_identity(now)
-    changes = {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
+    changes = differences(config_identity(before), config_identity(now))
     for key, (was, value) in changes.items():
         if key.startswith("model.") and not is_changeable(key.removeprefix("model.")):
             raise UserError(

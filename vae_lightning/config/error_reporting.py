@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ from vae_lightning.config.paths import CONF_DIR, config_dirs
 from vae_lightning.config.schema import TRAINER_OPTIONS
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError, one_line
-from vae_lightning.io.console import train_command
+from vae_lightning.io.shell import train_command
 
 # Errors that the user can fix: in the overrides, in the files of conf/, on the disk.
 USER_FACING_ERRORS = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)
@@ -72,18 +73,21 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
     message = one_line(error)
     if isinstance(error, InstantiationException) and error.__cause__:
         key = message.rpartition("full_key: ")[2]
+        if unexpected := re.search(r"got an unexpected keyword argument '(\w+)'", message):
+            option = f"{key}.{unexpected[1]}"
+            return f"{option}: no such option. {suggest_option(option, arguments)}"
         problem = one_line(error.__cause__).rstrip(".")
         return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}={choice}: no such choice. Choose one of {', '.join(error.options)}."
-    if unknown := re.match(r"Could not override '([^']+)'", message):
+    if unknown := re.match(r"Could not (?:override|delete from config\.) '([^']+)'", message):
         return f"{unknown[1]}: no such option. {suggest_option(unknown[1], arguments)}"
     if NULL_GROUP in message:
         null = next((a for a in arguments if a.endswith("=null")), "null")
         return f"{null}: not a valid choice. To leave out an optional group, use ~{override_key(null)}."
     if ambiguous := re.match(r"Ambiguous value for argument '([^']+)'", message):
-        return f"{ambiguous[1]}: several values make a sweep. Run {train_command()} -m {ambiguous[1]}"
+        return f"{ambiguous[1]}: several values make a sweep. Run {train_command()} -m {shlex.join(arguments)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be parsed. Use name=value, or 'name=\"value\"' with special characters."
     return message

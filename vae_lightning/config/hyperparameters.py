@@ -1,14 +1,21 @@
 """The hyper-parameters of a run, as TensorBoard's HParams tab shows them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from vae_lightning.config.traversal import iter_leaves
 
+NOT_SHOWN = ("data.root", "data.cache", "debug", "name", "resume", "run_dir", "sweep")
 
-def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that distinguish the runs of a sweep, flat: the model's, and a few others.
+
+def hyperparameters(config: dict[str, Any], overridden: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the options that distinguish the runs of a sweep, flat: the model's, a few others and the overridden ones.
 
     A class is represented by its name, the last part of its `_target_`.
+
+    Args:
+        config: the resolved configuration.
+        overridden: dotted keys of options that were set on the command line.
     """
     model, data = config["model"], config["data"]
     chosen = {
@@ -26,5 +33,14 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
         if name == "_target_":
             flat[group] = value.rpartition(".")[2]
         elif name != "image_shape" and not name.startswith("_"):
-            flat[key] = value if isinstance(value, bool | int | float | str) else str(value)
+            flat[key] = loggable(value)
+    options = dict(iter_leaves(config))
+    for key in overridden:
+        if key in options and key not in NOT_SHOWN and flat.keys().isdisjoint({key, key.partition(".")[2]}):
+            flat[key] = loggable(options[key])
     return flat
+
+
+def loggable(value: Any) -> bool | int | float | str:
+    """Return a value as TensorBoard accepts it."""
+    return value if isinstance(value, bool | int | float | str) else str(value)

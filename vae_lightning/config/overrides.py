@@ -1,17 +1,23 @@
 """The command line's overrides before Hydra sees them, and the directory names made from them."""
 
 import hashlib
+import json
 
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.replay import check_replayable
-from vae_lightning.config.schema import TRAINER_OPTIONS
+from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_overrides
 from vae_lightning.runs.discovery import find_newest_run, resolve_run
 from vae_lightning.runs.layout import OVERRIDES, find_checkpoint, run_dir_of
 
 VALUE_FLAGS = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
+EXCLUDE_KEYS = "hydra.job.config.override_dirname.exclude_keys"
 MAX_NAME_BYTES = 200  # of a directory; a file system allows 255
 
 
@@ -50,12 +56,34 @@ def expand_resume(arguments: list[str]) -> list[str]:
 
 
 def normalize(overrides: list[str]) -> list[str]:
-    """Return overrides with `++` before options of the Trainer that conf/ does not mention, so no `+` is needed."""
-    optional = {f"trainer.{name}" for name in TRAINER_OPTIONS}
-    return [
-        f"++{override.lstrip('+')}" if override_key(override) in optional and not override.startswith("~") else override
-        for override in overrides
-    ]
+    """Return overrides with the prefix that Hydra needs, so that a `+` may be left out or superfluous.
+
+    Options of the Trainer that conf/ does not mention get `++`, and so do other added options, which may exist already.
+    A `+` before a config group or an option of conf/train.yaml is removed.
+    """
+    return [override if override.startswith("~") else with_prefix(override) for override in overrides]
+
+
+def with_prefix(override: str) -> str:
+    """Return an override that does not delete anything with the prefix that Hydra needs."""
+    key, plain = override_key(override), override.lstrip("+")
+    if key in TOP_LEVEL_OPTIONS or (CONF_DIR / key).is_dir():
+        return plain
+    is_optional = key.startswith("trainer.") and key.removeprefix("trainer.") in TRAINER_OPTIONS
+    return f"++{plain}" if is_optional or (override.startswith("+") and "." in key) else override
+
+
+def name_jobs(overrides: list[str]) -> list[str]:
+    """Return an override that names the jobs of a sweep by the swept options only.
+
+    The list is empty if no option is swept, in which case the name lists all overrides.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    swept = [override for override in parsed if override.is_sweep_override()]
+    if not swept or any(override.key_or_group == EXCLUDE_KEYS for override in parsed):
+        return []
+    fixed = [json.dumps(override.key_or_group) for override in parsed if not override.is_sweep_override()]
+    return [f"{EXCLUDE_KEYS}=[{','.join(fixed)}]"]
 
 
 def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -70,12 +98,27 @@ def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
     return flags, overrides
 
 
+def check_flags(flags: list[str]) -> None:
+    """Check that Hydra has all flags.
+
+    Raises:
+        UserError: for an unknown one, which is probably meant to be an option.
+    """
+    known = get_args_parser()._option_string_actions
+    for flag in flags:
+        name = flag.partition("=")[0]
+        if name.startswith("--") and name not in known:
+            raise UserError(
+                f"{name}: no such flag. Options have no dashes, such as trainer.max_epochs=5 or model.beta=4."
+            )
+
+
 def job_dir_name(overrides: str) -> str:
     """Return the directory name of a sweep's job: its overrides, without slashes, cut and hashed if too long.
 
-    Registered with OmegaConf as `${folder_name:...}`.
+    Registered with OmegaConf as `${folder_name:...}`. A job without overrides is called `defaults`.
     """
-    name = overrides.replace("/", ".").encode()
+    name = overrides.replace("/", ".").encode() or b"defaults"
     if len(name) > MAX_NAME_BYTES:
         name = name[: MAX_NAME_BYTES - 9] + b"-" + hashlib.sha256(name).hexdigest()[:8].encode()
     return name.decode(errors="ignore")
@@ -87,3 +130,9 @@ OmegaConf.register_new_resolver("folder_name", job_dir_name, replace=True)
 def override_key(argument: str) -> str:
     """Return the option that an override sets: `+model.beta=4` -> `model.beta`."""
     return argument.partition("=")[0].lstrip("+~")
+
+
+def overridden_options() -> list[str]:
+    """Return the options that were set on the command line of this run or job."""
+    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return [override_key(override) for override in overrides]

@@ -9,6 +9,7 @@ MAX_DEVICES = 1024  # of one machine
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")  # 16-bit weights are too coarse for densities
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
+TOP_LEVEL_OPTIONS = ("seed", "name", "sweep", "monitor", "resume", "compile", "debug", "run_dir")  # of conf/train.yaml
 
 # Options of Lightning's Trainer that conf/trainer/ leaves at their defaults; they can be set without a `+`.
 TRAINER_OPTIONS = (

@@ -1,10 +1,14 @@
 """Validating a configuration in milliseconds, before torch is imported or anything is written."""
 
+import json
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lightning.config.schema import FIELD_RULES, is_component
+from vae_lightning.config.error_reporting import suggest_option
+from vae_lightning.config.overrides import override_key
+from vae_lightning.config.schema import FIELD_RULES, TOP_LEVEL_OPTIONS, is_component
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError
 from vae_lightning.runs.layout import CHECKPOINTS
@@ -19,6 +23,7 @@ def validate_config(cfg: DictConfig) -> None:
     Raises:
         UserError: for the first invalid value.
     """
+    validate_additions(cfg)
     config: Any = OmegaConf.to_container(cfg)
     resolved: Any = OmegaConf.to_container(cfg, resolve=True)  # raises if an interpolation leads nowhere
     for key, value in iter_nodes(config):
@@ -32,6 +37,7 @@ def validate_config(cfg: DictConfig) -> None:
         if group not in resolved:
             raise UserError(f"{group}: is missing. Set {group}=...")
     validate_callbacks(resolved)
+    validate_optimization(resolved)
     if cfg.monitor.startswith("val/") and cfg.data.get("validation_split") == "test":
         raise UserError(
             f"monitor={cfg.monitor}: would choose the best checkpoint by the test images, since"
@@ -41,6 +47,20 @@ def validate_config(cfg: DictConfig) -> None:
         raise UserError(
             f"monitor={cfg.monitor}: there is no validation set, since data.val_size=0. Set monitor=train/objective."
         )
+
+
+def validate_additions(cfg: DictConfig) -> None:
+    """Check that no option without effect was added with `+`, such as `+latent_dim=3` instead of `model.latent_dim=3`.
+
+    Raises:
+        UserError: if one was.
+    """
+    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    for override in overrides:
+        key = override_key(override)
+        is_added = override.startswith("+") and key in cfg and not OmegaConf.is_config(cfg[key])
+        if is_added and key not in TOP_LEVEL_OPTIONS:
+            raise UserError(f"{key}: no such option. {suggest_option(key, list(overrides))}")
 
 
 def validate_callbacks(config: dict[str, Any]) -> None:
@@ -64,6 +84,31 @@ def validate_callbacks(config: dict[str, Any]) -> None:
             )
 
 
+def validate_optimization(config: dict[str, Any]) -> None:
+    """Check that nothing is requested that Lightning cannot do for a model with two optimizers.
+
+    Raises:
+        UserError: for gradient accumulation, gradient clipping or weight averaging.
+    """
+    if "discriminator_optimizer" not in config["model"]:
+        return
+    name = config["model"]["_target_"].rpartition(".")[2]
+    trainer, callbacks = config["trainer"], config.get("callbacks") or {}
+    if trainer.get("accumulate_grad_batches", 1) != 1:
+        raise UserError(
+            f"trainer.accumulate_grad_batches={trainer['accumulate_grad_batches']}: not available for {name}, which has"
+            " two optimizers. Leave it out and set a larger data.batch_size."
+        )
+    if trainer.get("gradient_clip_val"):
+        raise UserError(
+            f"trainer.gradient_clip_val={trainer['gradient_clip_val']}: not available for {name}, which has two"
+            " optimizers. Leave it out; a smaller model.optimizer.lr has a similar effect."
+        )
+    for key, callback in callbacks.items():
+        if callback and callback["_target_"].endswith(".StochasticWeightAveraging"):
+            raise UserError(f"callbacks.{key}: weight averaging is not available for {name}, which has two optimizers.")
+
+
 def validate_value(key: str, value: Any) -> None:
     """Check a value against the rule for its name.
 
@@ -73,4 +118,5 @@ def validate_value(key: str, value: Any) -> None:
     group, _, name = key.rpartition(".")
     rule = None if group in ("callbacks", "logger") else FIELD_RULES.get(name)  # users choose the names there
     if rule and not rule.is_valid(value):
-        raise UserError(f"{key}={value}: must be {rule.description}.")
+        shown = json.dumps(value) if value is None or isinstance(value, bool) else value  # null, true or false
+        raise UserError(f"{key}={shown}: must be {rule.description}.")

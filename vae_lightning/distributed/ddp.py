@@ -15,7 +15,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from vae_lightning.errors import Interrupted, UserError
-from vae_lightning.io.console import display_path, train_command
+from vae_lightning.io.shell import display_path, train_command
 from vae_lightning.runs.layout import has_resumable_checkpoint
 
 PARENT_VARIABLE = "VAE_LIGHTNING_PARENT"  # environment variable with the process ID of the parent

@@ -22,7 +22,8 @@ from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, Settings, resolve_settings
 from vae_lightning.evaluation.table import build_table, flatten
-from vae_lightning.io.console import CONSOLE, display_path
+from vae_lightning.io.console import CONSOLE
+from vae_lightning.io.shell import display_path
 from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.layout import METRICS
 from vae_lightning.runs.recording import save_metrics

@@ -1,20 +1,5 @@
-"""The console, and how paths and commands are shown on it."""
-
-import shlex
-import sys
-from pathlib import Path
+"""The console that a run prints on."""
 
 from rich.console import Console
 
 CONSOLE = Console(highlight=False, markup=False, soft_wrap=True)
-
-
-def display_path(path: Path) -> str:
-    """Return a path as it would be typed here: relative to the current directory where possible, and quoted."""
-    path = path.absolute()
-    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
-
-
-def train_command() -> str:
-    """Return the command that trains, as it was called: `python train.py` or `vae-lightning train`."""
-    return "python train.py" if Path(sys.argv[0]).name == "train.py" else "vae-lightning train"

@@ -4,7 +4,6 @@ This module does not import torch, which would take each process seconds.
 """
 
 import os
-import re
 import threading
 import zlib
 from collections.abc import Sequence
@@ -18,12 +17,12 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from vae_lightning.errors import one_line
 from vae_lightning.io.image_sources import Source
 
 Crop = Sequence[int] | int | str | None
 
 DECODER_VERSION = 2  # of `decode`; increased when it decodes any file differently, so that caches are built again
-IN_MEMORY_FILE = re.compile(r" <_io\.BytesIO object at \w+>")  # in Pillow's messages, instead of a file name
 SEVERAL_IMAGES = {"AVIF", "GIF", "PNG", "TIFF", "WEBP"}  # formats with animations or stacks of images
 
 with suppress(ImportError):  # an optional package, for HEIC
@@ -187,7 +186,7 @@ def decode_chunk(job: DecodeJob) -> DecodedChunk:
         except UnidentifiedImageError:
             failed[i] = f"not an image of a format that Pillow {PIL.__version__} reads"
         except Exception as error:  # damaged files cause various errors
-            failed[i] = IN_MEMORY_FILE.sub("", " ".join(str(error).split())) or type(error).__name__
+            failed[i] = one_line(error)
     data = images.tobytes()
     with job.path.open("r+b") as file:
         file.seek(job.offset)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from vae_lightning.config.comparison import config_identity
+from vae_lightning.config.overrides import EXCLUDE_KEYS
 from vae_lightning.errors import UserError, as_user_error, one_line
-from vae_lightning.io.console import train_command
+from vae_lightning.io.shell import train_command
 from vae_lightning.report.escaping import visible
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics, read_overrides, read_yaml
 from vae_lightning.runs.format import migrate_override
@@ -130,6 +131,7 @@ def sweep_command(root: Path) -> str:
     config = read_yaml(path, root)
     with as_user_error(f"{path}: not a sweep as Hydra writes it ({{error}}). Restore the original file or delete it."):
         overrides = config["hydra"]["overrides"]
-        hydra_overrides = [option for option in overrides.get("hydra", []) if not option.startswith("hydra.mode=")]
+        automatic = ("hydra.mode=", EXCLUDE_KEYS)
+        hydra_overrides = [option for option in overrides.get("hydra", []) if not option.startswith(automatic)]
         task_overrides = [migrate_override(override) for override in overrides["task"]]
         return visible(f"{train_command()} -m {shlex.join([*hydra_overrides, *task_overrides])}".rstrip())

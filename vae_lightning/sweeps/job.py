@@ -5,14 +5,15 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from vae_lightning.config.comparison import config_identity
+from vae_lightning.config.comparison import LIMITS, config_identity, differences, trains_longer
 from vae_lightning.config.error_reporting import format_error
 from vae_lightning.config.overrides import split_flags
 from vae_lightning.errors import TrialPruned, UserError, one_line
@@ -35,19 +36,20 @@ def run_sweep_job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]
     Raises:
         Exception: any error of the run, if `debug=true`.
     """
-    run_dir = Path(cfg.run_dir)
     try:
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-        archive_mismatched_run(run_dir, config)
-        if is_finished(run_dir):
+        run_dir = find_job_dir(Path(cfg.run_dir), config)
+        cfg.run_dir = str(run_dir)
+        is_extended = (run_dir / CONFIG).is_file() and trains_longer(read_config(run_dir), config)
+        if is_finished(run_dir) and not is_extended:
             print(f"skipping finished run: {run_dir.name}", flush=True)
             return objective(read_metrics(run_dir), cfg)
-        if (run_dir / PRUNED).is_file():
+        if (run_dir / PRUNED).is_file() and not is_extended:
             print(f"skipping pruned run: {run_dir.name}", flush=True)
             return None
         if has_resumable_checkpoint(run_dir):
             cfg.resume = str(find_checkpoint(run_dir, preferred="last"))
-            print(f"resuming interrupted run: {run_dir.name}", flush=True)
+            print(f"{'extending' if is_extended else 'resuming interrupted'} run: {run_dir.name}", flush=True)
         add_pruning(cfg)
         with isolated_job(cfg):
             metrics = run(cfg)
@@ -56,8 +58,8 @@ def run_sweep_job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]
         print("Rerun the command to resume the sweep.", flush=True)
         raise
     except TrialPruned as pruned:
-        print(f"pruned {pruned}: {run_dir.name}", flush=True)
-        atomic_write(f"{pruned}\n", run_dir / PRUNED)
+        print(f"pruned {pruned}: {Path(cfg.run_dir).name}", flush=True)
+        atomic_write(f"{pruned}\n", Path(cfg.run_dir) / PRUNED)
     except Exception as error:
         if cfg.debug:
             raise
@@ -85,18 +87,38 @@ def objective(metrics: dict[str, float], cfg: DictConfig) -> float | None:
     return metrics[sweeper.objective] if "objective" in sweeper else metrics.get(cfg.monitor)
 
 
-def archive_mismatched_run(run_dir: Path, config: dict[str, Any]) -> None:
-    """Rename the directory of a job if it holds a run of another configuration, such as before an edit of `conf/`."""
-    if not (run_dir / CONFIG).is_file():
-        return
-    old, new = config_identity(read_config(run_dir)), config_identity(config)
-    different = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    if different:
+def find_job_dir(run_dir: Path, config: dict[str, Any]) -> Path:
+    """Return the directory of the run that a job describes.
+
+    It is the directory of the job's name, if that has no run or one that the job may extend. It is another directory of
+    the sweep if the same run was started there, since names depend on which options the command sweeps. If the job's
+    directory has a run with a different configuration, such as before an edit of `conf/`, that is archived: renamed.
+    """
+    identity = config_identity(config)
+    exists = (run_dir / CONFIG).is_file()
+    different = differences(config_identity(read_config(run_dir)), identity).keys() - {*LIMITS} if exists else set()
+    if exists and not different:
+        return run_dir
+    for sibling in run_dir.parent.glob(f"*/{CONFIG}"):
+        with suppress(UserError):  # a damaged file
+            if not differences(read_identity(sibling.parents[1], sibling.stat().st_mtime_ns), identity):
+                with suppress(OSError):
+                    run_dir.rmdir()  # Hydra has created it
+                return sibling.parents[1]
+    if exists:
         n = 1
         while (aside := run_dir.with_name(f"{run_dir.name}~{n}")).exists():
             n += 1
         run_dir.rename(aside)
-        print(f"archiving run with a different configuration ({', '.join(different)}) as {aside.name}", flush=True)
+        options = ", ".join(sorted(different))
+        print(f"archiving run with a different configuration ({options}) as {aside.name}", flush=True)
+    return run_dir
+
+
+@cache
+def read_identity(run_dir: Path, mtime_ns: int) -> dict[str, Any]:
+    """Return the identity of a run. Cached, since each job of a sweep compares itself with the runs of all others."""
+    return config_identity(read_config(run_dir))
 
 
 def record_failure(error: Exception, cfg: DictConfig) -> None:

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.data import ImageDataModule
-from vae_lightning.io.console import CONSOLE, display_path, train_command
+from vae_lightning.io.console import CONSOLE
+from vae_lightning.io.shell import display_path, train_command
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.layout import BEST, CHECKPOINTS, has_resumable_checkpoint
 

@@ -1,11 +1,9 @@
 """Checks before a run starts, so that nothing has been written when one fails."""
 
 import os
-from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
@@ -47,34 +45,6 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
     if name not in names and (stage == "val" or model.automatic_optimization):
         raise UserError(f"monitor={monitor}: not logged. Use {stage}/ followed by one of {', '.join(names)}.")
     model.configure_optimizers()
-
-
-def check_manual_optimization(model: ELBOModule, trainer: dict[str, Any], callbacks: list[L.Callback]) -> None:
-    """Check that nothing is requested that Lightning cannot do for a model with two optimizers.
-
-    Args:
-        model: the model.
-        trainer: the configuration of the trainer.
-        callbacks: those of the trainer.
-
-    Raises:
-        UserError: for gradient accumulation, gradient clipping or weight averaging.
-    """
-    if model.automatic_optimization:
-        return
-    name = type(model).__name__
-    if trainer.get("accumulate_grad_batches", 1) != 1:
-        raise UserError(
-            f"trainer.accumulate_grad_batches={trainer['accumulate_grad_batches']}: not available for {name}, which has"
-            " two optimizers. Leave it out and set a larger data.batch_size."
-        )
-    if trainer.get("gradient_clip_val"):
-        raise UserError(
-            f"trainer.gradient_clip_val={trainer['gradient_clip_val']}: not available for {name}, which has two"
-            " optimizers. Leave it out; a smaller model.optimizer.lr has a similar effect."
-        )
-    if any(isinstance(callback, StochasticWeightAveraging) for callback in callbacks):
-        raise UserError(f"callbacks: {name} has two optimizers, which weight averaging does not support. Leave it out.")
 
 
 def check_cpu_process_count(trainer: L.Trainer) -> None:

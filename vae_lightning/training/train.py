@@ -17,6 +17,7 @@ from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO
 from vae_lightning.checkpointing.resume import find_resumption
 from vae_lightning.config.hyperparameters import hyperparameters
 from vae_lightning.config.instantiation import build, build_component, build_components
+from vae_lightning.config.overrides import overridden_options
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import Interrupted, UserError, as_user_error, one_line
 from vae_lightning.models import ELBOModule
@@ -35,7 +36,6 @@ from vae_lightning.training.performance import compile_networks, disable_nvml_ch
 from vae_lightning.training.preflight import (
     check_cpu_process_count,
     check_labels,
-    check_manual_optimization,
     check_model,
 )
 from vae_lightning.training.tensorboard import TensorBoard
@@ -84,7 +84,6 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
         check_model(model, cfg.monitor, data)
         state = RunState(config, run_dir, resumption.changes if resumption else {})
         callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
-        check_manual_optimization(model, config["trainer"], callbacks)
         trainer: L.Trainer = build_component(
             cfg,
             "trainer",
@@ -113,7 +112,7 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoard):
             test = {name: value for name, value in metrics.items() if name.startswith("test/")}
-            logger.log_result(hyperparameters(config), test)
+            logger.log_result(hyperparameters(config, overridden_options()), test)
     save_metrics(metrics, run_dir)  # last, since test metrics mark a run as finished
     print_summary(metrics, run_dir, trainer)
     return metrics
