@@ -75,6 +75,7 @@ def test_jobs_are_found_under_other_names(run_sweep):
     run_sweep("model.latent_dim=2,3", "seed=0")
     assert sorted(read_all_metrics()) == ["model.latent_dim=2", "model.latent_dim=3"]
     assert run_sweep("model.latent_dim=2,3", "seed=0,1").count("skipping finished run: ") == 2
+    assert run_sweep("model.latent_dim=2,3", "seed=0,1", "trainer.max_epochs=3").count("extending run: ") == 4
     added = ["model.latent_dim=2,seed=1", "model.latent_dim=3,seed=1"]
     assert sorted(path.name for path in STUDY.iterdir() if path.is_dir()) == sorted(
         ["model.latent_dim=2", "model.latent_dim=3", *added]

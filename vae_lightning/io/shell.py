@@ -4,11 +4,15 @@ import shlex
 import sys
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
+
 
 def display_path(path: Path) -> str:
     """Return a path as it would be typed here: relative to the current directory where possible, and quoted."""
+    # with hydra.job.chdir=true, Hydra has changed the directory of this process, but not of the shell
+    here = Path(HydraConfig.get().runtime.cwd) if HydraConfig.initialized() else Path.cwd()
     path = path.absolute()
-    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def train_command() -> str:

@@ -96,15 +96,17 @@ def find_job_dir(run_dir: Path, config: dict[str, Any]) -> Path:
     """
     identity = config_identity(config)
     exists = (run_dir / CONFIG).is_file()
-    different = differences(config_identity(read_config(run_dir)), identity).keys() - {*LIMITS} if exists else set()
+    different = differing_options(run_dir, identity) - {*LIMITS} if exists else set()
     if exists and not different:
         return run_dir
-    for sibling in run_dir.parent.glob(f"*/{CONFIG}"):
+    for file in run_dir.parent.glob(f"*/{CONFIG}"):
+        sibling = file.parents[1]
+        is_limit_swept = any(limit in run_dir.name + sibling.name for limit in LIMITS)
         with suppress(UserError):  # a damaged file
-            if not differences(read_identity(sibling.parents[1], sibling.stat().st_mtime_ns), identity):
+            if differing_options(sibling, identity) <= (set() if is_limit_swept else {*LIMITS}):
                 with suppress(OSError):
                     run_dir.rmdir()  # Hydra has created it
-                return sibling.parents[1]
+                return sibling
     if exists:
         n = 1
         while (aside := run_dir.with_name(f"{run_dir.name}~{n}")).exists():
@@ -113,6 +115,11 @@ def find_job_dir(run_dir: Path, config: dict[str, Any]) -> Path:
         options = ", ".join(sorted(different))
         print(f"archiving run with a different configuration ({options}) as {aside.name}", flush=True)
     return run_dir
+
+
+def differing_options(run_dir: Path, identity: dict[str, Any]) -> set[str]:
+    """Return the options in which a run differs from the identity of another one."""
+    return set(differences(read_identity(run_dir, (run_dir / CONFIG).stat().st_mtime_ns), identity))
 
 
 @cache
