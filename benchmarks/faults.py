@@ -1,6 +1,7 @@
 """Kill runs at random moments, resume them, and check that they are bitwise equal to an uninterrupted run.
 
     python benchmarks/faults.py                            # 52 kills over four models: 5 minutes on one core
+    python benchmarks/faults.py --models all --variants all --kills 80              # 20 minutes
     python benchmarks/faults.py --kills 200 --seed 1 --markdown killed.md
     python benchmarks/faults.py --models vae --kills 5 --whole-process     # start Python each time, 10 s per start
 
@@ -42,6 +43,20 @@ MODELS = {
     "beta_tcvae": ["data.binarize=dynamic"],
     "factor_vae": ["model.discriminator_dims=[16]"],  # two optimizers
     "vq_vae": ["model.latent_dim=4"],  # a codebook updated by moving averages
+    "hvae": [],
+    "vae_gan": ["model.discriminator_dims=[16]"],
+    "info_vae": [],
+    "vamp_vae": ["model.prior.num_components=8"],
+    "iwae": [],
+}
+DEFAULT_MODELS = ["vae", "beta_tcvae", "factor_vae", "vq_vae"]
+TWO_OPTIMIZERS = ("factor_vae", "vae_gan")
+VARIANTS = {
+    "default": [],
+    "accumulate": ["trainer.accumulate_grad_batches=2"],  # not for models with two optimizers
+    "bf16": ["trainer.precision=bf16-mixed"],
+    "val_interval": ["trainer.val_check_interval=0.5"],
+    "dynamic": ["data.binarize=dynamic"],
 }
 OPTIONS = [  # 5 epochs of 20 batches, 3 after early stopping; a checkpoint every 2 or 4 batches
     "name=killed",
@@ -84,13 +99,13 @@ class KilledRun:
     """A run that was killed one or more times, and started again until it ended.
 
     Attributes:
-        model: name of the model.
+        case: the model and, unless it is `default`, the variant.
         phases: the phase of each kill.
         resumed: for each restart, the number of batches that its checkpoint has seen; 0 for a new start.
         differences: differences from the uninterrupted run.
     """
 
-    model: str
+    case: str
     phases: list[str] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
@@ -196,22 +211,22 @@ def wait(pid: int) -> int:
 # ---------------------------------------------------------------- one run
 
 
-def run_uninterrupted(model: str, folder: Path, whole_process: bool) -> float:
-    """Run a model without a kill; return its duration in seconds."""
+def run_uninterrupted(case: str, folder: Path, whole_process: bool) -> float:
+    """Run a case without a kill; return its duration in seconds."""
     begin = time.monotonic()
-    if code := wait(start(overrides(model), folder, whole_process)):
-        sys.exit(f"{model}: the uninterrupted run ended with code {code}: {(folder / 'output.txt').read_text()}")
+    if code := wait(start(overrides(case), folder, whole_process)):
+        sys.exit(f"{case}: the uninterrupted run ended with code {code}: {(folder / 'output.txt').read_text()}")
     return time.monotonic() - begin
 
 
-def run_with_kills(model: str, folder: Path, kills: list[tuple[float, str | None]], whole_process: bool) -> KilledRun:
-    """Run a model, killing it once per (delay, target phase), and start it again until it ends."""
-    result = KilledRun(model)
+def run_with_kills(case: str, folder: Path, kills: list[tuple[float, str | None]], whole_process: bool) -> KilledRun:
+    """Run a case, killing it once per (delay, target phase), and start it again until it ends."""
+    result = KilledRun(case)
     code = -signal.SIGKILL
     while code in (-signal.SIGKILL, -signal.SIGUSR1):
         if result.phases:
             result.resumed.append(batches_in_checkpoint(folder))
-        pid = start([*overrides(model), "resume=auto"], folder, whole_process)
+        pid = start([*overrides(case), "resume=auto"], folder, whole_process)
         if kills and (phase := kill(pid, folder, *kills.pop(0))):
             result.phases.append(phase)
         code = wait(pid)
@@ -222,9 +237,20 @@ def run_with_kills(model: str, folder: Path, kills: list[tuple[float, str | None
     return result
 
 
-def overrides(model: str) -> list[str]:
+def list_cases(models: list[str], variants: list[str]) -> list[str]:
+    """Return the cases of each model and variant that work together."""
+    return [
+        model if variant == "default" else f"{model} {variant}"
+        for variant in variants
+        for model in models
+        if not (variant == "accumulate" and model in TWO_OPTIMIZERS)
+    ]
+
+
+def overrides(case: str) -> list[str]:
     """Return the overrides of a run."""
-    return [f"model={model}", *OPTIONS, *MODELS[model]]
+    model, _, variant = case.partition(" ")
+    return [f"model={model}", *OPTIONS, *MODELS[model], *VARIANTS[variant or "default"]]
 
 
 def batches_in_checkpoint(folder: Path) -> int:
@@ -242,8 +268,8 @@ def batches_in_checkpoint(folder: Path) -> int:
 def table_rows(runs: list[KilledRun]) -> list[list[str]]:
     """Return one row per model and one for all: kills by phase, new starts and resumes, runs that differ."""
     rows = []
-    for model in [*dict.fromkeys(run.model for run in runs), "all"]:
-        of_model = [run for run in runs if model in (run.model, "all")]
+    for model in [*dict.fromkeys(run.case.partition(" ")[0] for run in runs), "all"]:
+        of_model = [run for run in runs if model in (run.case.partition(" ")[0], "all")]
         phases = Counter(phase for run in of_model for phase in run.phases)
         resumed = [n for run in of_model for n in run.resumed]
         counts = [str(phases[phase]) for phase in (*PHASES, START_OR_END)]
@@ -269,7 +295,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=52, help="number of kills, over all models")
     parser.add_argument("--seed", type=int, default=0, help="seed for the moments")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
+    parser.add_argument("--models", nargs="+", default=DEFAULT_MODELS, choices=[*MODELS, "all"])
+    parser.add_argument("--variants", nargs="+", default=["default"], choices=[*VARIANTS, "all"])
     parser.add_argument("--whole-process", action="store_true", help="start a new Python process each time")
     parser.add_argument("--folder", type=Path, help="directory to keep the runs in")
     parser.add_argument("--markdown", type=Path, help="file to write the table to")
@@ -281,19 +308,25 @@ def main() -> None:
     console, rng, runs = Console(highlight=False, soft_wrap=True), random.Random(args.seed), []
     with tempfile.TemporaryDirectory() as scratch:
         root = (args.folder or Path(scratch)).resolve()
-        seconds = {model: run_uninterrupted(model, root / model, args.whole_process) for model in args.models}
+        cases = list_cases(
+            list(MODELS) if "all" in args.models else args.models,
+            list(VARIANTS) if "all" in args.variants else args.variants,
+        )
+        seconds: dict[str, float] = {}
         while (done := sum(len(run.phases) for run in runs)) < args.kills:
-            model = args.models[len(runs) % len(args.models)]
+            case = cases[len(runs) % len(cases)]
+            if case not in seconds:
+                seconds[case] = run_uninterrupted(case, root / case, args.whole_process)
             kills = [
-                (rng.uniform(0, 0.9 * seconds[model]), rng.choice([None] * len(TARGET_PHASES) + [*TARGET_PHASES]))
+                (rng.uniform(0, 0.9 * seconds[case]), rng.choice([None] * len(TARGET_PHASES) + [*TARGET_PHASES]))
                 for _ in range(min(rng.choice([1, 1, 1, 3]), args.kills - done))
             ]
-            folder = root / f"{len(runs)}-{model}"
-            result = run_with_kills(model, folder, kills, args.whole_process)
-            result.differences += differences(root / model, folder)
+            folder = root / f"{len(runs)}-{case}"
+            result = run_with_kills(case, folder, kills, args.whole_process)
+            result.differences += differences(root / case, folder)
             runs.append(result)
             killed_in = ", ".join(f"{p} -> {n}" for p, n in zip(result.phases, result.resumed, strict=True))
-            console.print(f"{len(runs):3} {model}: {killed_in}: {'; '.join(result.differences) or 'equal'}")
+            console.print(f"{len(runs):3} {case}: {killed_in}: {'; '.join(result.differences) or 'equal'}")
             if result.differences:
                 console.print((folder / "output.txt").read_text()[-2000:], markup=False)
     table = Table(*HEADER)

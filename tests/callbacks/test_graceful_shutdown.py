@@ -71,6 +71,17 @@ def test_an_interrupted_run_resumes_to_the_same_weights(model, small, tmp_path):
         assert not list(last.parent.glob(".*"))
 
 
+def test_an_interrupted_run_has_no_gradients_to_lose(small, tmp_path):
+    """With gradient accumulation, it stops after a step of the optimizer."""
+    options = [*QUICK, "+trainer.accumulate_grad_batches=2"]
+    expected = train(small(*options, run="uninterrupted"))
+    with pytest.raises(SystemExit):
+        train(small(*options, signal_at("on_train_batch_start", 3)))
+    progress = load_verified(tmp_path / "run/checkpoints/last.ckpt")["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    assert progress["total"]["ready"] == 4
+    assert train(small(*options, f"resume={tmp_path / 'run'}")) == expected
+
+
 def test_ctrl_c_has_its_own_exit_code_and_a_second_one_stops_immediately(small, tmp_path, capsys):
     for times, is_written in ((1, True), (2, False)):
         at = signal_at("on_train_batch_start", 2, signal.SIGINT, times)

@@ -21,7 +21,8 @@ class GracefulShutdown(CheckpointBase):
     """Stops at the end of the current batch after a signal, once the last checkpoint has been written.
 
     During the last batch of an epoch and during validation, it stops when both are over, since Lightning would treat a
-    checkpoint in between as that of a finished epoch. A second signal, or one outside of training, raises `Interrupted`
+    checkpoint in between as that of a finished epoch. With gradient accumulation, it stops after a step of the
+    optimizer, since a checkpoint has no gradients. A second signal, or one outside of training, raises `Interrupted`
     immediately. With several GPUs, processes exchange signals every `log_every_n_steps` batches, since this makes the
     host wait.
 
@@ -88,7 +89,8 @@ class GracefulShutdown(CheckpointBase):
         """Save and stop if signaled, but not after the last batch of an epoch."""
         is_cheap = trainer.world_size == 1 or pl_module.device.type in SYNCHRONOUS_DEVICES
         is_time = is_cheap or (batch_idx + 1) % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
-        if is_time and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        has_stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if is_time and has_stepped and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self.stop_if_signaled(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
