@@ -187,7 +187,7 @@ def test_image_folder_reports_missing_few_and_damaged_images(tmp_path):
     write_images(tmp_path, 0, 9)
     with pytest.raises(
         UserError,
-        match=r"1 of 10 images cannot be decoded, first .*broken.jpg \(not an image of a format that Pillow",
+        match=r"1 of 10 images cannot be decoded, first .*broken.jpg \(not an image of a format that is read",
     ):
         datamodule(tmp_path)
     assert sum(sizes(datamodule(tmp_path, skip_corrupt=True)).values()) == 9

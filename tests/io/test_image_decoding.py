@@ -4,14 +4,14 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from vae_lightning.io.image_decoding import convert_mode, crop_box, decode
 
 
-def decoded(data: bytes, image_shape, crop=None) -> np.ndarray:
+def decoded(data: bytes, image_shape, crop=None, suffix="") -> np.ndarray:
     """Return the pixels of an image file."""
-    return decode(data, image_shape, crop).pixels
+    return decode(data, image_shape, crop, suffix).pixels
 
 
 def encoded(image: Image.Image, file_format: str = "PNG", **options) -> bytes:
@@ -54,7 +54,7 @@ def lab(image: Image.Image) -> Image.Image:
 def test_decode_color_modes(mode, file_format, tolerance):
     image = Image.fromarray(COLOR)
     converted = lab(image) if mode == "LAB" else image.convert(mode)
-    x = decoded(encoded(converted, file_format), (3, 6, 4))
+    x = decoded(encoded(converted, file_format), (3, 6, 4), suffix=f".{file_format}")
     assert np.abs(x.transpose(1, 2, 0).astype(int) - COLOR).mean() <= tolerance
 
 
@@ -162,3 +162,11 @@ def test_decode_of_a_large_jpeg_is_accurate():
     x = decoded(encoded(Image.fromarray(ramp), "JPEG"), (1, 8, 8), "square")[0, 0]
     expected = 255 * (250 + 1500 * (np.arange(8) + 0.5) / 8) / 2000
     assert np.abs(x - expected).max() < 4
+
+
+def test_only_files_with_the_suffix_of_tga_are_read_as_tga():
+    """TGA files have no signature, so damaged files of other formats could be taken for one."""
+    data = encoded(Image.fromarray(RED), "TGA")
+    assert decoded(data, (3, 6, 4), suffix=".tga").shape == (3, 6, 4)
+    with pytest.raises(UnidentifiedImageError):
+        decoded(data, (3, 6, 4), suffix=".png")

@@ -8,9 +8,10 @@ import threading
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from io import BytesIO
 from multiprocessing import connection, parent_process
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,26 @@ from vae_lightning.io.image_sources import Source
 Crop = Sequence[int] | int | str | None
 
 DECODER_VERSION = 2  # of `decode`; increased when it decodes any file differently, so that caches are built again
+FORMATS = (
+    *(
+        "JPEG",
+        "PNG",
+        "WEBP",
+        "GIF",
+        "BMP",
+        "DIB",
+        "TIFF",
+        "AVIF",
+        "HEIF",
+        "JPEG2000",
+        "PPM",
+        "ICO",
+        "PCX",
+        "SGI",
+        "QOI",
+    ),
+    "DDS",
+)
 SEVERAL_IMAGES = {"AVIF", "GIF", "PNG", "TIFF", "WEBP"}  # formats with animations or stacks of images
 
 with suppress(ImportError):  # an optional package, for HEIC
@@ -43,7 +64,19 @@ class DecodedImage(NamedTuple):
     is_first_of_several: bool
 
 
-def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> DecodedImage:
+@cache
+def formats_of(suffix: str) -> tuple[str, ...]:
+    """Return the formats that a file may have, whatever its suffix.
+
+    TGA files have no signature, so almost any bytes could be one; only files named so are read as TGA. Formats that are
+    not listed, such as EPS, which runs another program, are not read at all.
+    """
+    Image.init()
+    formats = (*FORMATS, "TGA") if suffix.lower() in (".tga", ".icb", ".vda", ".vst") else FORMATS
+    return tuple(name for name in formats if name in Image.OPEN)
+
+
+def decode(data: bytes, image_shape: Sequence[int], crop: Crop, suffix: str = "") -> DecodedImage:
     """Decode an image file, rotate it by its EXIF orientation, crop and resize it.
 
     Args:
@@ -52,13 +85,14 @@ def decode(data: bytes, image_shape: Sequence[int], crop: Crop) -> DecodedImage:
         image_shape: (C, H, W); C is 1 for grayscale, 3 for RGB.
         crop: the box [left, top, right, bottom] to keep, the side of a centered square, `square` for the largest
             centered square, or None.
+        suffix: of the file's name, see `formats_of`.
 
     Raises:
         ValueError: if the crop does not fit the image, or its range of values is unknown.
         OSError: if Pillow cannot decode the file.
     """
     channels, height, width = image_shape
-    with Image.open(BytesIO(data)) as image:
+    with Image.open(BytesIO(data), formats=formats_of(suffix)) as image:
         # a crop that does not depend on the resolution allows decoding a JPEG at down to an eighth of its size
         if crop is None or crop == "square":
             image.draft(None, (2 * max(height, width),) * 2)
@@ -181,10 +215,12 @@ def decode_chunk(job: DecodeJob) -> DecodedChunk:
     several: list[int] = []
     for i, name in enumerate(job.names):
         try:
-            images[i], is_first_of_several = decode(job.source.read(name), job.image_shape, job.crop)
+            images[i], is_first_of_several = decode(
+                job.source.read(name), job.image_shape, job.crop, PurePath(name).suffix
+            )
             several += [i] * is_first_of_several
         except UnidentifiedImageError:
-            failed[i] = f"not an image of a format that Pillow {PIL.__version__} reads"
+            failed[i] = f"not an image of a format that is read with Pillow {PIL.__version__}"
         except Exception as error:  # damaged files cause various errors
             failed[i] = one_line(error)
     data = images.tobytes()
