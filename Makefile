@@ -45,7 +45,7 @@ faults:  ## kill runs at KILLS=52 random moments, resume them, and check that th
 
 .PHONY: fuzz
 fuzz:  ## run the tests with damaged files and invalid values ROUNDS=20 times as often (minutes)
-	FUZZ=$(or $(ROUNDS),20) $(TEST) tests/faults/test_fuzz.py tests/faults/test_odd_images.py tests/faults/test_odd_options.py
+	FUZZ=$(or $(ROUNDS),20) $(TEST) tests/faults
 
 .PHONY: long-runs
 long-runs:  ## measure memory, open files and threads over 200 epochs and 50 jobs (minutes)

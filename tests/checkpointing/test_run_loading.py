@@ -44,7 +44,7 @@ def set_config_value(run: Path, key: str, value: object) -> None:
         ("data._target_", "vae_lightning.data.digits.torch.load", "which is not trusted"),
         ("data.seed", "${new_folder:owned}", "not a resolved configuration as a run writes it"),
         ("name", "${new_folder:owned}", "not a resolved configuration as a run writes it"),
-        ("data", None, "data=None: must be a choice of its config group"),
+        ("data", None, "config.yaml: not a resolved configuration as a run writes it"),
     ],
 )
 def test_untrusted_configuration_exits_with_an_error(command, key, value, message, run, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 
 import pytest
 from conftest import ROOT
@@ -58,8 +59,8 @@ def test_typo_is_answered_with_the_option(seed):
         typo = f"{group}{dot}{misspell(name, rng)}"
         if typo not in OPTIONS:
             line = error_line(f"{typo}=1")
-            assert line.startswith(f"{typo}: no such option. Did you mean "), line
-            assert f"{key} " in f"{line[:-1]} ", line
+            assert line.startswith(f"{typo}: no such option. "), line
+            assert key in re.split(r"[ ,.?]* |[?.]$", line.partition(". ")[2]), line
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))

@@ -60,3 +60,4 @@ def test_resume_auto_starts_a_run_and_then_resumes_it(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         assert len(list((tmp_path / "runs" / "small").iterdir())) == 1, times
+        assert ("resuming from epoch 2" in done.stdout) == (times == 2)

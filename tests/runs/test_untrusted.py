@@ -17,7 +17,7 @@ def run(tmp_path) -> Path:
     run_dir = tmp_path / "run"
     (run_dir / ".hydra").mkdir(parents=True)
     (run_dir / "checkpoints").mkdir()
-    (run_dir / ".hydra" / "config.yaml").write_text("a: 1\n")
+    (run_dir / ".hydra" / "config.yaml").write_text("run_dir: here\nmodel: {}\ndata: {}\ntrainer: {}\n")
     (tmp_path / "secret").write_text("a: 2\n")
     return run_dir
 
@@ -60,7 +60,7 @@ def test_checkpoint_must_be_a_regular_file_in_the_run(run):
 
 def test_run_directory_can_be_a_link(run):
     (run.parent / "link").symlink_to(run)
-    assert read_config(run.parent / "link") == {"a": 1}
+    assert read_config(run.parent / "link") == {"run_dir": "here", "model": {}, "data": {}, "trainer": {}}
 
 
 def test_parse_yaml_returns_plain_data():

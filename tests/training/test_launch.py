@@ -35,10 +35,6 @@ def test_resumed_run_equals_an_uninterrupted_run():
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
-def test_runs_started_in_the_same_second_have_different_directories():
-    assert vae_lightning.train(QUICK).run_dir != vae_lightning.train(QUICK).run_dir
-
-
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -44,7 +44,7 @@ def find_resumption(config: dict[str, Any]) -> Resumption | None:
             f"{path}: has no {', '.join(missing)}, so no run can resume from it. It holds weights only, or comes from"
             " another program. Start a new run."
         )
-    changes = changed_options(checkpoint[CheckpointKey.CONFIG], config)
+    changes = changed_options(checkpoint[CheckpointKey.CONFIG], config, path)
     progress = checkpoint["loops"]["fit_loop"].get("epoch_loop.batch_progress", {})
     if "data.batch_size" in changes and not progress.get("is_last_batch", True):
         raise UserError(

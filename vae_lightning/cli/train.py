@@ -73,7 +73,7 @@ def check_changes(cfg: DictConfig) -> None:
     run_dir = run_dir_of(Path(cfg.resume)) if cfg.resume else None
     if run_dir and (run_dir / CONFIG).is_file():
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-        changed_options(read_config(run_dir), config)
+        changed_options(read_config(run_dir), config, run_dir)
 
 
 def check_accelerator(cfg: DictConfig) -> None:

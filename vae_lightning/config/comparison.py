@@ -1,6 +1,7 @@
 """Comparing configurations: whether two describe the same run, and whether one can resume the run of the other."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from vae_lightning.config.traversal import iter_leaves
@@ -71,12 +72,13 @@ def end_of(limit: int | None) -> float:
     return math.inf if limit is None or limit == -1 else limit
 
 
-def changed_options(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def changed_options(before: dict[str, Any], now: dict[str, Any], source: Path) -> dict[str, tuple[Any, Any]]:
     """Return the options that a resumed run changes, with their old and new values.
 
     Args:
         before: the resolved configuration of the run.
         now: the resolved configuration that resumes it.
+        source: where the configuration of the run comes from, for error messages.
 
     Raises:
         UserError: if the weights of the old model cannot be used in the new one, or would mean something else there.
@@ -85,8 +87,8 @@ def changed_options(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tu
     for key, (was, value) in changes.items():
         if key.startswith("model.") and not is_changeable(key.removeprefix("model.")):
             raise UserError(
-                f"{key}={value}: the run to resume has {was}, and its weights depend on it. Leave the option out, or"
-                " start a new run."
+                f"{key}={value}: {source} has {was}, and its weights depend on it. Leave the option out, or start a"
+                " new run."
             )
     return changes
 

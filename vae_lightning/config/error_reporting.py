@@ -73,8 +73,9 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
     message = one_line(error)
     if isinstance(error, InstantiationException) and error.__cause__:
         key = message.rpartition("full_key: ")[2]
-        if unexpected := re.search(r"got an unexpected keyword argument '(\w+)'", message):
-            option = f"{key}.{unexpected[1]}"
+        unexpected = re.search(r"got an unexpected keyword argument '(\w+)'", message)
+        option = f"{key}.{unexpected[1]}" if unexpected else ""
+        if option in map(override_key, arguments):
             return f"{option}: no such option. {suggest_option(option, arguments)}"
         problem = one_line(error.__cause__).rstrip(".")
         return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
@@ -105,14 +106,26 @@ def suggest_option(key: str, arguments: list[str]) -> str:
     parent, _, leaf = key.rpartition(".")
     names = [name for name, _ in iter_nodes(OmegaConf.to_container(cfg)) if "._" not in f".{name}"]  # no _target_
     options = [*names, *(f"trainer.{name}" for name in TRAINER_OPTIONS)]
-    if alike := [option for option in options if leaf in option.rpartition(".")[2]]:
-        return f"Did you mean {' or '.join(alike[:3])}?"
-    if elsewhere := [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]:
+    leaves = {option: option.rpartition(".")[2] for option in options if option != key}
+    exact = [option for option, name in leaves.items() if name == leaf and parent]
+    containing = [option for option, name in leaves.items() if name == leaf or (len(leaf) > 2 and leaf in name)]
+    similar = difflib.get_close_matches(leaf, {*leaves.values()}, cutoff=0.7)
+    close = [option for match in similar for option, name in leaves.items() if name == match]
+    elsewhere = [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]
+    for alike in (in_group(parent, containing), exact, in_group(parent, close), containing):
+        if alike:
+            return f"Did you mean {' or '.join(alike[:3])}?"
+    if elsewhere:
         return f"It belongs to {' or '.join(elsewhere)}. Set that as well."
-    if close := difflib.get_close_matches(key, options):
-        return f"Did you mean {' or '.join(close)}?"
-    siblings = [option for option in options if option.rpartition(".")[0] == parent] or options
+    if close:
+        return f"Did you mean {' or '.join(close[:3])}?"
+    siblings = in_group(parent, options) or options
     return f"The options are {', '.join(siblings)}."
+
+
+def in_group(group: str, options: list[str]) -> list[str]:
+    """Return the options of one group, such as `model.optimizer`."""
+    return [option for option in options if option.rpartition(".")[0] == group]
 
 
 def choices_with(leaf: str) -> Iterator[tuple[str, str]]:

@@ -38,7 +38,9 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{run_dir}: not a run directory, it has no {CONFIG}. Pass a directory under runs/.")
     config = read_yaml(path, run_dir)
-    if not isinstance(config, dict) or "${" in str(config):
+    groups = [config.get(group) for group in ("model", "data", "trainer")] if isinstance(config, dict) else [None]
+    is_complete = all(isinstance(group, dict) for group in groups) and isinstance(config.get("run_dir"), str)
+    if not is_complete or "${" in str(config):
         raise UserError(f"{path}: not a resolved configuration as a run writes it. Restore the original file.")
     return migrate_config(config)
 
