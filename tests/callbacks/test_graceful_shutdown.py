@@ -110,7 +110,7 @@ def test_several_gpus_exchange_signals_only_every_few_batches(processes, device,
     monkeypatch.setattr(GracefulShutdown, "stop_if_signaled", lambda self, trainer: checked.append(batch_idx + 1))
     progress = SimpleNamespace(is_last_batch=False)
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
-    trainer = SimpleNamespace(world_size=processes, log_every_n_steps=4, fit_loop=loop)
+    trainer = SimpleNamespace(world_size=processes, log_every_n_steps=4, accumulate_grad_batches=1, fit_loop=loop)
     module = SimpleNamespace(device=torch.device(device))
     for batch_idx in range(10):
         progress.is_last_batch = batch_idx == 9

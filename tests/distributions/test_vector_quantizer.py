@@ -78,5 +78,5 @@ def test_codes_are_parameters_without_ema():
 
 
 def test_latent_dim_that_is_no_multiple_of_code_dim_raises():
-    with pytest.raises(UserError, match=r"model.latent_dim=7: must be a multiple of model.code_dim=2"):
+    with pytest.raises(UserError, match=r"model.latent_dim=7: must be a multiple of 2, the latents of a code"):
         VectorQuantizer(6, 7, code_dim=2, codebook_size=5, ema=True, decay=0.9)

@@ -88,7 +88,7 @@ ERRORS = {  # overrides -> start of the error
     "model=vamp_vae model.prior.num_components=0": "model.prior.num_components=0: must be an integer from 1 to",
     "model=hvae model.num_groups=0": "model.num_groups=0: must be an integer from 1 to 1,000.",
     "model=vq_vae model.codebook_size=1": "model.codebook_size=1: must be an integer from 2 to 1,000,000.",
-    "model=vq_vae model.latent_dim=3 model.code_dim=2": "model.latent_dim=3: must be a multiple of model.code_dim=2.",
+    "model=vq_vae model.latent_dim=3 model.code_dim=2": "model.latent_dim=3: must be a multiple of 2, the",
     "model=vq_vae model.decay=1": "model.decay=1: must be a number > 0 and < 1.",
     "model.optimizer.lr=0": "model.optimizer.lr=0: must be a number > 0.",
     "model.optimizer.lr=-1": "model.optimizer.lr=-1: must be a number > 0.",

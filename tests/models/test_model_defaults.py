@@ -15,8 +15,8 @@ from torch import nn
 import vae_lightning.models
 import vae_lightning.networks
 from vae_lightning.distributions import Bernoulli, VampPrior
-from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule
-from vae_lightning.networks import MLP, Burgess, Conv, Network, ResNet
+from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule, QuantizedVAE
+from vae_lightning.networks import MLP, Burgess, Conv, Network, ResNet, SpatialNetwork, SpatialResNet
 
 SHAPE, NUM_CLASSES = (1, 28, 28), 10
 FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
@@ -24,8 +24,7 @@ PRESETS = {
     "cvae": {"conditional": True},
     "vamp_vae": {"prior": VampPrior},
 }  # a model with options other than its defaults
-DEFAULT_OF_NONE = {"network": Conv, "likelihood": Bernoulli}  # a new one for each model
-NETWORKS = {"conv": Conv, "mlp": MLP, "resnet": ResNet, "burgess": Burgess}
+NETWORKS = {"conv": Conv, "mlp": MLP, "resnet": ResNet, "burgess": Burgess, "spatial_resnet": SpatialResNet}
 OTHER_NETWORKS = {"celeba", "kim_mnih"}  # `Conv` with other options than its defaults
 
 
@@ -55,7 +54,7 @@ def default_arguments(cls: type) -> dict[str, Any]:
         for name, parameter in inspect.signature(base.__init__).parameters.items():
             if parameter.default is not inspect.Parameter.empty:
                 defaults.setdefault(name, parameter.default)
-    return {name: DEFAULT_OF_NONE[name]() if name in DEFAULT_OF_NONE else value for name, value in defaults.items()}
+    return defaults | {"network": cls.default_network(), "likelihood": Bernoulli()}  # None: a new one for each model
 
 
 def comparable(value: Any) -> Any:
@@ -135,7 +134,11 @@ def test_default_model_equals_the_model_of_the_yaml_file(name):
 
 
 def test_every_model_has_a_yaml_file():
-    classes = {getattr(vae_lightning.models, name) for name in vae_lightning.models.__all__} - {ELBOModule, Adversarial}
+    classes = {getattr(vae_lightning.models, name) for name in vae_lightning.models.__all__} - {
+        ELBOModule,
+        Adversarial,
+        QuantizedVAE,
+    }
     assert {model_class(name) for name in files("model")} == classes
 
 
@@ -150,7 +153,11 @@ def test_default_network_equals_the_yaml_file(name):
 def test_every_network_and_every_yaml_file_of_a_network_is_covered():
     assert set(files("model/network")) == NETWORKS.keys() | OTHER_NETWORKS
     exported = {getattr(vae_lightning.networks, name) for name in vae_lightning.networks.__all__}
-    networks = {cls for cls in exported if inspect.isclass(cls) and issubclass(cls, Network) and cls is not Network}
+    networks = {
+        cls
+        for cls in exported
+        if inspect.isclass(cls) and issubclass(cls, Network) and cls not in (Network, SpatialNetwork)
+    }
     assert networks == set(NETWORKS.values())
 
 

@@ -154,6 +154,7 @@ FIELD_RULES = {
     "num_groups": FEW,
     "codebook_size": integer(2, 1_000_000),
     "code_dim": SIZE,
+    "levels": list_of(integer(2, 1_000), min_length=1),
     "ema": FLAG,
     "decay": Rule(lambda v: POSITIVE.is_valid(v) and v < 1, "a number > 0 and < 1"),
     "discriminator_dims": list_of(SIZE),

@@ -1,5 +1,7 @@
 """Posteriors, priors and likelihoods, without Lightning or Hydra."""
 
+from vae_lightning.distributions.codes import Codes, Quantizer
+from vae_lightning.distributions.finite_scalar_quantizer import FiniteScalarQuantizer
 from vae_lightning.distributions.forward_pass import ForwardPass
 from vae_lightning.distributions.likelihoods import (
     Bernoulli,
@@ -23,7 +25,7 @@ from vae_lightning.distributions.posterior import (
     StandardGaussian,
 )
 from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
-from vae_lightning.distributions.vector_quantizer import Codes, VectorQuantizer
+from vae_lightning.distributions.vector_quantizer import VectorQuantizer
 
 __all__ = [
     "Bernoulli",
@@ -37,6 +39,7 @@ __all__ = [
     "DiagonalGaussian",
     "DiscretizedLogistic",
     "DiscretizedLogisticImages",
+    "FiniteScalarQuantizer",
     "ForwardPass",
     "Gaussian",
     "GaussianImages",
@@ -47,6 +50,7 @@ __all__ = [
     "LaplaceImages",
     "Likelihood",
     "Prior",
+    "Quantizer",
     "StandardGaussian",
     "StandardNormal",
     "VampPrior",

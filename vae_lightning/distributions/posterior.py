@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
+from vae_lightning.types import LatentShape
 
 LOG_2PI = math.log(2 * math.pi)
 LOGVAR_BOUNDS = (-30.0, 20.0)  # σ from 3e-7 to 2e4, with exp(±logvar) well inside single precision
@@ -72,6 +73,13 @@ class DeltaDistribution(NamedTuple):
         return self.mu
 
 
+def projection(num_features: int, latent_shape: LatentShape) -> nn.Module:
+    """Return the linear layer from features (B, F) to latents (B, D), for a map at each of its positions."""
+    if isinstance(latent_shape, int):
+        return nn.Linear(num_features, latent_shape)
+    return nn.Sequential(nn.Conv2d(num_features, latent_shape[0], 1), nn.Flatten())
+
+
 class GaussianPosterior(nn.Module):
     """Maps features (B, F) to a `DiagonalGaussian`, with linear layers for mu and log σ² (vae-cvae-mnist, Table 1).
 
@@ -79,10 +87,10 @@ class GaussianPosterior(nn.Module):
     stays inside the bounds, where values and gradients are unchanged to the last bit. Outside, the gradient is 0.
     """
 
-    def __init__(self, num_features: int, latent_dim: int) -> None:
+    def __init__(self, num_features: int, latent_shape: LatentShape) -> None:
         super().__init__()
-        self.mu = nn.Linear(num_features, latent_dim)
-        self.logvar = nn.Linear(num_features, latent_dim)
+        self.mu = projection(num_features, latent_shape)
+        self.logvar = projection(num_features, latent_shape)
 
     def forward(self, features: Tensor) -> DiagonalGaussian:
         """Map features (B, F) to q(z|x)."""
@@ -97,13 +105,13 @@ class DeltaPosterior(nn.Module):
 
     Args:
         num_features: F.
-        latent_dim: D.
+        latent_shape: D, or the shape of a map.
         activation: name of the `torch.nn` module that bounds the code; `Identity` for none.
     """
 
-    def __init__(self, num_features: int, latent_dim: int, activation: str) -> None:
+    def __init__(self, num_features: int, latent_shape: LatentShape, activation: str) -> None:
         super().__init__()
-        self.code = nn.Sequential(nn.Linear(num_features, latent_dim), getattr(nn, activation)())
+        self.code = nn.Sequential(projection(num_features, latent_shape), getattr(nn, activation)())
 
     def forward(self, features: Tensor) -> DeltaDistribution:
         """Map features (B, F) to codes (B, D)."""

@@ -1,43 +1,18 @@
-"""Vector quantization: a posterior with all its mass on the nearest entries of a codebook."""
-
-from typing import NamedTuple
+"""Vector quantization with a learned codebook."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributed.batch_sharding import all_gather_rows, sum_across_processes
-from vae_lightning.distributions.posterior import promote_to_float32
-from vae_lightning.errors import UserError
+from vae_lightning.distributions.codes import Codes, Quantizer, as_latents
+from vae_lightning.types import LatentShape
 
 DEAD_CODE_FRACTION = 0.01  # a code is reset if it is used less than this fraction of uniform use
 
 
-class Codes(NamedTuple):
-    """Posterior of a `VectorQuantizer`: P codes per image.
-
-    Attributes:
-        features: outputs of the encoder, (B, P, d).
-        codes: nearest entries of the codebook, (B, P, d).
-        indices: indices of these entries, int64 (B, P).
-    """
-
-    features: Tensor
-    codes: Tensor
-    indices: Tensor
-
-    @property
-    def mean(self) -> Tensor:
-        """Codes, (B, P·d)."""
-        return self.codes.flatten(1)
-
-    def rsample(self) -> Tensor:
-        """Return the codes, (B, P·d), with the gradient of the features. van den Oord et al. 2017, section 3.2."""
-        return (self.features + (self.codes - self.features).detach()).flatten(1)
-
-
-class VectorQuantizer(nn.Module):
-    """Maps features (B, F) to `Codes`: a linear layer to P vectors, each replaced by the nearest of K codes.
+class VectorQuantizer(Quantizer):
+    """Replaces each vector by the nearest of K learned codes.
 
     During training the codebook is updated by exponential moving averages of the features (van den Oord et al. 2017,
     appendix A.1) or, with `ema=False`, by the codebook loss. Rarely used codes are reset to random features of the
@@ -45,7 +20,7 @@ class VectorQuantizer(nn.Module):
 
     Args:
         num_features: F.
-        latent_dim: P·d, the number of values that the decoder receives.
+        latent_shape: D, or the shape (C, h, w) of a map.
         code_dim: d.
         codebook_size: K.
         ema: whether to update the codebook by moving averages.
@@ -60,14 +35,17 @@ class VectorQuantizer(nn.Module):
     sums: Tensor  # (K, d), moving average of the sum of these features
 
     def __init__(
-        self, num_features: int, latent_dim: int, *, code_dim: int, codebook_size: int, ema: bool, decay: float
+        self,
+        num_features: int,
+        latent_shape: LatentShape,
+        *,
+        code_dim: int,
+        codebook_size: int,
+        ema: bool,
+        decay: float,
     ) -> None:
-        super().__init__()
-        if latent_dim % code_dim:
-            raise UserError(f"model.latent_dim={latent_dim}: must be a multiple of model.code_dim={code_dim}.")
-        self.positions = latent_dim // code_dim
+        super().__init__(num_features, latent_shape, code_dim=code_dim, codebook_size=codebook_size)
         self.ema, self.decay = ema, decay
-        self.features = nn.Linear(num_features, latent_dim)
         embedding = torch.randn(codebook_size, code_dim)
         if ema:
             self.register_buffer("embedding", embedding)
@@ -77,8 +55,8 @@ class VectorQuantizer(nn.Module):
         self.register_buffer("sums", torch.zeros(codebook_size, code_dim))
 
     def forward(self, features: Tensor) -> Codes:
-        """Map features (B, F) to codes; during training, update the codebook."""
-        vectors = promote_to_float32(self.features(features)).unflatten(1, (self.positions, -1))  # (B, P, d)
+        """Map features to codes; during training, update the codebook."""
+        vectors = self.vectors(features)  # (B, P, d)
         flat = vectors.detach().flatten(0, 1)  # (B·P, d)
         if self.training:
             self.reset_dead_codes(all_gather_rows(vectors.detach()).flatten(0, 1))
@@ -86,7 +64,7 @@ class VectorQuantizer(nn.Module):
         codes = F.embedding(indices, self.embedding).view_as(vectors)  # a copy, made before the update
         if self.training:
             self.update_ema(flat, indices)
-        return Codes(vectors, codes, indices.view(vectors.shape[:2]))
+        return Codes(vectors, codes, indices.view(vectors.shape[:2]), self.grid_size)
 
     def nearest(self, flat: Tensor) -> Tensor:
         """Return the index of the code nearest to each feature f (N, d), int64 (N,). The constant ‖f‖² is omitted."""
@@ -95,8 +73,8 @@ class VectorQuantizer(nn.Module):
             return (codes.square().sum(1) - 2 * flat @ codes.T).argmin(1)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """Look up indices (B, P) and return their codes in the layout of the decoder's input, (B, P·d)."""
-        return F.embedding(indices, self.embedding).flatten(1)
+        """Look up indices (B, P) and return their codes as latents, (B, P·d)."""
+        return as_latents(F.embedding(indices, self.embedding), self.grid_size)
 
     @torch.no_grad()
     def reset_dead_codes(self, flat: Tensor) -> None:

@@ -8,16 +8,18 @@ from vae_lightning.models.beta_tcvae import BetaTCVAE
 from vae_lightning.models.beta_vae import BetaVAE
 from vae_lightning.models.dip_vae import DIPVAE
 from vae_lightning.models.factor_vae import FactorVAE
+from vae_lightning.models.fsq_vae import FSQVAE
 from vae_lightning.models.hvae import HVAE
 from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
 from vae_lightning.models.vae import VAE
 from vae_lightning.models.vae_gan import VAEGAN
-from vae_lightning.models.vq_vae import VQVAE
+from vae_lightning.models.vq_vae import VQVAE, QuantizedVAE
 
 __all__ = [
     "AE",
     "DIPVAE",
+    "FSQVAE",
     "HVAE",
     "IWAE",
     "VAE",
@@ -31,4 +33,5 @@ __all__ = [
     "ELBOModule",
     "FactorVAE",
     "InfoVAE",
+    "QuantizedVAE",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from vae_lightning.distributions import DeltaPosterior
 from vae_lightning.models.base import ELBOModule
-from vae_lightning.networks import Conv, Network
+from vae_lightning.networks import Network
 from vae_lightning.regularizers import NoPenalty
 
 
@@ -17,11 +17,11 @@ class AE(ELBOModule):
     code is the network's `code_activation`.
 
     Args:
-        network: builds encoder and decoder; None for `Conv()`.
+        network: builds encoder and decoder; None for a `default_network`.
         **kwargs: the others of `ELBOModule`.
     """
 
     def __init__(self, *, network: Network | None = None, **kwargs: Any) -> None:
-        network = network or Conv()
+        network = network or self.default_network()
         posterior = partial(DeltaPosterior, activation=network.code_activation)
         super().__init__(regularizer=NoPenalty(), network=network, posterior=posterior, **kwargs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
@@ -27,7 +27,7 @@ from vae_lightning.models.running_means import RunningMeans
 from vae_lightning.networks import Conv, Network
 from vae_lightning.regularizers import Regularizer
 from vae_lightning.runs.format import CheckpointKey
-from vae_lightning.types import Shape
+from vae_lightning.types import LatentShape, Shape, num_latents
 
 OPTIMIZER = partial(torch.optim.Adam, lr=1e-3, fused=True)
 
@@ -55,21 +55,26 @@ class ELBOModule(Configurable, L.LightningModule):
         image_shape: (C, H, W).
         num_classes: K, the number of classes or attributes, or None for unlabeled data.
         conditional: condition encoder and decoder on the label: q(z|x, y) and p(x|z, y).
-        latent_dim: D.
-        network: builds encoder and decoder; None for `Conv()`.
+        latent_dim: D; or C, the latents at each position of a map, if the network is a `SpatialNetwork`.
+        network: builds encoder and decoder; None for a `default_network`.
         likelihood: maps the decoder's output to p(x|z); None for `Bernoulli()`.
         optimizer: parameters -> optimizer.
-        posterior: (num_features, latent_dim) -> the module that maps features to q(z|x).
+        posterior: (num_features, latent_shape) -> the module that maps features to q(z|x).
         prior: (latent_dim, condition_dim, image_shape) -> the module that returns p(z).
         init_std: initialize the weights and biases of all linear and convolutional layers from N(0, init_std²); None
             keeps torch's initialization.
 
+    Attributes:
+        latent_shape: D, or the shape (C, h, w) of a map of latents.
+        latent_dim: the number of latents, D = C·h·w for a map. All methods take and return latents as vectors (B, D).
+
     Raises:
-        UserError: if the model is conditional but the data has no labels, or the regularizer does not support the
-            prior.
+        UserError: if the model is conditional but the data has no labels, or does not support the prior or network.
     """
 
     warmup: float = 1.0  # in [0, 1], set by the BetaWarmup callback
+    default_network: ClassVar[type[Network]] = Conv
+    requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
     images_seen: int = 0  # during training, over all processes
 
     def __init__(
@@ -83,27 +88,33 @@ class ELBOModule(Configurable, L.LightningModule):
         network: Network | None = None,
         likelihood: Likelihood | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] = OPTIMIZER,
-        posterior: Callable[[int, int], nn.Module] = GaussianPosterior,
+        posterior: Callable[[int, LatentShape], nn.Module] = GaussianPosterior,
         prior: Callable[..., Prior] = StandardNormal,
         init_std: float | None = None,
     ) -> None:
         super().__init__()
         if conditional and num_classes is None:
             raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
-        network = network or Conv()
+        network = network or self.default_network()
         likelihood = likelihood or Bernoulli()
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)
         self.condition_dim = num_classes if conditional and num_classes else 0
-        self.latent_dim = latent_dim
+        self.latent_shape = network.latent_shape(self.image_shape, latent_dim)
+        self.latent_dim = num_latents(self.latent_shape)
+        if self.requires_vector and not isinstance(self.latent_shape, int):
+            raise UserError(
+                f"model/network: {type(self).__name__} requires a vector of latents, not a map. Set"
+                " model/network=resnet."
+            )
         self.encoder = network.encoder(self.image_shape, self.condition_dim)
-        self.posterior = posterior(self.encoder.num_features, latent_dim)
-        self.prior = prior(latent_dim=latent_dim, condition_dim=self.condition_dim, image_shape=self.image_shape)
+        self.posterior = posterior(self.encoder.num_features, self.latent_shape)
+        self.prior = prior(latent_dim=self.latent_dim, condition_dim=self.condition_dim, image_shape=self.image_shape)
         if regularizer.standard_normal_only and not isinstance(self.prior, StandardNormal):
             raise UserError(f"model/prior: {type(self).__name__} requires N(0, I). Set model/prior=standard_normal.")
         self.prior.check(self.encoder, self.posterior)
         output_shape = (channels * likelihood.values_per_pixel, height, width)
-        self.decoder = network.decoder(latent_dim + self.condition_dim, output_shape)
+        self.decoder = network.build_decoder(self.latent_shape, self.condition_dim, output_shape)
         self.likelihood = likelihood
         self.regularizer = regularizer
         self.optimizer = optimizer

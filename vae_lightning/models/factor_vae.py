@@ -30,6 +30,7 @@ class FactorVAE(Adversarial):
     """
 
     regularizer: DensityRatio
+    requires_vector = True
 
     def __init__(
         self,

@@ -112,6 +112,7 @@ class HVAE(ELBOModule):
     """
 
     posterior: LadderPosterior
+    requires_vector = True
 
     def __init__(
         self, *, latent_dim: int = 10, num_groups: int = 2, hidden_dims: Sequence[int] = (128,), **kwargs: Any

@@ -6,20 +6,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import VectorQuantizer
+from vae_lightning.distributions import Quantizer, VectorQuantizer
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import Quantization
 
 
-class VQVAE(ELBOModule):
+class QuantizedVAE(ELBOModule):
+    """Base class of models whose posterior is a `Quantizer`, with all codes equally likely a priori."""
+
+    posterior: Quantizer
+
+    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Sample n latents with all codes equally likely, (n, D)."""
+        indices = torch.randint(self.posterior.codebook_size, (n, self.posterior.num_codes), generator=generator)
+        return self.posterior.lookup(indices.to(self.device))
+
+
+class VQVAE(QuantizedVAE):
     """distortion + ‖sg[f] - e‖² + β · ‖f - sg[e]‖². van den Oord et al. 2017, Eq. 3.
 
-    The latent consists of P = latent_dim / code_dim codes, each one of K vectors, under a uniform prior. `perplexity`
-    is the effective number of codes that a batch uses.
+    The latent consists of P codes, each one of K vectors, under a uniform prior: P = latent_dim / code_dim, for a map
+    with h x w positions times h·w. `perplexity` is the effective number of codes that a batch uses, `codes_in_use` the
+    fraction of the codebook.
 
     Args:
         beta: β > 0, the weight of the commitment loss.
-        latent_dim: P·d, the number of values that the decoder receives.
+        latent_dim: number of latents, for a map at each position.
         code_dim: d.
         codebook_size: K.
         ema: update the codebook by exponential moving averages, or else by its loss.
@@ -29,8 +41,6 @@ class VQVAE(ELBOModule):
     Raises:
         UserError: if code_dim does not divide latent_dim.
     """
-
-    posterior: VectorQuantizer
 
     def __init__(
         self,
@@ -49,9 +59,3 @@ class VQVAE(ELBOModule):
             latent_dim=latent_dim,
             **kwargs,
         )
-        self.codebook_size = codebook_size
-
-    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents with all codes equally likely, (n, P·d)."""
-        indices = torch.randint(self.codebook_size, (n, self.posterior.positions), generator=generator)
-        return self.posterior.lookup(indices.to(self.device))

@@ -8,7 +8,7 @@ from math import gcd, prod
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.networks.base import Encoder, Network
+from vae_lightning.networks.base import Encoder, Network, SpatialNetwork
 from vae_lightning.networks.conv import ConvEncoder
 from vae_lightning.types import Shape
 
@@ -74,6 +74,38 @@ class ResNet(Network):
     def attention_layers(self) -> list[nn.Module]:
         """Return the self-attention at the lowest resolution, if any."""
         return [SelfAttention(self.channels[-1])] if self.attention else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpatialResNet(ResNet, SpatialNetwork):
+    """The same residual network with a map of latents, as in latent diffusion (Rombach et al. 2022).
+
+    Without the linear layers of `ResNet`, each position of the map describes a patch of the image. With n levels the
+    sides are divided by 2^(n-1), so 28 x 28 becomes 7 x 7 with three.
+
+    Args:
+        channels: number of channels per level, from image to latents.
+        blocks: number of residual blocks per level.
+        attention: add self-attention at the lowest resolution, in encoder and decoder.
+    """
+
+    channels: Sequence[int] = field(default_factory=lambda: [32, 64, 64])
+
+    def grid(self, image_shape: Shape) -> tuple[int, int]:
+        """Return the resolution of the last level."""
+        return self.shapes(image_shape)[-1][1:]
+
+    def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
+        """Build the encoder, to feature maps (B, channels[-1], h, w)."""
+        encoder = super().encoder(image_shape, condition_dim)
+        assert isinstance(encoder, ConvEncoder)
+        return ConvEncoder(list(encoder.layers)[:-1], self.channels[-1])
+
+    def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
+        """Build the decoder, from maps (B, input_dim, h, w)."""
+        decoder = super().decoder(1, output_shape)
+        assert isinstance(decoder, nn.Sequential)
+        return nn.Sequential(conv3x3(input_dim, self.channels[-1]), *list(decoder)[2:])
 
 
 class ResidualBlock(nn.Module):

@@ -6,7 +6,7 @@ from vae_lightning.regularizers.density_ratio import DensityRatio, Discriminator
 from vae_lightning.regularizers.dip import DIP, covariance
 from vae_lightning.regularizers.kl import KL, GroupedKL, gaussian_kl, kl, kl_per_latent
 from vae_lightning.regularizers.mmd import MMD, mmd
-from vae_lightning.regularizers.quantization import Quantization
+from vae_lightning.regularizers.quantization import Quantization, UniformCodes
 from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Quantization",
     "Regularizer",
     "TotalCorrelation",
+    "UniformCodes",
     "covariance",
     "decompose",
     "gaussian_kl",

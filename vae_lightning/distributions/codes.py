@@ -1,0 +1,80 @@
+"""Discrete codes: a posterior with all its mass on a few entries of a codebook, and the interface of quantizers."""
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from vae_lightning.distributions.posterior import projection, promote_to_float32
+from vae_lightning.errors import UserError
+from vae_lightning.types import LatentShape, num_latents
+
+
+class Codes(NamedTuple):
+    """Posterior of a `Quantizer`: P codes per image.
+
+    Attributes:
+        features: values before quantization, (B, P, d).
+        codes: entries of the codebook, (B, P, d).
+        indices: indices of these entries, int64 (B, P).
+        grid_size: number of positions h·w of a map of codes; 1 for a vector.
+    """
+
+    features: Tensor
+    codes: Tensor
+    indices: Tensor
+    grid_size: int = 1
+
+    @property
+    def mean(self) -> Tensor:
+        """Codes as latents, (B, P·d)."""
+        return as_latents(self.codes, self.grid_size)
+
+    def rsample(self) -> Tensor:
+        """Return the codes as latents, (B, P·d), with the gradient of the features. van den Oord et al. 2017, 3.2."""
+        return as_latents(self.features + (self.codes - self.features).detach(), self.grid_size)
+
+
+class Quantizer(nn.Module):
+    """Base class of modules that map features to `Codes`: a linear layer to P vectors, then a choice among K codes.
+
+    For a map of latents (C, h, w), the channels at each position are divided into C/d codes, so P = C/d · h·w. The code
+    with index p is at position p mod h·w, row by row, of group p div h·w.
+
+    Args:
+        num_features: F.
+        latent_shape: D, or the shape (C, h, w) of a map.
+        code_dim: d, which divides D or C.
+        codebook_size: K.
+
+    Raises:
+        UserError: if code_dim does not divide the number of latents.
+    """
+
+    def __init__(self, num_features: int, latent_shape: LatentShape, *, code_dim: int, codebook_size: int) -> None:
+        super().__init__()
+        channels = latent_shape if isinstance(latent_shape, int) else latent_shape[0]
+        if channels % code_dim:
+            raise UserError(f"model.latent_dim={channels}: must be a multiple of {code_dim}, the latents of a code.")
+        self.code_dim, self.codebook_size = code_dim, codebook_size
+        self.grid_size = num_latents(latent_shape) // channels
+        self.num_codes = num_latents(latent_shape) // code_dim  # P
+        self.features = projection(num_features, latent_shape)
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> Codes:
+        """Map features (B, F) or (B, F, h, w) to codes."""
+
+    @abstractmethod
+    def lookup(self, indices: Tensor) -> Tensor:
+        """Look up indices (B, P) and return their codes as latents, (B, P·d)."""
+
+    def vectors(self, features: Tensor) -> Tensor:
+        """Map features to the vectors to be quantized, (B, P, d)."""
+        latents = promote_to_float32(self.features(features))
+        return latents.unflatten(1, (-1, self.code_dim, self.grid_size)).transpose(2, 3).flatten(1, 2)
+
+
+def as_latents(vectors: Tensor, grid_size: int) -> Tensor:
+    """Arrange vectors (B, P, d) as latents (B, P·d), for a map in the order (C, h, w)."""
+    return vectors.unflatten(1, (-1, grid_size)).transpose(2, 3).flatten(1)
