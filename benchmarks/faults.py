@@ -44,7 +44,7 @@ MODELS = {
     "factor_vae": ["model.discriminator_dims=[16]"],  # two optimizers
     "vq_vae": ["model.latent_dim=4"],  # a codebook updated by moving averages
     "hvae": [],
-    "vae_gan": ["model.discriminator_dims=[16]"],
+    "vae_gan": [],
     "info_vae": [],
     "vamp_vae": ["model.prior.num_components=8"],
     "iwae": [],

@@ -89,7 +89,7 @@ class SpatialResNet(ResNet, SpatialNetwork):
         attention: add self-attention at the lowest resolution, in encoder and decoder.
     """
 
-    channels: Sequence[int] = field(default_factory=lambda: [32, 64, 64])
+    channels: Sequence[int] = field(default_factory=lambda: [16, 32, 32])
 
     def grid(self, image_shape: Shape) -> tuple[int, int]:
         """Return the resolution of the last level."""
