@@ -30,6 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "kim_mnih": {"channels": [4] * 4, "hidden_dims": [8]},
     "burgess": {"width": 4, "hidden_dims": [8]},
     "resnet": {"channels": [4, 4, 4]},
+    "spatial_resnet": {"channels": [4, 4, 4]},
     "factor_vae": {"discriminator_dims": [8]},
     "hvae": {"hidden_dims": [8]},
     "vq_vae": {"codebook_size": 4},

@@ -61,7 +61,8 @@ LOGGED = {  # in addition to loss, objective and distortion, and except for ae a
     "iwae": {"beta"},
     "vamp_vae": {"beta"},
     "hvae": {"beta", "rate_group_1", "rate_group_2"},
-    "vq_vae": {"beta", "commitment", "perplexity"},
+    "vq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
+    "fsq_vae": {"perplexity", "codes_in_use"},
     "vae_gan": {"beta", "feature_distortion", "generator_loss"},
 }
 
@@ -87,7 +88,7 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
     assert loaded.reconstruct(samples, y).shape == (3, 1, 8, 8)
 
 
-@pytest.mark.parametrize("model", [m for m in choices("model") if m not in ("ae", "wae", "vq_vae")])
+@pytest.mark.parametrize("model", [m for m in choices("model") if m not in ("ae", "wae", "vq_vae", "fsq_vae")])
 def test_warmup_reaches_every_model(model, small):
     metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1"))
     weight = "capacity" if model == "annealed_vae" else "beta"

@@ -22,6 +22,7 @@ RATES = {"rate_per_latent"}
 PROJECTIONS = {"latent_space_tsne"}
 PLANE = {"manifold", "manifold_linear"}
 CLASSES = {"class_swap", "class_traversals"}
+CODES = {"latent_space", "code_usage"}
 
 
 def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
@@ -38,7 +39,8 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=vae", "model.latent_dim=32"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=ae"], ALWAYS | POINTS | PROJECTIONS),
         (["model=wae", "model.latent_dim=2"], ALWAYS | POINTS | PLANE),
-        (["model=vq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | {"latent_space"}),
+        (["model=vq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
+        (["model=fsq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
         (["model=hvae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=iwae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=vamp_vae", "model.latent_dim=2"], ALWAYS | POINTS),
@@ -47,7 +49,7 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=cvae", "model.latent_dim=2"], ALWAYS | POINTS | RATES | PLANE | CLASSES),
         (
             ["model=vq_vae", "model.latent_dim=4", "model.conditional=true"],
-            ALWAYS | PROJECTIONS | {"latent_space", "class_swap"},
+            ALWAYS | PROJECTIONS | CODES | {"class_swap"},
         ),
         (["model=vae", "data.image_shape=[3,8,8]"], ALWAYS | POINTS | RATES | PROJECTIONS),
     ],

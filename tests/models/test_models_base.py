@@ -14,6 +14,7 @@ from vae_lightning.errors import UserError
 from vae_lightning.models import (
     AE,
     DIPVAE,
+    FSQVAE,
     HVAE,
     IWAE,
     VAE,
@@ -44,6 +45,7 @@ MODELS = {
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
+    "fsq_vae": partial(FSQVAE, levels=[5]),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
 }
 NOT_CONDITIONAL = ("vamp_vae",)
@@ -57,6 +59,8 @@ Y = torch.tensor([0, 1, 2, 3, 9, 9, 9])
 def test_shapes_are_right_and_every_parameter_gets_a_gradient(name, conditional, parts, images):
     model = MODELS[name](**{**parts, "conditional": conditional})
     model.regularizer.dataset_size = 100
+    if name == "fsq_vae":  # initially all codes are rounded to 0, and the decoder's first weights get no gradient
+        model.posterior.features.weight.data *= 20
     loss = model.objective(model(images, Y))["loss"]
     assert loss.shape == ()
     assert loss.isfinite()

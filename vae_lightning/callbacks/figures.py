@@ -18,7 +18,7 @@ from vae_lightning.figures.saving import save_figure
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.format import CheckpointKey
 
-PERIODIC = ("reconstructions", "samples", "rate_per_latent", "rate_history")
+PERIODIC = ("reconstructions", "samples", "rate_per_latent", "rate_history", "code_usage")
 FINAL = (
     "training_curves",
     "latent_space",

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_lightning import plotting
-from vae_lightning.distributions import Codes, StandardNormal
+from vae_lightning.distributions import Codes, Quantizer, StandardNormal
 from vae_lightning.errors import UserError
 from vae_lightning.figures.context import FigureContext, isolated_eval
 from vae_lightning.plotting.interpolations import linear, spherical
@@ -106,6 +106,17 @@ def rate_history(ctx: FigureContext) -> Drawing:
     if not ctx.history.rates:
         return None
     return plotting.rate_history(ctx.history.rates, f"Rate per latent during training\n{ctx.title}")
+
+
+@register_figure
+def code_usage(ctx: FigureContext) -> Drawing:
+    """Plot how often each code of a codebook is used."""
+    q = ctx.model.encode(*ctx.images(500))
+    if not isinstance(q, Codes):
+        return None
+    assert isinstance(ctx.model.posterior, Quantizer)
+    counts = torch.bincount(q.indices.flatten(), minlength=ctx.model.posterior.codebook_size)
+    return plotting.code_usage(counts, f"Use of the codes\n{ctx.title}")
 
 
 # ---------------------------------------------------------------- latent space

@@ -28,9 +28,10 @@ class ImageDiscriminator(nn.Module):
         self.logit = nn.Linear(encoder.num_features, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (features, logits)."""
+        """Return (features, logits). The logit of feature maps is the mean of the logits at their positions."""
         features = promote_to_float32(self.encoder(x))
-        return features, promote_to_float32(self.logit(features)).squeeze(1)
+        pooled = features if features.dim() == 2 else features.mean((2, 3))
+        return features.flatten(1), promote_to_float32(self.logit(pooled)).squeeze(1)
 
 
 class VAEGAN(Adversarial):

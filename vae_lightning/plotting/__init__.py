@@ -1,6 +1,7 @@
 """Functions from tensors to matplotlib figures, independent of Lightning and Hydra."""
 
 from vae_lightning.plotting.class_swap import class_swap
+from vae_lightning.plotting.codes import code_usage
 from vae_lightning.plotting.compare import compare_reconstructions, compare_samples, compare_traversals
 from vae_lightning.plotting.curves import training_curves
 from vae_lightning.plotting.images import image_grid, reconstructions, samples
@@ -13,6 +14,7 @@ from vae_lightning.plotting.traversals import animation
 __all__ = [
     "animation",
     "class_swap",
+    "code_usage",
     "compare_reconstructions",
     "compare_samples",
     "compare_traversals",
