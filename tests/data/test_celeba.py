@@ -153,6 +153,9 @@ def test_celeba_without_images_reports_which_files_to_download(tmp_path, monkeyp
     def raise_quota_error(*_, **__):
         raise RuntimeError("Too many users have viewed or downloaded this file\nrecently")
 
+    monkeypatch.setattr("vae_lightning.data.celeba.find_spec", lambda name: None)
+    assert download(tmp_path) == "gdown is not installed; run pip install 'vae-lightning[download]'"
+    monkeypatch.setattr("vae_lightning.data.celeba.find_spec", lambda name: name)
     monkeypatch.setattr("torchvision.datasets.CelebA", raise_quota_error)
     with pytest.raises(UserError, match=r"the download failed \(Too many users .* recently\). Put there img_align"):
         datamodule(tmp_path, download=True).prepare_data()
