@@ -117,6 +117,7 @@ def test_job_dir_name_has_no_slash_and_at_most_200_bytes():
     long, other = (job_dir_name("é" * 300 + end) for end in "ab")
     assert len(long.encode()) <= 200
     assert job_dir_name("") == "defaults"
+    assert job_dir_name("++trainer.max_steps=5,model.beta=1e+3") == "trainer.max_steps=5,model.beta=1e+3"
     assert long != other
 
 

@@ -11,11 +11,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import vae_lightning
 from vae_lightning.config.hyperparameters import hyperparameters
 from vae_lightning.errors import UserError
 from vae_lightning.regularizers import TotalCorrelation, gaussian_kl
+from vae_lightning.training.tensorboard import TensorBoard
 from vae_lightning.training.train import train
 
 
@@ -68,6 +70,15 @@ def test_tensorboard_has_curves_figures_and_hyperparameters(small, tmp_path):
     assert scalars["val/nelbo"][-1] == pytest.approx(metrics["val/nelbo"])
     assert images >= {"reconstructions", "samples", "traversals", "training_curves"}
     assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= hparams
+
+
+def test_hparams_tab_shows_the_first_columns_first(tmp_path):
+    """It sorts hyper-parameters that are marked as different before the others."""
+    TensorBoard(run_dir=str(tmp_path)).log_result({"a": 1, "beta": 4.0, "z": 0}, {"test/nelbo": 1.0}, {"beta", "z"})
+    (file,) = tmp_path.glob("events.out.tfevents*")
+    metadata = EventAccumulator(str(file)).Reload().summary_metadata["_hparams_/experiment"]
+    infos = HParamsPluginData.FromString(metadata.plugin_data.content).experiment.hparam_infos
+    assert {info.name: info.differs for info in infos} == {"a": False, "beta": True, "z": True}
 
 
 def test_hyperparameters_of_a_configuration(small):

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from vae_lightning.config.paths import CONF_DIR
@@ -114,11 +116,11 @@ def check_flags(flags: list[str]) -> None:
 
 
 def job_dir_name(overrides: str) -> str:
-    """Return the directory name of a sweep's job: its overrides, without slashes, cut and hashed if too long.
+    """Return the directory name of a sweep's job: its overrides, without slashes and `+`, cut and hashed if too long.
 
     Registered with OmegaConf as `${folder_name:...}`. A job without overrides is called `defaults`.
     """
-    name = overrides.replace("/", ".").encode() or b"defaults"
+    name = re.sub(r"(^|,)\++", r"\1", overrides).replace("/", ".").encode() or b"defaults"
     if len(name) > MAX_NAME_BYTES:
         name = name[: MAX_NAME_BYTES - 9] + b"-" + hashlib.sha256(name).hexdigest()[:8].encode()
     return name.decode(errors="ignore")
@@ -133,6 +135,9 @@ def override_key(argument: str) -> str:
 
 
 def overridden_options() -> list[str]:
-    """Return the options that were set on the command line of this run or job."""
-    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    return [override_key(override) for override in overrides]
+    """Return the options that were set on the command line of this run; of a sweep's job, those that name it."""
+    if not HydraConfig.initialized():
+        return []
+    hydra = HydraConfig.get()
+    fixed = hydra.job.config.override_dirname.exclude_keys if hydra.mode == RunMode.MULTIRUN else []
+    return [key for key in map(override_key, hydra.overrides.task) if key not in fixed]

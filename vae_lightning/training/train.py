@@ -112,7 +112,9 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoard):
             test = {name: value for name, value in metrics.items() if name.startswith("test/")}
-            logger.log_result(hyperparameters(config, overridden_options()), test)
+            overridden = overridden_options()
+            first = {"beta", *overridden, *(key.partition(".")[2] for key in overridden)}
+            logger.log_result(hyperparameters(config, overridden), test, first)
     save_metrics(metrics, run_dir)  # last, since test metrics mark a run as finished
     print_summary(metrics, run_dir, trainer)
     return metrics
