@@ -46,6 +46,7 @@ def test_trainer_options_need_no_plus_prefix():
         "trainer.enable_model_summary=true",
         "trainer.enable_checkpointing=false",
         "logger=none",
+        "logger=false",
     ],
 )
 def test_train_with_trainer_option(override, tmp_path, monkeypatch, capsys):

@@ -20,6 +20,7 @@ from vae_lightning.runs.layout import OVERRIDES, find_checkpoint, run_dir_of
 
 VALUE_FLAGS = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
 EXCLUDE_KEYS = "hydra.job.config.override_dirname.exclude_keys"
+LIGHTNING_CHOICES = {"logger=false": "logger=none", "logger=null": "logger=none", "logger=true": "logger=tensorboard"}
 MAX_NAME_BYTES = 200  # of a directory; a file system allows 255
 
 
@@ -61,7 +62,7 @@ def normalize(overrides: list[str]) -> list[str]:
     """Return overrides with the prefix that Hydra needs, so that a `+` may be left out or superfluous.
 
     Options of the Trainer that conf/ does not mention get `++`, and so do other added options, which may exist already.
-    A `+` before a config group or an option of conf/train.yaml is removed.
+    A `+` before a config group or an option of conf/train.yaml is removed. `logger=false` works as in Lightning.
     """
     return [override if override.startswith("~") else with_prefix(override) for override in overrides]
 
@@ -70,7 +71,7 @@ def with_prefix(override: str) -> str:
     """Return an override that does not delete anything with the prefix that Hydra needs."""
     key, plain = override_key(override), override.lstrip("+")
     if key in TOP_LEVEL_OPTIONS or (CONF_DIR / key).is_dir():
-        return plain
+        return LIGHTNING_CHOICES.get(plain.lower(), plain)
     is_optional = key.startswith("trainer.") and key.removeprefix("trainer.") in TRAINER_OPTIONS
     return f"++{plain}" if is_optional or (override.startswith("+") and "." in key) else override
 
