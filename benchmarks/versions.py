@@ -1,7 +1,7 @@
 """Start-up and training time of this checkout beside another one, alternating in one run.
 
-    git worktree add /tmp/other COMMIT
-    python benchmarks/versions.py /tmp/other --root data        # MNIST in data/MNIST/raw
+    git worktree add ../other COMMIT
+    python benchmarks/versions.py ../other --root data        # MNIST in data/MNIST/raw
 
 Each command runs in a new process whose current directory is a checkout, so that its code is imported. An environment
 that contains neither checkout is needed: install the dependencies alone (`pip install -r` of a list without

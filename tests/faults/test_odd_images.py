@@ -92,7 +92,8 @@ def test_every_mode_in_every_format(file_format):
 def test_equals_torchvision(file_format, mode):
     data = encode(convert(mode)[0], file_format)
     if data is None:
-        pytest.skip("the format has no such mode")
+        assert (mode, file_format) == ("P", "JPEG")  # the only combination that cannot be written
+        return
     expected = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB)
     expected = expected[0] if expected.dim() == 4 else expected
     assert np.abs(decode(data, (3, 16, 16), None).pixels.astype(int) - expected.numpy()).max() <= 2

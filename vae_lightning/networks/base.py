@@ -97,5 +97,10 @@ class VectorToMap(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the map."""
         latents, condition = x[:, : prod(self.shape)].unflatten(1, self.shape), x[:, prod(self.shape) :]
-        planes = condition[:, :, None, None].expand(-1, -1, *self.shape[1:])
-        return torch.cat([latents, planes], dim=1)
+        return append_planes(latents, condition)
+
+
+def append_planes(maps: Tensor, condition: Tensor) -> Tensor:
+    """Append a condition (B, K) to maps (B, C, h, w) as constant planes: (B, C + K, h, w)."""
+    planes = condition[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+    return torch.cat([maps, planes], dim=1)

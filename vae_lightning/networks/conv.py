@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
 
-import torch
 from torch import Tensor, nn
 
 from vae_lightning.errors import UserError
-from vae_lightning.networks.base import Encoder, Network
+from vae_lightning.networks.base import Encoder, Network, append_planes
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.types import Shape
 
@@ -120,6 +119,5 @@ class ConvEncoder(Encoder):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map images (B, C, H, W), and a condition (B, K), to features (B, F). vae-cvae-mnist, section 3.2.1."""
         if condition is not None:
-            planes = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])  # (B, K, H, W)
-            x = torch.cat([x, planes], dim=1)
+            x = append_planes(x, condition)
         return self.layers(x)

@@ -33,27 +33,33 @@ class ResNet(Network):
 
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
         """Build the encoder. The condition is appended to the image as constant planes: (C + condition_dim, H, W)."""
-        shapes = self.shapes(image_shape)
-        modules = [
-            conv3x3(image_shape[0] + condition_dim, self.channels[0]),
-            *self.levels(shapes, downsample),
-            *self.attention_layers(),
-            *norm_activation(self.channels[-1]),
-            nn.Flatten(),
-        ]
-        return ConvEncoder(modules, prod(shapes[-1]))
+        modules = [*self.image_to_features(image_shape, condition_dim), nn.Flatten()]
+        return ConvEncoder(modules, prod(self.shapes(image_shape)[-1]))
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
         """Build the decoder: a linear layer to the encoder's last shape, then the levels in reverse order."""
-        shapes = self.shapes(output_shape)[::-1]
+        shape = self.shapes(output_shape)[-1]
         return nn.Sequential(
-            nn.Linear(input_dim, prod(shapes[0])),
-            nn.Unflatten(1, shapes[0]),
+            nn.Linear(input_dim, prod(shape)), nn.Unflatten(1, shape), *self.features_to_image(output_shape)
+        )
+
+    def image_to_features(self, image_shape: Shape, condition_dim: int) -> list[nn.Module]:
+        """Return the layers from (B, C + condition_dim, H, W) to features of the shape of the last level."""
+        return [
+            conv3x3(image_shape[0] + condition_dim, self.channels[0]),
+            *self.levels(self.shapes(image_shape), downsample),
             *self.attention_layers(),
-            *self.levels(shapes, upsample),
+            *norm_activation(self.channels[-1]),
+        ]
+
+    def features_to_image(self, output_shape: Shape) -> list[nn.Module]:
+        """Return the layers from features of the shape of the last level to (B, *output_shape)."""
+        return [
+            *self.attention_layers(),
+            *self.levels(self.shapes(output_shape)[::-1], upsample),
             *norm_activation(self.channels[0]),
             conv3x3(self.channels[0], output_shape[0]),
-        )
+        ]
 
     def shapes(self, image_shape: Shape) -> list[Shape]:
         """Return the shape of each level, from image to latents."""
@@ -97,15 +103,11 @@ class SpatialResNet(ResNet, SpatialNetwork):
 
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
         """Build the encoder, to feature maps (B, channels[-1], h, w)."""
-        encoder = super().encoder(image_shape, condition_dim)
-        assert isinstance(encoder, ConvEncoder)
-        return ConvEncoder(list(encoder.layers)[:-1], self.channels[-1])
+        return ConvEncoder(self.image_to_features(image_shape, condition_dim), self.channels[-1])
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
         """Build the decoder, from maps (B, input_dim, h, w)."""
-        decoder = super().decoder(1, output_shape)
-        assert isinstance(decoder, nn.Sequential)
-        return nn.Sequential(conv3x3(input_dim, self.channels[-1]), *list(decoder)[2:])
+        return nn.Sequential(conv3x3(input_dim, self.channels[-1]), *self.features_to_image(output_shape))
 
 
 class ResidualBlock(nn.Module):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import sum_across_processes
 from vae_lightning.distributions import ForwardPass
-from vae_lightning.regularizers.base import Regularizer
+from vae_lightning.regularizers.base import NoPenalty, Regularizer
 
 
 class Quantization(Regularizer):
@@ -38,7 +38,7 @@ class Quantization(Regularizer):
         return penalty, {**code_terms(out.qz.indices, self.codebook_size, commitment), "commitment": commitment}
 
 
-class UniformCodes(Regularizer):
+class UniformCodes(NoPenalty):
     """No penalty, as in finite scalar quantization; the rate is that of a uniform prior over codes.
 
     Args:
@@ -55,10 +55,6 @@ class UniformCodes(Regularizer):
         """Return (0, {rate, perplexity, codes_in_use})."""
         zero = out.z.new_zeros(())
         return zero, code_terms(out.qz.indices, self.codebook_size, zero)
-
-    def effective_weights(self, warmup: float) -> dict[str, float]:
-        """Return no weights."""
-        return {}
 
 
 def code_terms(indices: Tensor, codebook_size: int, like: Tensor) -> dict[str, Tensor]:
