@@ -12,6 +12,7 @@ TRUSTED_PACKAGES = (
     "vae_lightning.models",
     "vae_lightning.networks",
     "vae_lightning.distributions",
+    "vae_lightning.priors",
     "vae_lightning.regularizers",
     "torch.optim",
 )
@@ -63,5 +64,5 @@ def check_target(target: Any, packages: tuple[str, ...], path: Path) -> None:
             pass
     raise UserError(
         f"{path}: names {target}, which is not trusted. If it is a class of your own, pass its package:"
-        " load(..., trust=(PACKAGE,)), or --trust PACKAGE on the command line."
+        " load(..., trust=(PACKAGE,)), --trust PACKAGE on the command line, or trust=[PACKAGE] for train.py."
     )

@@ -11,7 +11,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.config.comparison import changed_options
 from vae_lightning.config.error_reporting import report_errors
-from vae_lightning.config.overrides import check_flags, expand_resume, name_jobs, normalize, split_flags
+from vae_lightning.config.inheritance import inherit_run
+from vae_lightning.config.overrides import (
+    check_flags,
+    expand_prior_of,
+    expand_resume,
+    name_jobs,
+    normalize,
+    split_flags,
+)
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
@@ -28,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     with report_errors("debug=true" in map(str.lower, arguments)):
-        flags, overrides = split_flags(expand_resume(arguments))
+        flags, overrides = split_flags(expand_prior_of(expand_resume(arguments)))
         check_flags(flags)
         overrides = normalize(overrides)
         if {"-m", "--multirun"} & {*flags}:
@@ -45,6 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
 def run_hydra(cfg: DictConfig) -> float | None:
     """Run what Hydra has composed: one run, or one job of a sweep, whose sweeper may use the returned value."""
+    with report_errors(cfg.debug):
+        inherit_run(cfg)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_sweep_job(cfg, run)
     with report_errors(cfg.debug):

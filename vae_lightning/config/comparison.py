@@ -13,6 +13,7 @@ NOT_COMPARED = (
     "resume",
     "sweep",
     "debug",
+    "trust",
     "callbacks.collapse",
     "callbacks.figures",
     "callbacks.histograms",

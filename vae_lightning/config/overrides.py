@@ -15,12 +15,13 @@ from vae_lightning.config.replay import check_replayable
 from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_overrides
-from vae_lightning.runs.discovery import find_newest_run, resolve_run
+from vae_lightning.runs.discovery import LATEST, find_newest_run, resolve_run
 from vae_lightning.runs.layout import OVERRIDES, find_checkpoint, run_dir_of
 
 VALUE_FLAGS = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
 EXCLUDE_KEYS = "hydra.job.config.override_dirname.exclude_keys"
 LIGHTNING_CHOICES = {"logger=false": "logger=none", "logger=null": "logger=none", "logger=true": "logger=tensorboard"}
+IMPLIED_BY_PRIOR_OF = {"model": "latent_prior", "data": "of_run"}
 MAX_NAME_BYTES = 200  # of a directory; a file system allows 255
 
 
@@ -56,6 +57,30 @@ def expand_resume(arguments: list[str]) -> list[str]:
     before = [argument for argument in read_overrides(run) if override_key(argument) not in replaced]
     check_replayable(before, run)
     return [*before, *given.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
+
+
+def expand_prior_of(arguments: list[str]) -> list[str]:
+    """Insert the model and the data that `prior_of=RUN` implies, unless they are given.
+
+    Options of the data get `++`, since only the run knows which there are; `config.inheritance` checks them. `latest`
+    becomes the run that it stands for.
+
+    Args:
+        arguments: of the command line; returned unchanged if there is no `prior_of=`.
+
+    Raises:
+        UserError: if it is `latest` and there is no run.
+    """
+    given = {override_key(argument): argument for argument in arguments}
+    prior_of = given.get("prior_of", "").partition("=")[2].strip("'\"")
+    if prior_of in ("", "null"):
+        return arguments
+    if prior_of == LATEST:
+        given["prior_of"] = f"prior_of='{resolve_run(prior_of)}'"
+    implied = [f"{group}={choice}" for group, choice in IMPLIED_BY_PRIOR_OF.items() if group not in given]
+    if "data" not in given:
+        given |= {key: f"++{value.lstrip('+')}" for key, value in given.items() if key.startswith("data.")}
+    return [*implied, *given.values()]
 
 
 def normalize(overrides: list[str]) -> list[str]:

@@ -9,7 +9,18 @@ MAX_DEVICES = 1024  # of one machine
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")  # 16-bit weights are too coarse for densities
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
-TOP_LEVEL_OPTIONS = ("seed", "name", "sweep", "monitor", "resume", "compile", "debug", "run_dir")  # of conf/train.yaml
+TOP_LEVEL_OPTIONS = (  # of conf/train.yaml
+    "seed",
+    "name",
+    "prior_of",
+    "trust",
+    "sweep",
+    "monitor",
+    "resume",
+    "compile",
+    "debug",
+    "run_dir",
+)
 
 # Options of Lightning's Trainer that conf/trainer/ leaves at their defaults; they can be set without a `+`.
 TRAINER_OPTIONS = (
@@ -124,6 +135,8 @@ FIELD_RULES = {
     "name": FOLDER_NAME,
     "sweep": FOLDER_NAME,
     "resume": optional(TEXT),
+    "prior_of": optional(TEXT),
+    "trust": TEXTS,
     "compile": optional(one_of(COMPILE_MODES)),
     "debug": FLAG,
     "run_dir": TEXT,
@@ -136,6 +149,7 @@ FIELD_RULES = {
     "trainer": COMPONENT,
     # model
     "network": COMPONENT,
+    "autoencoder": COMPONENT,
     "likelihood": COMPONENT,
     "prior": COMPONENT,
     "optimizer": COMPONENT,
@@ -152,6 +166,11 @@ FIELD_RULES = {
     "num_samples": SIZE,
     "num_components": SIZE,
     "num_groups": FEW,
+    "transforms": FEW,
+    "layers": FEW,
+    "heads": FEW,
+    "drop_condition": FRACTION,
+    "guidance": NOT_NEGATIVE,
     "codebook_size": integer(2, 1_000_000),
     "code_dim": SIZE,
     "levels": list_of(integer(2, 1_000), min_length=1),

@@ -1,12 +1,13 @@
 """Priors p(z).
 
 A prior is a module that returns the distribution of the latents of a batch. The model builds it, since only the model
-knows the shapes: `prior(latent_dim=D, condition_dim=K, image_shape=(C, H, W))`.
+knows the shapes and the posterior:
+`prior(latent_dim=D, latent_shape=D or (C, h, w), condition_dim=K, image_shape=(C, H, W), posterior=posterior)`.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,17 @@ Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] -
 
 
 class Prior(nn.Module):
-    """Base class. `prior(encode, condition)` returns p(z), or p(z|y) if it uses the condition, (B, K) or None."""
+    """Base class. `prior(encode, condition)` returns p(z), or p(z|y) if it uses the condition, (B, K) or None.
+
+    Attributes:
+        uses_condition: whether the distribution depends on the condition.
+        is_discrete: whether the distribution is one of the codes of a `Quantizer`.
+        has_density: whether the distribution has a method `log_prob`, which the KL to it requires.
+    """
+
+    uses_condition: ClassVar[bool] = False
+    is_discrete: ClassVar[bool] = False
+    has_density: ClassVar[bool] = True
 
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
         """Return a distribution with the methods `log_prob(z)` and `sample(n, generator)`."""
@@ -36,6 +47,18 @@ class Prior(nn.Module):
         Raises:
             UserError: if it does not.
         """
+
+    def initialize(self, z: Tensor) -> None:
+        """Start from latents of training images, z (N, D), before the prior of a trained model is learned."""
+
+    def loss(self, pz: Any, z: Tensor) -> Tensor:
+        """Compute the loss that fits the prior to latents: -log p(z), (B,), in nats.
+
+        Args:
+            pz: the distribution that the prior returned.
+            z: latents, (B, D).
+        """
+        return -pz.log_prob(z)
 
 
 class StandardNormal(Prior):
@@ -58,6 +81,8 @@ class ClassConditional(Prior):
     Raises:
         UserError: if the model is not conditional.
     """
+
+    uses_condition = True
 
     def __init__(self, *, latent_dim: int, condition_dim: int, **_: Any) -> None:
         super().__init__()

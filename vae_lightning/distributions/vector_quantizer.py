@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributed.batch_sharding import all_gather_rows, sum_across_processes
-from vae_lightning.distributions.codes import Codes, Quantizer, as_latents
+from vae_lightning.distributions.codes import Codes, Quantizer, as_latents, as_vectors
 from vae_lightning.types import LatentShape
 
 DEAD_CODE_FRACTION = 0.01  # a code is reset if it is used less than this fraction of uniform use
@@ -75,6 +75,11 @@ class VectorQuantizer(Quantizer):
     def lookup(self, indices: Tensor) -> Tensor:
         """Look up indices (B, P) and return their codes as latents, (B, P·d)."""
         return as_latents(F.embedding(indices, self.embedding), self.grid_size)
+
+    def indices(self, z: Tensor) -> Tensor:
+        """Return the indices of latents z (B, P·d) that are codes, int64 (B, P)."""
+        vectors = as_vectors(z, self.code_dim, self.grid_size)
+        return self.nearest(vectors.flatten(0, 1)).view(vectors.shape[:2])
 
     @torch.no_grad()
     def reset_dead_codes(self, flat: Tensor) -> None:

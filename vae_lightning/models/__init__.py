@@ -12,6 +12,7 @@ from vae_lightning.models.fsq_vae import FSQVAE
 from vae_lightning.models.hvae import HVAE
 from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
+from vae_lightning.models.latent_prior import LatentPrior
 from vae_lightning.models.vae import VAE
 from vae_lightning.models.vae_gan import VAEGAN
 from vae_lightning.models.vq_vae import VQVAE, QuantizedVAE
@@ -33,5 +34,6 @@ __all__ = [
     "ELBOModule",
     "FactorVAE",
     "InfoVAE",
+    "LatentPrior",
     "QuantizedVAE",
 ]

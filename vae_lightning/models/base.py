@@ -60,7 +60,7 @@ class ELBOModule(Configurable, L.LightningModule):
         likelihood: maps the decoder's output to p(x|z); None for `Bernoulli()`.
         optimizer: parameters -> optimizer.
         posterior: (num_features, latent_shape) -> the module that maps features to q(z|x).
-        prior: (latent_dim, condition_dim, image_shape) -> the module that returns p(z).
+        prior: (latent_dim, latent_shape, condition_dim, image_shape, posterior) -> the module that returns p(z).
         init_std: initialize the weights and biases of all linear and convolutional layers from N(0, init_std²); None
             keeps torch's initialization.
 
@@ -109,10 +109,13 @@ class ELBOModule(Configurable, L.LightningModule):
             )
         self.encoder = network.encoder(self.image_shape, self.condition_dim)
         self.posterior = posterior(self.encoder.num_features, self.latent_shape)
-        self.prior = prior(latent_dim=self.latent_dim, condition_dim=self.condition_dim, image_shape=self.image_shape)
+        self.prior = self.build_prior(prior)
+        if not self.prior.has_density:
+            raise UserError(
+                f"model/prior: {type(self.prior).__name__} has no density. Learn it for a trained run: prior_of=RUN."
+            )
         if regularizer.standard_normal_only and not isinstance(self.prior, StandardNormal):
             raise UserError(f"model/prior: {type(self).__name__} requires N(0, I). Set model/prior=standard_normal.")
-        self.prior.check(self.encoder, self.posterior)
         output_shape = (channels * likelihood.values_per_pixel, height, width)
         self.decoder = network.build_decoder(self.latent_shape, self.condition_dim, output_shape)
         self.likelihood = likelihood
@@ -123,6 +126,22 @@ class ELBOModule(Configurable, L.LightningModule):
         if init_std is not None:
             for part in (self.encoder, self.posterior, self.decoder):
                 part.apply(partial(init_layer, std=init_std))
+
+    def build_prior(self, prior: Callable[..., Prior]) -> Prior:
+        """Build the prior for the shapes and the posterior of this model.
+
+        Raises:
+            UserError: if it does not support them.
+        """
+        built = prior(
+            latent_dim=self.latent_dim,
+            latent_shape=self.latent_shape,
+            condition_dim=self.condition_dim,
+            image_shape=self.image_shape,
+            posterior=self.posterior,
+        )
+        built.check(self.encoder, self.posterior)
+        return built
 
     # ---------------------------------------------------------------- the model
 
@@ -252,7 +271,7 @@ class ELBOModule(Configurable, L.LightningModule):
         """Log the means over the images of an epoch, and reset them."""
         means = self.means[stage].compute(self.all_reduce_sum)
         self.means[stage].reset()
-        if "rate" in means:
+        if {"distortion", "rate"} <= means.keys():
             means["nelbo"] = means["distortion"] + means["rate"]
             means["recon_kl_ratio"] = means["distortion"] / means["rate"]
             if self.likelihood.eight_bit:

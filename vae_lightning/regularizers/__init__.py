@@ -4,7 +4,7 @@ from vae_lightning.regularizers.base import NoPenalty, Regularizer
 from vae_lightning.regularizers.capacity import Capacity
 from vae_lightning.regularizers.density_ratio import DensityRatio, Discriminator, permute_dims
 from vae_lightning.regularizers.dip import DIP, covariance
-from vae_lightning.regularizers.kl import KL, GroupedKL, gaussian_kl, kl, kl_per_latent
+from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, gaussian_kl, kl, kl_per_latent
 from vae_lightning.regularizers.mmd import MMD, mmd
 from vae_lightning.regularizers.quantization import Quantization, UniformCodes
 from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose
@@ -20,6 +20,7 @@ __all__ = [
     "GroupedKL",
     "NoPenalty",
     "Quantization",
+    "Rate",
     "Regularizer",
     "TotalCorrelation",
     "UniformCodes",

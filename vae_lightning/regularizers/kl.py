@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributions import DiagonalGaussian, ForwardPass, StandardGaussian
-from vae_lightning.regularizers.base import Regularizer
+from vae_lightning.regularizers.base import NoPenalty, Regularizer
 
 
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -58,6 +58,14 @@ class KL(Regularizer):
         """Return (β · rate, {rate})."""
         rate = kl(out).mean()
         return self.beta * rate, {"rate": rate}
+
+
+class Rate(NoPenalty):
+    """No penalty, but the rate is logged, of a prior that another loss is learned with."""
+
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (0, {rate})."""
+        return out.z.new_zeros(()), {"rate": kl(out).mean()}
 
 
 class GroupedKL(KL):

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import report_errors
+from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
 from vae_lightning.runs.layout import FAILURE
@@ -100,4 +101,5 @@ def boundary_values(override: Override) -> list[Any]:
 def check_job(overrides: list[str]) -> None:
     """Compose the configuration of one job and validate it; raises the errors of both."""
     with composed([*overrides, "run_dir=unknown"]) as cfg:
+        inherit_run(cfg)
         validate_config(cfg)

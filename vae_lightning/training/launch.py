@@ -12,7 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error, remove_empty_dirs
-from vae_lightning.config.overrides import expand_resume, normalize
+from vae_lightning.config.inheritance import inherit_run
+from vae_lightning.config.overrides import expand_prior_of, expand_resume, normalize
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
@@ -68,9 +69,10 @@ def train(overrides: Sequence[str] = ()) -> Run:
     try:
         with (
             initialize_config_dir(str(CONF_DIR), version_base="1.3"),
-            composed(normalize(expand_resume(overrides))) as cfg,
+            composed(normalize(expand_prior_of(expand_resume(overrides)))) as cfg,
         ):
             run_dir = Path(cfg.run_dir)
+            inherit_run(cfg)
             validate_config(cfg)
             return Run(run_dir, training.train(cfg))
     except USER_FACING_ERRORS as error:

@@ -27,6 +27,7 @@ def quiet_lightning() -> None:
         "`ModelCheckpoint.monitor=.* could not find the monitored key",  # a run that ends before its first validation
         "The number of training batches .* is smaller than the logging interval",  # only matters for per-step logging
         "Using ModelCheckpoint with manual optimization",  # it saves the state after the step, as it should
+        r"Found \d+ module\(s\) in eval mode at the start of training",  # the autoencoder of a `LatentPrior`
         "Total length of `list` across ranks is zero",  # the user chose to have no validation set
         r"It is recommended to use `self.log\('step'",  # the value is the same in all processes
         "The `srun` command is available on your system",  # on a cluster, also when trying something by hand

@@ -1,16 +1,30 @@
 """Checks before a run starts, so that nothing has been written when one fails."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 
+from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.figures.context import isolated_eval, probe_images, to_device
 from vae_lightning.models import ELBOModule
 
 ALLOWED_PROCESSES = 8  # on any machine, however few cores it has
+
+
+def check_inherited(config: dict[str, Any]) -> None:
+    """Check that model and data of the run in `prior_of`, which may be someone else's, are of trusted classes.
+
+    Raises:
+        UserError: if one is of another class.
+    """
+    trust, source = config["trust"], Path(config["prior_of"])
+    check_trusted(config["model"]["autoencoder"], (*TRUSTED_PACKAGES, *trust), source)
+    check_trusted(config["data"], ("vae_lightning.data", *trust), source)
 
 
 def check_labels(conditional: bool, data: ImageDataModule) -> None:

@@ -14,13 +14,14 @@ from omegaconf.errors import OmegaConfBaseException
 from vae_lightning.callbacks import GracefulShutdown, RunState, TerminateOnNaN
 from vae_lightning.callbacks.run_state import logged_metrics
 from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO
+from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.resume import find_resumption
 from vae_lightning.config.hyperparameters import hyperparameters
 from vae_lightning.config.instantiation import build, build_component, build_components
 from vae_lightning.config.overrides import overridden_options
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import Interrupted, UserError, as_user_error, one_line
-from vae_lightning.models import ELBOModule
+from vae_lightning.models import ELBOModule, LatentPrior
 from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.layout import BEST, CHECKPOINTS
 from vae_lightning.runs.recording import save_configuration, save_metrics
@@ -35,6 +36,7 @@ from vae_lightning.training.messages import (
 from vae_lightning.training.performance import compile_networks, disable_nvml_check, tune_malloc
 from vae_lightning.training.preflight import (
     check_cpu_process_count,
+    check_inherited,
     check_labels,
     check_model,
 )
@@ -71,6 +73,8 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
     with as_user_error("{kind}: {error}. Nothing was written. debug=true shows where it comes from.", EXPLAINED):
         resumption = find_resumption(config)
         L.seed_everything(cfg.seed, workers=True, verbose=False)
+        if cfg.prior_of:
+            check_inherited(config)
         data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
         data.prepare_data()
         data.setup()
@@ -79,6 +83,8 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
             cfg.data.num_classes = data.num_classes
             config = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         model: ELBOModule = build_component(cfg, "model", ELBOModule)
+        if isinstance(model, LatentPrior) and not resumption:
+            model.autoencoder.load_state_dict(load_model(cfg.prior_of, trust=tuple(cfg.trust)).state_dict())
         if cfg.compile:
             compile_networks(model, cfg.compile)
         check_model(model, cfg.monitor, data)

@@ -1,0 +1,158 @@
+"""Tests of a prior that is learned for a trained model."""
+
+from functools import partial
+
+import lightning as L
+import pytest
+import torch
+
+from vae_lightning.data import DigitsDataModule
+from vae_lightning.distributions import DeltaPosterior, StandardNormal
+from vae_lightning.errors import UserError
+from vae_lightning.models import AE, FSQVAE, HVAE, VAE, VQVAE, LatentPrior
+from vae_lightning.networks import MLP
+from vae_lightning.priors import CodeTransformer, CouplingFlow, FlowMatching, MixturePrior
+from vae_lightning.regularizers import kl
+from vae_lightning.training.messages import quiet_lightning
+
+SHAPE = {"image_shape": (1, 8, 8), "network": MLP(hidden_dims=[8]), "latent_dim": 4}
+TRANSFORMER = partial(CodeTransformer, width=8, layers=1, heads=1)
+
+
+def batch(n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return random images and labels."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (n, *SHAPE["image_shape"]), dtype=torch.uint8, generator=generator)
+    return x, torch.arange(n) % 10
+
+
+def fit(model: LatentPrior, epochs: int = 1, path: str = ".") -> L.Trainer:
+    """Train a model on the digits."""
+    quiet_lightning()
+    trainer = L.Trainer(
+        max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, default_root_dir=path, num_sanity_val_steps=0,
+    )  # fmt: skip
+    trainer.fit(model, datamodule=DigitsDataModule(image_shape=(1, 8, 8), batch_size=256))
+    return trainer
+
+
+def test_objective_is_the_cross_entropy_of_the_posterior_and_the_prior():
+    torch.manual_seed(0)
+    autoencoder = VAE(**SHAPE)
+    model = LatentPrior(autoencoder=autoencoder, prior=partial(MixturePrior, num_components=3)).eval()
+    out = model(*batch())
+    terms = model.objective(out)
+    assert terms["objective"] == -out.pz.log_prob(out.z).mean()
+    torch.testing.assert_close(terms["rate"], (out.qz.log_prob(out.z) - out.pz.log_prob(out.z)).mean())
+    torch.testing.assert_close(terms["distortion"], -out.px.log_prob(out.x).mean())
+    z = out.z
+    assert torch.equal(model.decode(z).mean, autoencoder.decode(z).mean)
+
+
+def test_rate_under_the_same_prior_is_that_of_the_autoencoder():
+    torch.manual_seed(0)
+    model = LatentPrior(autoencoder=VAE(**SHAPE), prior=StandardNormal).eval()
+    x, _ = batch()
+    torch.manual_seed(1)
+    expected = model.autoencoder(x)
+    torch.manual_seed(1)
+    out = model(x)
+    assert model.objective(out)["rate"] == kl(expected).mean()  # also in closed form
+    assert model.objective(out)["distortion"] == -expected.px.log_prob(expected.x).mean()
+
+
+def test_rate_of_codes_is_their_negative_log_probability():
+    torch.manual_seed(0)
+    autoencoder = FSQVAE(image_shape=(1, 8, 8), latent_dim=3, levels=[3, 2, 2])
+    model = LatentPrior(autoencoder=autoencoder, prior=TRANSFORMER).eval()
+    out = model(*batch())
+    indices = out.qz.indices
+    log_probs = model.prior.log_probs(indices, None).gather(2, indices[:, :, None]).sum((1, 2))
+    torch.testing.assert_close(model.objective(out)["rate"], -log_probs.mean())
+
+
+@pytest.mark.parametrize(
+    ("autoencoder", "prior", "has_rate"),
+    [(VAE, CouplingFlow, True), (AE, CouplingFlow, False), (VAE, FlowMatching, False), (VQVAE, TRANSFORMER, True)],
+)
+def test_rate_is_logged_where_it_exists(autoencoder, prior, has_rate):
+    model = LatentPrior(autoencoder=autoencoder(**SHAPE), prior=prior).eval()
+    terms = model.objective(model(*batch()))
+    assert ("rate" in terms) == has_rate
+    assert "distortion" in terms
+    terms = model.train().objective(model(*batch()))
+    assert terms.keys() == {"loss", "objective"}  # nothing is decoded
+
+
+@pytest.mark.parametrize(
+    ("autoencoder", "prior"),
+    [(VAE, MixturePrior), (VAE, CouplingFlow), (AE, FlowMatching), (VQVAE, TRANSFORMER), (FSQVAE, TRANSFORMER)],
+)
+def test_training_improves_the_prior_and_leaves_the_autoencoder(autoencoder, prior, tmp_path):
+    torch.manual_seed(0)
+    model = LatentPrior(autoencoder=autoencoder(**SHAPE), prior=prior, optimizer=partial(torch.optim.Adam, lr=2e-3))
+    before = {name: value.clone() for name, value in model.autoencoder.state_dict().items()}
+    x, y = batch()
+    first = fit(model, path=str(tmp_path)).callback_metrics["val/objective"]
+    last = fit(model, epochs=4, path=str(tmp_path)).callback_metrics["val/objective"]
+    assert last < first
+    after = model.autoencoder.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before)  # also moving averages of a codebook
+    assert model.sample(3).shape == (3, 1, 8, 8)
+    assert model.encode(x, y).mean.shape == (6, model.latent_dim)
+
+
+def test_prior_is_initialized_once_with_the_scale_of_the_latents(tmp_path):
+    torch.manual_seed(0)
+    model = LatentPrior(autoencoder=AE(**SHAPE), prior=CouplingFlow)
+    assert not model.is_initialized
+    fit(model, path=str(tmp_path))
+    data = DigitsDataModule(image_shape=(1, 8, 8))
+    data.setup()
+    z = model.encode(data.splits["train"].x).mean
+    torch.testing.assert_close(model.prior.shift, z.mean(0), atol=0.1, rtol=0)
+    torch.testing.assert_close(model.prior.scale, z.std(0), rtol=0.2, atol=0)
+    model.prior.shift.fill_(7.0)
+    fit(model, path=str(tmp_path))
+    assert (model.prior.shift == 7).all()
+
+
+def test_labels_of_the_prior_alone():
+    torch.manual_seed(0)
+    model = LatentPrior(autoencoder=VAE(**SHAPE), prior=FlowMatching, conditional=True, num_classes=10)
+    assert model.condition_dim == 10
+    assert model.autoencoder.condition_dim == 0
+    assert model.sample(3, torch.tensor([0, 1, 2])).shape == (3, 1, 8, 8)
+    with pytest.raises(UserError, match="this model is conditional"):
+        model.sample(3)
+
+
+def test_conditional_autoencoder_passes_on_its_labels():
+    model = LatentPrior(autoencoder=VAE(**SHAPE, conditional=True, num_classes=10), prior=MixturePrior)
+    x, y = batch()
+    assert model.sample(6, y).shape == x.shape
+    assert model.eval().objective(model(x, y))["rate"] > 0
+
+
+def test_parts_that_do_not_fit_raise():
+    with pytest.raises(UserError, match="MixturePrior does not model codes"):
+        LatentPrior(autoencoder=VQVAE(**SHAPE))
+    with pytest.raises(UserError, match="the latents are not codes"):
+        LatentPrior(autoencoder=VAE(**SHAPE), prior=CodeTransformer)
+    with pytest.raises(UserError, match="HVAE has a learned prior already"):
+        LatentPrior(autoencoder=HVAE(**SHAPE))
+    with pytest.raises(UserError, match="MixturePrior does not use labels"):
+        LatentPrior(autoencoder=VAE(**SHAPE), conditional=True, num_classes=10)
+    with pytest.raises(UserError, match="the data has no labels"):
+        LatentPrior(autoencoder=VAE(**SHAPE), prior=FlowMatching, conditional=True)
+    with pytest.raises(UserError, match="nothing to learn"):
+        LatentPrior(autoencoder=VAE(**SHAPE), prior=StandardNormal).configure_optimizers()
+    with pytest.raises(UserError, match="FlowMatching has no density"):
+        VAE(**SHAPE, prior=FlowMatching)
+
+
+def test_deterministic_posterior_has_no_rate():
+    model = LatentPrior(autoencoder=AE(**SHAPE), prior=MixturePrior)
+    assert isinstance(model.posterior, DeltaPosterior)
+    assert model.regularizer.effective_weights(1.0) == {}

@@ -1,0 +1,106 @@
+"""Tests of the transformer: it sums to one, is causal, and samples with a cache from what it computes without."""
+
+import pytest
+import torch
+from prior_shapes import SHAPES, code_shapes
+
+from vae_lightning.errors import UserError
+from vae_lightning.priors import CodeTransformer
+
+SMALL = {"width": 8, "layers": 2, "heads": 2}
+
+
+def transformer(num_codes=4, codebook_size=3, condition_dim=0, **options):
+    """Return a small transformer with random weights, in eval mode."""
+    torch.manual_seed(0)
+    prior = CodeTransformer(**code_shapes(num_codes, codebook_size, condition_dim), **SMALL, **options).eval()
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    return prior
+
+
+def all_sequences(num_codes: int, codebook_size: int) -> torch.Tensor:
+    """Return all sequences of codes."""
+    return torch.cartesian_prod(*[torch.arange(codebook_size)] * num_codes)
+
+
+@torch.no_grad()
+def test_probabilities_of_all_sequences_sum_to_one():
+    prior = transformer()
+    z = prior.quantizer.lookup(all_sequences(4, 3))
+    assert prior(None, None).log_prob(z).exp().sum().item() == pytest.approx(1, abs=1e-5)
+    y = torch.eye(2)[[1]].expand(81, -1)
+    prior = transformer(condition_dim=2)
+    z = prior.quantizer.lookup(all_sequences(4, 3))
+    assert prior(None, y).log_prob(z).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+@torch.no_grad()
+def test_a_code_depends_on_earlier_ones_only():
+    prior = transformer()
+    indices = torch.tensor([[0, 1, 2, 0]])
+    log_probs = prior.log_probs(indices, None)
+    for position in range(4):
+        changed = indices.clone()
+        changed[0, position] = (indices[0, position] + 1) % 3
+        other = prior.log_probs(changed, None)
+        torch.testing.assert_close(other[:, : position + 1], log_probs[:, : position + 1])
+        assert position == 3 or not torch.equal(other[:, position + 1], log_probs[:, position + 1])
+
+
+@torch.no_grad()
+def test_cached_logits_equal_those_of_a_full_pass():
+    prior = transformer(condition_dim=2)
+    indices, y = torch.tensor([[2, 0, 1, 1], [0, 0, 2, 1]]), torch.eye(2)
+    expected = prior.log_probs(indices, y)
+    caches = prior.caches(2)
+    before = prior.condition(y, 2)
+    for position in range(4):
+        logits = prior.next_logits(before, caches, position)
+        torch.testing.assert_close(logits.log_softmax(-1), expected[:, position])
+        before = prior.codes(indices[:, position])
+
+
+@torch.no_grad()
+def test_samples_occur_with_their_probability():
+    prior = transformer(num_codes=2)
+    p = prior(None, None)
+    indices = prior.quantizer.indices(p.sample(60_000, torch.Generator().manual_seed(0)))
+    frequency = torch.bincount(3 * indices[:, 0] + indices[:, 1], minlength=9) / 60_000
+    torch.testing.assert_close(
+        frequency, p.log_prob(prior.quantizer.lookup(all_sequences(2, 3))).exp(), atol=0.008, rtol=0
+    )
+
+
+@torch.no_grad()
+def test_guidance_moves_samples_away_from_those_without_the_condition():
+    y = torch.eye(2)[[0]].expand(1000, -1)
+
+    def sample(guidance, condition):
+        prior = transformer(condition_dim=2, guidance=guidance)
+        return prior(None, condition).sample(1000, torch.Generator().manual_seed(0))
+
+    assert torch.equal(sample(0.0, y), sample(1.0, None))
+    assert not torch.equal(sample(1.0, y), sample(1.0, None))
+    prior = transformer(condition_dim=2)
+    ratio = [
+        (prior(None, y).log_prob(z) - prior(None, None).log_prob(z)).mean() for z in (sample(1.0, y), sample(3.0, y))
+    ]
+    assert ratio[1] > ratio[0]
+
+
+def test_conditions_are_left_out_in_training_only():
+    prior = transformer(condition_dim=2, drop_condition=0.5)
+    y = torch.eye(2)[[1]].expand(1000, -1)
+    assert (prior.condition(y, 1000) == prior.condition.absent).all(1).sum() == 0
+    dropped = (prior.train().condition(y, 1000) == prior.condition.absent).all(1).float().mean()
+    assert dropped.item() == pytest.approx(0.5, abs=0.06)
+
+
+def test_quantizer_belongs_to_the_model():
+    prior = transformer()
+    assert not any("quantizer" in name for name in prior.state_dict())
+    with pytest.raises(UserError, match=r"code_transformer: the latents are not codes"):
+        CodeTransformer(**SHAPES)
+    with pytest.raises(UserError, match=r"model\.prior\.width=8: must be a multiple of model\.prior\.heads=3"):
+        CodeTransformer(**code_shapes(2, 3), width=8, heads=3)

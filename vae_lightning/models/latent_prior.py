@@ -1,0 +1,137 @@
+"""A prior that is learned for a trained model."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from vae_lightning.distributed.batch_sharding import BatchShard
+from vae_lightning.distributions import DeltaPosterior, ForwardPass, Prior, Quantizer
+from vae_lightning.errors import UserError
+from vae_lightning.models.base import OPTIMIZER, ELBOModule
+from vae_lightning.models.running_means import RunningMeans
+from vae_lightning.priors import MixturePrior
+from vae_lightning.regularizers import NoPenalty, Rate
+from vae_lightning.rng import rng_state, set_rng_state
+
+INITIAL_IMAGES = 20_000  # for the scale of the latents and the EM algorithm, where more change little
+BATCH_SIZE = 500  # of these images
+
+
+class LatentPrior(ELBOModule):
+    """-E_q[log p(z)] over the latents of a trained autoencoder, whose weights stay as they are.
+
+    The result is a complete model: it encodes and decodes like the autoencoder, and samples from the learned prior. So
+    `nelbo = distortion + rate` is a bound on -log p(x) for the pair, comparable with that of the autoencoder alone. The
+    rate is missing for deterministic codes, and for priors without a density.
+
+    Args:
+        autoencoder: a trained model of any kind but `HVAE`, which has a learned prior already.
+        prior: see `ELBOModule`.
+        conditional: learn p(z|y), even if the autoencoder does not use labels.
+        num_classes: K, if conditional.
+        optimizer: parameters -> optimizer.
+
+    Raises:
+        UserError: if prior and autoencoder do not fit together, or the labels are not used.
+    """
+
+    def __init__(
+        self,
+        *,
+        autoencoder: ELBOModule,
+        prior: Callable[..., Prior] = MixturePrior,
+        conditional: bool = False,
+        num_classes: int | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] = OPTIMIZER,
+    ) -> None:
+        L.LightningModule.__init__(self)  # not that of ELBOModule, which would build another autoencoder
+        if type(autoencoder).encode is not ELBOModule.encode:
+            raise UserError(f"prior_of: {type(autoencoder).__name__} has a learned prior already. Use another run.")
+        if conditional and num_classes is None:
+            raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
+        self.autoencoder = autoencoder.requires_grad_(False).eval()
+        self.image_shape = autoencoder.image_shape
+        self.latent_shape, self.latent_dim = autoencoder.latent_shape, autoencoder.latent_dim
+        self.condition_dim = autoencoder.condition_dim or (num_classes if conditional and num_classes else 0)
+        self.prior = self.build_prior(prior)
+        if isinstance(self.posterior, Quantizer) and not self.prior.is_discrete:
+            raise UserError(
+                f"model/prior: {type(self.prior).__name__} does not model codes. Set model/prior=code_transformer."
+            )
+        if conditional and not self.prior.uses_condition and not autoencoder.condition_dim:
+            raise UserError(
+                f"model.conditional=true: {type(self.prior).__name__} does not use labels. Set model.conditional=false."
+            )
+        has_rate = self.prior.has_density and not isinstance(self.posterior, DeltaPosterior)
+        self.regularizer = Rate() if has_rate else NoPenalty()
+        self.optimizer = optimizer
+        self.shard = BatchShard()
+        self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
+        self.is_initialized: Tensor
+        self.register_buffer("is_initialized", torch.tensor(False))
+
+    # Parts of the autoencoder, under the names that every model has. They are not registered twice.
+    encoder = property(lambda self: self.autoencoder.encoder)
+    posterior = property(lambda self: self.autoencoder.posterior)
+    decoder = property(lambda self: self.autoencoder.decoder)
+    likelihood = property(lambda self: self.autoencoder.likelihood)
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
+        """Encode images (B, C, H, W) to q(z|x), as the autoencoder does."""
+        return self.autoencoder.encode(x, y)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Any:
+        """Decode latents (B, D) to p(x|z), as the autoencoder does."""
+        return self.autoencoder.decode(z, y)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
+        """Run the model on images (B, C, H, W) and labels. In training mode, nothing is decoded and px is None."""
+        qz = self.encode(x, y)
+        z = qz.rsample()
+        px = None if self.training else self.decode(z, y)
+        return ForwardPass(self.as_images(x), y, qz, self.prior(self.encode, self.condition(y)), z, px)
+
+    def objective(self, out: ForwardPass) -> dict[str, Tensor]:
+        """Compute the loss of the prior and, except in training, distortion and rate."""
+        loss = self.prior.loss(out.pz, out.z).mean()
+        terms = {"loss": loss, "objective": loss}
+        if out.px is not None:
+            terms |= {"distortion": -out.px.log_prob(out.x).mean(), **self.regularizer(out)[1]}
+        return terms
+
+    def train(self, mode: bool = True) -> "LatentPrior":
+        """Set the mode of the prior. The autoencoder stays in eval mode, in which it was tested."""
+        super().train(mode)
+        self.autoencoder.eval()
+        return self
+
+    def configure_optimizers(self) -> Any:
+        """Build the optimizer of the prior's parameters.
+
+        Raises:
+            UserError: if it has none.
+        """
+        parameters = list(self.prior.parameters())
+        if not parameters:
+            raise UserError("model/prior=standard_normal: has nothing to learn. Set model/prior=gaussian_mixture.")
+        return self.optimizer(parameters)
+
+    @torch.no_grad()
+    def on_fit_start(self) -> None:
+        """Initialize the prior from latents of training images, once. All processes draw the same latents."""
+        if self.is_initialized:
+            return
+        state = rng_state()
+        torch.manual_seed(0)
+        self.prior.initialize(torch.cat([self.encode(x, y).rsample() for x, y in self.initial_batches()]))
+        set_rng_state(state)
+        self.is_initialized.fill_(True)
+
+    def initial_batches(self) -> Iterator[Any]:
+        """Return batches of random training images, on the device."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        n = min(INITIAL_IMAGES, len(data.splits["train"].x))
+        return (data.random_batch(BATCH_SIZE, self.device) for _ in range(-(-n // BATCH_SIZE)))

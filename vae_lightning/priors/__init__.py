@@ -1,0 +1,19 @@
+"""Priors with enough capacity to match an aggregate posterior: mixtures, flows, transformers, flow matching.
+
+Any of them can be learned together with a model, or afterwards for a trained one (`models.LatentPrior`).
+"""
+
+from vae_lightning.priors.code_transformer import CodeTransformer
+from vae_lightning.priors.flow_matching import FlowMatching
+from vae_lightning.priors.flows import AutoregressiveFlow, CouplingFlow
+from vae_lightning.priors.mixture import MixturePrior
+from vae_lightning.priors.second_stage import SecondStageVAE
+
+__all__ = [
+    "AutoregressiveFlow",
+    "CodeTransformer",
+    "CouplingFlow",
+    "FlowMatching",
+    "MixturePrior",
+    "SecondStageVAE",
+]

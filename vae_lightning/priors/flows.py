@@ -1,0 +1,101 @@
+"""Normalizing flows, built by the library zuko."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
+from vae_lightning.errors import UserError
+from vae_lightning.priors.standardized import Standardized, StandardizedPrior
+
+
+class FlowDistribution(NamedTuple):
+    """Distribution of u, where f(u) ~ N(0, I).
+
+    Attributes:
+        flow: a `zuko.distributions.NormalizingFlow` with the transform f.
+        dim: D.
+    """
+
+    flow: Any
+    dim: int
+
+    def log_prob(self, u: Tensor) -> Tensor:
+        """Compute the log density of u (B, D), log N(f(u); 0, I) + log |det ∂f/∂u|: (B,), in nats."""
+        return self.flow.log_prob(u)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n latents, (n, D), by inverting f. The noise is drawn on the CPU, to be the same on all devices."""
+        noise = local_rows(torch.randn(global_batch_size(n), self.dim, generator=generator))
+        return self.flow.transform.inv(noise.to(self.flow.base.mean))
+
+
+class Flow(StandardizedPrior):
+    """Base class of normalizing flows. With labels, p(z|y).
+
+    Args:
+        latent_dim: D.
+        condition_dim: K, or 0.
+        transforms: number of transforms in a row.
+        hidden_dims: widths of the hidden layers of the network in each transform.
+        **_: the other shapes of the model.
+
+    Raises:
+        UserError: if zuko is not installed, or there is only one latent.
+    """
+
+    uses_condition = True
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int,
+        condition_dim: int,
+        transforms: int = 5,
+        hidden_dims: Sequence[int] = (256, 256),
+        **_: Any,
+    ) -> None:
+        super().__init__(latent_dim=latent_dim)
+        if find_spec("zuko") is None:
+            raise UserError("model/prior: a flow requires a package. Run pip install zuko, or set another prior.")
+        if latent_dim == 1:
+            raise UserError("model.latent_dim=1: a flow needs at least 2. Set model/prior=gaussian_mixture.")
+        self.flow = self.build(latent_dim, condition_dim, transforms=transforms, hidden_features=tuple(hidden_dims))
+
+    @abstractmethod
+    def build(self, features: int, context: int, **kwargs: Any) -> nn.Module:
+        """Return the flow of zuko."""
+
+    def forward(self, encode: Any, condition: Tensor | None) -> Standardized:
+        """Return p(z), or p(z|y) given a condition (B, K)."""
+        return Standardized(FlowDistribution(self.flow(condition), len(self.shift)), self.shift, self.scale)
+
+
+class AutoregressiveFlow(Flow):
+    """Masked autoregressive flow. Papamakarios et al. 2017.
+
+    Density in one pass, samples in D passes, latent by latent.
+    """
+
+    def build(self, features: int, context: int, **kwargs: Any) -> nn.Module:
+        """Return the flow of zuko."""
+        from zuko.flows import MAF
+
+        return MAF(features, context, **kwargs)
+
+
+class CouplingFlow(Flow):
+    """Neural spline flow with coupling transforms. Durkan et al. 2019; coupling as in Real NVP, Dinh et al. 2017.
+
+    Density and samples both take two passes per transform.
+    """
+
+    def build(self, features: int, context: int, **kwargs: Any) -> nn.Module:
+        """Return the flow of zuko."""
+        from zuko.flows import NSF
+
+        return NSF(features, context, passes=2, **kwargs)

@@ -1,0 +1,50 @@
+"""Conditions that are sometimes left out in training, so that samples can be guided by them."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
+
+
+class ConditionEmbedding(nn.Module):
+    """Embeds a condition (B, K), or its absence, as vectors (B, width).
+
+    Args:
+        condition_dim: K, or 0.
+        width: of the embedding.
+        drop: the fraction of conditions that are replaced by their absence in training. Ho & Salimans 2022,
+            Algorithm 1.
+    """
+
+    def __init__(self, condition_dim: int, width: int, drop: float) -> None:
+        super().__init__()
+        self.absent = nn.Parameter(torch.zeros(width))
+        self.present = nn.Linear(condition_dim, width) if condition_dim else None
+        self.drop = drop
+
+    def forward(self, condition: Tensor | None, n: int) -> Tensor:
+        """Embed the conditions of n images, (n, width)."""
+        absent = self.absent.expand(n, -1)
+        if condition is None or self.present is None:
+            return absent
+        present = self.present(condition)
+        if not self.training:
+            return present
+        dropped = local_rows(torch.rand(global_batch_size(n), 1, device=present.device)) < self.drop
+        return torch.where(dropped, absent, present)
+
+
+def guided(function: Callable[[Tensor | None], Tensor], condition: Tensor | None, guidance: float) -> Tensor:
+    """Extrapolate from the output without a condition to that with it. Ho & Salimans 2022, Eq. 6.
+
+    Args:
+        function: condition -> output.
+        condition: (B, K), or None.
+        guidance: 1 + w; 0 ignores the condition, 1 uses it as trained, more exaggerates it.
+    """
+    if condition is None or guidance == 1:
+        return function(condition)
+    without = function(None)
+    return without + guidance * (function(condition) - without)
