@@ -34,6 +34,8 @@ SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "factor_vae": {"discriminator_dims": [8]},
     "hvae": {"hidden_dims": [8]},
     "vq_vae": {"codebook_size": 4},
+    "lfq_vae": {"code_dim": 2},
+    "rvq_vae": {"codebook_size": 4},
     "vamp_vae": {"prior": {"num_components": 3}},
 }
 

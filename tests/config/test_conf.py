@@ -68,13 +68,15 @@ LOGGED = {  # in addition to loss, objective and distortion, and except for ae a
     "hvae": {"beta", "rate_group_1", "rate_group_2"},
     "vq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "fsq_vae": {"perplexity", "codes_in_use"},
+    "lfq_vae": {"beta", "entropy_weight", "commitment", "entropy_penalty", "perplexity", "codes_in_use"},
+    "rvq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "vae_gan": {"beta", "feature_distortion", "generator_loss"},
 }
 
 
 @pytest.mark.parametrize("model", choices("model"))
 def test_model_trains_tests_and_loads(model, small, tmp_path):
-    latent_dim = "model.latent_dim=4"  # a multiple of vq_vae's code_dim
+    latent_dim = "model.latent_dim=20"  # a multiple of the code_dim of vq_vae, rvq_vae and lfq_vae
     metrics = train(small(f"model={model}", "callbacks.warmup.epochs=2", latent_dim))
     expected = {"loss", "objective", "distortion"} | LOGGED[model]
     if model not in ("ae", "wae"):
@@ -93,7 +95,7 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
     assert loaded.reconstruct(samples, y).shape == (3, 1, 8, 8)
 
 
-@pytest.mark.parametrize("model", [m for m in choices("model") if m not in ("ae", "wae", "vq_vae", "fsq_vae")])
+@pytest.mark.parametrize("model", [m for m in choices("model") if m not in ("ae", "wae") and "q_vae" not in m])
 def test_warmup_reaches_every_model(model, small):
     metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1"))
     weight = "capacity" if model == "annealed_vae" else "beta"

@@ -27,7 +27,7 @@ from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, Settings
 from vae_lightning.evaluation.table import flatten
-from vae_lightning.models import AE, FSQVAE, HVAE, IWAE, VAE, VAEGAN, VQVAE, WAE, ELBOModule
+from vae_lightning.models import AE, FSQVAE, HVAE, IWAE, LFQVAE, RVQVAE, VAE, VAEGAN, VQVAE, WAE, ELBOModule
 from vae_lightning.training.train import train
 
 TINY = Settings(
@@ -55,8 +55,10 @@ MODELS = {
     "wae": partial(WAE, lambda_mmd=10.0, kernel="imq"),
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
     "fsq_vae": partial(FSQVAE, levels=[3]),
+    "lfq_vae": partial(LFQVAE, code_dim=1),
+    "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
 }
-WITHOUT_DENSITY = ("ae", "wae", "vq_vae", "fsq_vae")
+WITHOUT_DENSITY = ("ae", "wae", "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
 
 
 def build(name: str, parts: dict[str, Any]) -> ELBOModule:

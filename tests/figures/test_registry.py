@@ -41,6 +41,8 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=wae", "model.latent_dim=2"], ALWAYS | POINTS | PLANE),
         (["model=vq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
         (["model=fsq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
+        (["model=lfq_vae", "model.latent_dim=10"], ALWAYS | PROJECTIONS | CODES),
+        (["model=rvq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
         (["model=hvae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=iwae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=vamp_vae", "model.latent_dim=2"], ALWAYS | POINTS),

@@ -17,6 +17,8 @@ from vae_lightning.models import (
     FSQVAE,
     HVAE,
     IWAE,
+    LFQVAE,
+    RVQVAE,
     VAE,
     VAEGAN,
     VQVAE,
@@ -46,6 +48,8 @@ MODELS = {
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
     "fsq_vae": partial(FSQVAE, levels=[5]),
+    "lfq_vae": partial(LFQVAE, code_dim=1),
+    "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
 }
 NOT_CONDITIONAL = ("vamp_vae",)

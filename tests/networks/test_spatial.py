@@ -6,7 +6,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from vae_lightning.errors import UserError
-from vae_lightning.models import AE, FSQVAE, HVAE, VAE, VQVAE, BetaTCVAE, FactorVAE
+from vae_lightning.models import AE, FSQVAE, HVAE, RVQVAE, VAE, VQVAE, BetaTCVAE, FactorVAE
 from vae_lightning.networks import SpatialResNet
 from vae_lightning.networks.base import VectorToMap
 
@@ -52,7 +52,7 @@ def test_condition_becomes_planes():
     assert not torch.equal(images[0], images[1])
 
 
-@pytest.mark.parametrize("cls", [VAE, AE, BetaTCVAE, VQVAE, FSQVAE])
+@pytest.mark.parametrize("cls", [VAE, AE, BetaTCVAE, VQVAE, FSQVAE, RVQVAE])
 def test_models_train_with_maps(cls):
     options = {"latent_dim": 4, "network": SMALL, "image_shape": (1, 12, 8)}
     model = cls(**options)

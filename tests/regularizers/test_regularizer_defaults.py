@@ -6,7 +6,16 @@ import pytest
 from conftest import ROOT
 from omegaconf import OmegaConf
 
-from vae_lightning.regularizers import DIP, MMD, Capacity, DensityRatio, Discriminator, Quantization, TotalCorrelation
+from vae_lightning.regularizers import (
+    DIP,
+    MMD,
+    Capacity,
+    DensityRatio,
+    Discriminator,
+    LookupFreeQuantization,
+    Quantization,
+    TotalCorrelation,
+)
 
 # The YAML files of the models that use a class.
 MODELS = {
@@ -15,7 +24,8 @@ MODELS = {
     DensityRatio: ["factor_vae"],
     Discriminator: ["factor_vae"],
     MMD: ["info_vae", "wae"],
-    Quantization: ["vq_vae"],
+    LookupFreeQuantization: ["lfq_vae"],
+    Quantization: ["vq_vae", "rvq_vae"],
     TotalCorrelation: ["beta_tcvae"],
 }
 OPTION_NAMES = {"hidden_dims": "discriminator_dims"}  # options whose names differ from the argument

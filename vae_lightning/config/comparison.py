@@ -34,7 +34,19 @@ COUNTED = ("data.num_classes", "model.num_classes")
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 
 # Options of the model that a resumed run may change: weights of the objective and hyper-parameters of the optimizers.
-CHANGEABLE = {"alpha", "beta", "capacity", "decay", "gamma", "lambda_d", "lambda_mmd", "lambda_od", "num_samples"}
+CHANGEABLE = {
+    "alpha",
+    "beta",
+    "capacity",
+    "decay",
+    "entropy_weight",
+    "gamma",
+    "lambda_d",
+    "lambda_mmd",
+    "lambda_od",
+    "num_samples",
+    "temperature",
+}
 CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}
 
 

@@ -1,5 +1,6 @@
 """Posteriors, priors and likelihoods, without Lightning or Hydra."""
 
+from vae_lightning.distributions.codebook import Codebook
 from vae_lightning.distributions.codes import Codes, Quantizer
 from vae_lightning.distributions.finite_scalar_quantizer import FiniteScalarQuantizer
 from vae_lightning.distributions.forward_pass import ForwardPass
@@ -17,6 +18,7 @@ from vae_lightning.distributions.likelihoods import (
     LaplaceImages,
     Likelihood,
 )
+from vae_lightning.distributions.lookup_free_quantizer import LookupFreeQuantizer
 from vae_lightning.distributions.posterior import (
     DeltaDistribution,
     DeltaPosterior,
@@ -25,12 +27,14 @@ from vae_lightning.distributions.posterior import (
     StandardGaussian,
 )
 from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
+from vae_lightning.distributions.residual_quantizer import ResidualQuantizer
 from vae_lightning.distributions.vector_quantizer import VectorQuantizer
 
 __all__ = [
     "Bernoulli",
     "BernoulliImages",
     "ClassConditional",
+    "Codebook",
     "Codes",
     "ContinuousBernoulli",
     "ContinuousBernoulliImages",
@@ -49,8 +53,10 @@ __all__ = [
     "Laplace",
     "LaplaceImages",
     "Likelihood",
+    "LookupFreeQuantizer",
     "Prior",
     "Quantizer",
+    "ResidualQuantizer",
     "StandardGaussian",
     "StandardNormal",
     "VampPrior",

@@ -16,15 +16,17 @@ class Codes(NamedTuple):
 
     Attributes:
         features: values before quantization, (B, P, d).
-        codes: entries of the codebook, (B, P, d).
-        indices: indices of these entries, int64 (B, P).
+        codes: entries of the codebook, (B, P, d), or with residual quantization sums of N entries.
+        indices: indices of these entries, int64 (B, P), or (B, P·N) if they are sums.
         grid_size: number of positions h·w of a map of codes; 1 for a vector.
+        partial_sums: sums of the first 1, ..., N entries, (N, B, P, d); None without residual quantization.
     """
 
     features: Tensor
     codes: Tensor
     indices: Tensor
     grid_size: int = 1
+    partial_sums: Tensor | None = None
 
     @property
     def mean(self) -> Tensor:
@@ -52,6 +54,9 @@ class Quantizer(nn.Module):
         code_dim: d, which divides D or C.
         codebook_size: K.
 
+    Attributes:
+        num_codes: number of indices per image: P, or P·N with residual quantization of depth N.
+
     Raises:
         UserError: if code_dim does not divide the number of latents.
     """
@@ -63,7 +68,7 @@ class Quantizer(nn.Module):
             raise UserError(f"model.latent_dim={channels}: must be a multiple of {code_dim}, the latents of a code.")
         self.code_dim, self.codebook_size = code_dim, codebook_size
         self.grid_size = num_latents(latent_shape) // channels
-        self.num_codes = num_latents(latent_shape) // code_dim  # P
+        self.num_codes = num_latents(latent_shape) // code_dim
         self.features = projection(num_features, latent_shape)
 
     @abstractmethod
@@ -72,7 +77,7 @@ class Quantizer(nn.Module):
 
     @abstractmethod
     def lookup(self, indices: Tensor) -> Tensor:
-        """Look up indices (B, P) and return their codes as latents, (B, P·d)."""
+        """Look up indices (B, num_codes) and return their codes as latents, (B, P·d)."""
 
     @abstractmethod
     def indices(self, z: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from vae_lightning.models.hvae import HVAE
 from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
 from vae_lightning.models.latent_prior import LatentPrior
+from vae_lightning.models.lfq_vae import LFQVAE
+from vae_lightning.models.rvq_vae import RVQVAE
 from vae_lightning.models.vae import VAE
 from vae_lightning.models.vae_gan import VAEGAN
 from vae_lightning.models.vq_vae import VQVAE, QuantizedVAE
@@ -23,6 +25,8 @@ __all__ = [
     "FSQVAE",
     "HVAE",
     "IWAE",
+    "LFQVAE",
+    "RVQVAE",
     "VAE",
     "VAEGAN",
     "VQVAE",

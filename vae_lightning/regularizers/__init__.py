@@ -6,7 +6,7 @@ from vae_lightning.regularizers.density_ratio import DensityRatio, Discriminator
 from vae_lightning.regularizers.dip import DIP, covariance
 from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, gaussian_kl, kl, kl_per_latent
 from vae_lightning.regularizers.mmd import MMD, mmd
-from vae_lightning.regularizers.quantization import Quantization, UniformCodes
+from vae_lightning.regularizers.quantization import LookupFreeQuantization, Quantization, UniformCodes
 from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "DensityRatio",
     "Discriminator",
     "GroupedKL",
+    "LookupFreeQuantization",
     "NoPenalty",
     "Quantization",
     "Rate",

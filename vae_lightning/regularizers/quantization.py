@@ -1,11 +1,12 @@
-"""Losses of vector quantization: the distances between features and codes."""
+"""Losses of quantization: the distances between features and codes, and the entropies of codes."""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from vae_lightning.distributed.batch_sharding import sum_across_processes
+from vae_lightning.distributed.batch_sharding import all_gather_rows, sum_across_processes
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 
@@ -14,11 +15,12 @@ class Quantization(Regularizer):
     """‖sg[f] - e‖² + β · ‖f - sg[e]‖², summed over codes and averaged over the batch. van den Oord et al. 2017, Eq. 3.
 
     f are the encoder's features, e the nearest codes, and sg stops the gradient. If the codebook is updated by moving
-    averages, the first term has no gradient and is omitted.
+    averages, the first term has no gradient and is omitted. With residual quantization of depth N, each distance is the
+    sum of those to the partial sums of 1, ..., N codes (Lee et al. 2022, Eq. 7).
 
     Args:
-        codebook_size: K, that of the `VectorQuantizer`.
-        ema: whether the `VectorQuantizer` updates the codebook by moving averages.
+        codebook_size: K, that of the quantizer.
+        ema: whether the quantizer updates the codebook by moving averages.
         beta: β > 0, the weight of the commitment loss.
     """
 
@@ -31,11 +33,46 @@ class Quantization(Regularizer):
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {rate, commitment, perplexity, codes_in_use})."""
         features, codes = out.qz.features, out.qz.codes
-        commitment = (features - codes.detach()).square().sum((1, 2)).mean()
+        if out.qz.partial_sums is not None:
+            codes = out.qz.partial_sums
+        commitment = squared_distance(features, codes.detach())
         penalty = self.beta * commitment
         if not self.ema:
-            penalty = penalty + (features.detach() - codes).square().sum((1, 2)).mean()
+            penalty = penalty + squared_distance(features.detach(), codes)
         return penalty, {**code_terms(out.qz.indices, self.codebook_size, commitment), "commitment": commitment}
+
+
+class LookupFreeQuantization(Regularizer):
+    """β · ‖f - sg[c]‖² + λ · (E[H(q(c|f))] - H(E[q(c|f)])), both summed over codes. Yu et al. 2023, section 3.1, Eq. 5.
+
+    f are the encoder's features and c their signs. The entropies are those of soft assignments, see `entropy_penalty`:
+    the assignment of each feature should be certain, and all codes should be used.
+
+    Args:
+        beta: β >= 0, the weight of the commitment loss.
+        entropy_weight: λ >= 0.
+        temperature: of the soft assignments, > 0.
+    """
+
+    standard_normal_only = True
+
+    def __init__(self, *, beta: float = 0.25, entropy_weight: float = 1.0, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.beta, self.entropy_weight, self.temperature = beta, entropy_weight, temperature
+
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (the weighted sum, {rate, commitment, entropy_penalty, perplexity, codes_in_use})."""
+        features = out.qz.features
+        commitment = squared_distance(features, out.qz.codes.detach())
+        per_code = entropy_penalty(all_gather_rows(features).flatten(0, 1), self.temperature)
+        entropy = features.shape[1] * per_code
+        terms = code_terms(out.qz.indices, 2 ** features.shape[2], commitment)
+        penalty = self.beta * commitment + self.entropy_weight * entropy
+        return penalty, {**terms, "commitment": commitment, "entropy_penalty": entropy}
+
+    def effective_weights(self, warmup: float) -> dict[str, float]:
+        """Return the weights of the commitment loss and of the entropies."""
+        return {"beta": warmup * self.beta, "entropy_weight": warmup * self.entropy_weight}
 
 
 class UniformCodes(NoPenalty):
@@ -57,10 +94,45 @@ class UniformCodes(NoPenalty):
         return zero, code_terms(out.qz.indices, self.codebook_size, zero)
 
 
+def squared_distance(features: Tensor, codes: Tensor) -> Tensor:
+    """Return ‖f - e‖² of features (B, P, d) and codes (B, P, d) or (N, B, P, d), summed and averaged over the batch."""
+    return (features - codes).square().sum((-2, -1)).mean(-1).sum()
+
+
+def entropy_penalty(features: Tensor, temperature: float) -> Tensor:
+    """Compute E[H(q(c|f))] - H(E[q(c|f)]) for q(c|f) ∝ exp(-‖f - c‖² / temperature) over all c in {-1, 1}^d.
+
+    This is the negative mutual information of codes and features, in nats per code, from -d log 2 to 0. It is exact
+    without a tensor of N x 2^d: since ‖f - c‖² is a sum over bits, bit i is 1 with probability σ(4 f_i / temperature),
+    independently of the others. So H(q(c|f)) is a sum over bits, and E[q(c|f)] a product of two matrices, with the
+    probabilities of both halves of a code. Yu et al. 2023, Eq. 5.
+
+    Args:
+        features: (N, d).
+        temperature: > 0.
+    """
+    logits = 4 * features / temperature
+    ones = logits.sigmoid()
+    conditional = (F.softplus(logits) - logits * ones).sum(1).mean()
+    first, second = map(joint_probabilities, ones.tensor_split(2, dim=1))
+    with torch.autocast(features.device.type, enabled=False):
+        marginal = first.T @ second / len(features)
+    tiny = torch.finfo(marginal.dtype).tiny  # the derivative of the entropy at 0 is infinite
+    return conditional - torch.special.entr(marginal.clamp_min(tiny)).sum()
+
+
+def joint_probabilities(ones: Tensor) -> Tensor:
+    """Return the probabilities of all values of m independent bits, (N, 2^m), from those of being 1, (N, m)."""
+    joint = ones.new_ones(len(ones), 1)
+    for p in ones.T[:, :, None]:
+        joint = torch.cat([joint * (1 - p), joint * p], dim=1)
+    return joint
+
+
 def code_terms(indices: Tensor, codebook_size: int, like: Tensor) -> dict[str, Tensor]:
     """Return what is logged of the codes of a batch.
 
-    - rate: P · log K, the KL from a deterministic choice of P codes to a uniform prior over K codes.
+    - rate: P · log K, the KL from a deterministic choice of P indices to a uniform prior over K codes.
     - perplexity: the exponential of the entropy of the batch's codes, the effective number of codes in use.
     - codes_in_use: the fraction of the codebook that occurs in the batch.
 
