@@ -24,11 +24,15 @@ def test_tune_malloc_does_nothing_without_mallopt(monkeypatch):
     assert performance.tune_malloc() is False
 
 
-def test_compile_networks_keeps_parameter_names():
+@pytest.mark.parametrize("retains_graph", [False, True])
+def test_compile_networks_keeps_parameter_names(retains_graph):
     model = nn.Module()
+    model.retains_graph = retains_graph
     model.encoder, model.posterior, model.decoder = nn.Linear(3, 2), nn.Linear(2, 2), nn.Linear(2, 3)
     names = list(model.state_dict())
-    performance.compile_networks(model, "default")
+    with torch._functorch.config.patch(donated_buffer=True):
+        performance.compile_networks(model, "default")
+        assert torch._functorch.config.donated_buffer is not retains_graph
     assert list(model.state_dict()) == names
     assert all(module._compiled_call_impl is not None for module in model.children())
 

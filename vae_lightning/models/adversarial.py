@@ -19,8 +19,8 @@ DISCRIMINATOR_OPTIMIZER = partial(torch.optim.Adam, lr=1e-4, fused=True)
 class Adversarial(ELBOModule):
     """Base class of models with a discriminator, which has an optimizer of its own.
 
-    Each batch is one step of the autoencoder on `objective`, then one of the discriminator on `discriminator_loss`.
-    While one is trained, the weights of the other receive no gradient.
+    Each batch is one step of the autoencoder on `objective`, then one of the discriminator on `discriminator_loss`,
+    unless it is not `trains_discriminator` yet. While one is trained, the weights of the other receive no gradient.
 
     Args:
         discriminator_optimizer: parameters -> optimizer.
@@ -42,6 +42,15 @@ class Adversarial(ELBOModule):
         self.automatic_optimization = False
         self.discriminator_optimizer = discriminator_optimizer
 
+    @property
+    def trains_discriminator(self) -> bool:
+        """Whether the discriminator is trained on the current batch: by default on all."""
+        return True
+
+    def discriminator_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the second optimizer: by default those of the discriminator."""
+        return list(self.discriminator.parameters())
+
     @abstractmethod
     def discriminator_loss(self, out: ForwardPass) -> Tensor:
         """Compute the loss of the discriminator, a scalar, from the forward pass of the autoencoder's step."""
@@ -58,7 +67,8 @@ class Adversarial(ELBOModule):
 
             self.toggle_optimizer(discriminator)
             terms["discriminator_loss"] = self.discriminator_loss(out)
-            self.step_optimizer(discriminator, terms["discriminator_loss"])
+            if self.trains_discriminator:
+                self.step_optimizer(discriminator, terms["discriminator_loss"])
             self.untoggle_optimizer(discriminator)
             self.accumulate_metrics(batch, terms)
 
@@ -70,6 +80,7 @@ class Adversarial(ELBOModule):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Build the optimizer of the autoencoder, then that of the discriminator."""
-        of_discriminator = {id(p) for p in self.discriminator.parameters()}
-        of_autoencoder = [p for p in self.parameters() if id(p) not in of_discriminator]
-        return [self.optimizer(of_autoencoder), self.discriminator_optimizer(self.discriminator.parameters())]
+        of_discriminator = self.discriminator_parameters()
+        ids = {id(p) for p in of_discriminator}
+        of_autoencoder = [p for p in self.parameters() if id(p) not in ids]
+        return [self.optimizer(of_autoencoder), self.discriminator_optimizer(of_discriminator)]

@@ -57,7 +57,7 @@ class ELBOModule(Configurable, L.LightningModule):
         conditional: condition encoder and decoder on the label: q(z|x, y) and p(x|z, y).
         latent_dim: D; or C, the latents at each position of a map, if the network is a `SpatialNetwork`.
         network: builds encoder and decoder; None for a `default_network`.
-        likelihood: maps the decoder's output to p(x|z); None for `Bernoulli()`.
+        likelihood: maps the decoder's output to p(x|z); None for a `default_likelihood`.
         optimizer: parameters -> optimizer.
         posterior: (num_features, latent_shape) -> the module that maps features to q(z|x).
         prior: (latent_dim, latent_shape, condition_dim, image_shape, posterior) -> the module that returns p(z).
@@ -74,7 +74,9 @@ class ELBOModule(Configurable, L.LightningModule):
 
     warmup: float = 1.0  # in [0, 1], set by the BetaWarmup callback
     default_network: ClassVar[type[Network]] = Conv
+    default_likelihood: ClassVar[Callable[[], Likelihood]] = Bernoulli
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
+    retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
 
     def __init__(
@@ -96,7 +98,7 @@ class ELBOModule(Configurable, L.LightningModule):
         if conditional and num_classes is None:
             raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
         network = network or self.default_network()
-        likelihood = likelihood or Bernoulli()
+        likelihood = likelihood or type(self).default_likelihood()
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)
         self.condition_dim = num_classes if conditional and num_classes else 0

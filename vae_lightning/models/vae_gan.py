@@ -15,7 +15,27 @@ from vae_lightning.regularizers import KL
 from vae_lightning.types import Shape
 
 
-class ImageDiscriminator(nn.Module):
+class ImageClassifier(nn.Module):
+    """Maps images (B, C, H, W) to features (B, F) and to the logits (B, K) of K classes.
+
+    Args:
+        encoder: images -> features.
+        num_classes: K.
+    """
+
+    def __init__(self, encoder: Encoder, num_classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.logit = nn.Linear(encoder.num_features, num_classes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (features, logits). The logits of feature maps are the means of the logits at their positions."""
+        features = promote_to_float32(self.encoder(x))
+        pooled = features if features.dim() == 2 else features.mean((2, 3))
+        return features.flatten(1), promote_to_float32(self.logit(pooled))
+
+
+class ImageDiscriminator(ImageClassifier):
     """Maps images (B, C, H, W) to features (B, F) and to the logit (B,) of the image being real.
 
     Args:
@@ -23,15 +43,12 @@ class ImageDiscriminator(nn.Module):
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.logit = nn.Linear(encoder.num_features, 1)
+        super().__init__(encoder, num_classes=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (features, logits). The logit of feature maps is the mean of the logits at their positions."""
-        features = promote_to_float32(self.encoder(x))
-        pooled = features if features.dim() == 2 else features.mean((2, 3))
-        return features.flatten(1), promote_to_float32(self.logit(pooled)).squeeze(1)
+        """Return (features, logits)."""
+        features, logits = super().forward(x)
+        return features, logits.squeeze(1)
 
 
 class VAEGAN(Adversarial):
@@ -47,6 +64,7 @@ class VAEGAN(Adversarial):
 
     Args:
         gamma: γ > 0.
+        beta: the weight of the KL, 1 in the paper.
         network: builds encoder and decoder, and another encoder as the discriminator; None for `Conv()`.
         image_shape: (C, H, W).
         **kwargs: the others of `Adversarial`.
@@ -56,10 +74,16 @@ class VAEGAN(Adversarial):
     """
 
     def __init__(
-        self, *, image_shape: Shape, gamma: float = 1.0, network: Network | None = None, **kwargs: Any
+        self,
+        *,
+        image_shape: Shape,
+        gamma: float = 1.0,
+        beta: float = 1.0,
+        network: Network | None = None,
+        **kwargs: Any,
     ) -> None:
         network = network or Conv()
-        super().__init__(regularizer=KL(beta=1.0), network=network, image_shape=image_shape, **kwargs)
+        super().__init__(regularizer=KL(beta=beta), network=network, image_shape=image_shape, **kwargs)
         if gamma <= 0:
             raise UserError(f"model.gamma={gamma}: must be > 0, since it weights the feature distortion.")
         self.gamma = gamma
@@ -81,7 +105,7 @@ class VAEGAN(Adversarial):
         generator = F.softplus(-self.discriminator(self.fakes(out))[1]).sum() / len(out.x)
         return {
             "loss": self.warmup * penalty + self.gamma * features + generator,
-            "objective": distortion + penalty,
+            "objective": distortion + terms["rate"],
             "distortion": distortion,
             "feature_distortion": features,
             "generator_loss": generator,

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import nullcontext
 
+import torch._functorch.config
 from lightning.pytorch.profilers import Profiler
 
 from vae_lightning.models import ELBOModule
@@ -53,6 +54,8 @@ def compile_networks(model: ELBOModule, mode: str) -> None:
         model: any model.
         mode: one of `config.schema.COMPILE_MODES`; `reduce-overhead` and `max-autotune` use CUDA graphs.
     """
+    if model.retains_graph:  # a compiled backward pass reuses the memory of its inputs, so a second one would raise
+        torch._functorch.config.donated_buffer = False
     for module in (model.encoder, model.posterior, model.decoder):
         module.compile(mode=mode)
 
