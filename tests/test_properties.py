@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from vae_lightning.data import Batch, EpochSampler, InMemoryLoader
 from vae_lightning.errors import UserError
-from vae_lightning.models import VAEGAN, ELBOModule
+from vae_lightning.models import CVAEGAN, VAEGAN, AutoencoderKL, ELBOModule
 from vae_lightning.models.running_means import RunningMeans
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "resnet": {"channels": [4, 4, 4]},
     "spatial_resnet": {"channels": [4, 4, 4]},
     "factor_vae": {"discriminator_dims": [8]},
+    "autoencoder_kl": {"discriminator_channels": [4, 4]},
     "hvae": {"hidden_dims": [8]},
     "vq_vae": {"codebook_size": 4},
     "lfq_vae": {"code_dim": 2},
@@ -50,6 +51,8 @@ def load_choice(group: str, choice: str) -> Any:
     return OmegaConf.to_container(OmegaConf.merge(config, SMALL.get(choice, {})))
 
 
+WEIGHTS = ("beta", "gamma", "alpha", "lambda_mmd", "lambda_od", "lambda_d", "lambda_gd", "lambda_gc", "capacity")
+WEIGHTS += ("perceptual_weight", "discriminator_weight", "discriminator_start")
 sides = st.integers(1, 20)
 weights = st.one_of(st.just(0.0), st.floats(1e-3, 10), st.floats(10, 1e6))
 
@@ -71,7 +74,7 @@ def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
         "conditional": draw(st.booleans()),
         "latent_dim": draw(st.sampled_from([1, 2, 3, 4, 8])),
     }
-    for name in ("beta", "gamma", "alpha", "lambda_mmd", "lambda_od", "lambda_d", "capacity"):
+    for name in WEIGHTS:
         if name in config:
             config[name] = draw(weights)
     if "scale_type" in config["likelihood"]:
@@ -104,11 +107,13 @@ def test_losses_and_gradients_are_finite_and_shapes_are_correct(case):
     model = build(config)
     if model is None:
         return
+    if isinstance(model, CVAEGAN) and y.dim() == 2:
+        y = y.argmax(1)
     out = model(x, y)
     terms = model.objective(out)
     assert all(value.shape == () and value.isfinite() for value in terms.values()), terms
     losses = [terms["loss"]]
-    if isinstance(model, VAEGAN):  # FactorVAE's discriminator requires another batch of data
+    if isinstance(model, VAEGAN | AutoencoderKL):  # FactorVAE's discriminator requires another batch of data
         losses.append(model.discriminator_loss(out))
     sum(losses).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())

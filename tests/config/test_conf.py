@@ -71,6 +71,8 @@ LOGGED = {  # in addition to loss, objective and distortion, and except for ae a
     "lfq_vae": {"beta", "entropy_weight", "commitment", "entropy_penalty", "perplexity", "codes_in_use"},
     "rvq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "vae_gan": {"beta", "feature_distortion", "generator_loss"},
+    "autoencoder_kl": {"beta", "perceptual", "generator_loss", "adaptive_weight"},
+    "cvae_gan": {"beta", "feature_distortion", "feature_matching", "class_feature_matching", "classifier_loss"},
 }
 
 

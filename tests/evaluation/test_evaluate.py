@@ -27,7 +27,21 @@ from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, Settings
 from vae_lightning.evaluation.table import flatten
-from vae_lightning.models import AE, FSQVAE, HVAE, IWAE, LFQVAE, RVQVAE, VAE, VAEGAN, VQVAE, WAE, ELBOModule
+from vae_lightning.models import (
+    AE,
+    CVAEGAN,
+    FSQVAE,
+    HVAE,
+    IWAE,
+    LFQVAE,
+    RVQVAE,
+    VAE,
+    VAEGAN,
+    VQVAE,
+    WAE,
+    AutoencoderKL,
+    ELBOModule,
+)
 from vae_lightning.training.train import train
 
 TINY = Settings(
@@ -51,6 +65,8 @@ MODELS = {
     "iwae": partial(IWAE, num_samples=3),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
+    "autoencoder_kl": AutoencoderKL,
+    "cvae_gan": partial(CVAEGAN, **CONDITIONAL),
     "ae": AE,
     "wae": partial(WAE, lambda_mmd=10.0, kernel="imq"),
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),

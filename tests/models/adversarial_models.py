@@ -6,13 +6,24 @@ import lightning as L
 import torch
 
 from vae_lightning.data import DigitsDataModule
-from vae_lightning.models import VAEGAN, FactorVAE
+from vae_lightning.models import CVAEGAN, VAEGAN, AutoencoderKL, FactorVAE
 from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
+
+
+def cvae_gan(**parts) -> CVAEGAN:
+    """A small CVAE-GAN, which is always conditional."""
+    return CVAEGAN(**{"gamma": 0.5, "discriminator_optimizer": ADAM, **parts, "conditional": True})
+
+
 MODELS = {
     "factor_vae": partial(FactorVAE, gamma=5.0, discriminator_dims=[16, 16], discriminator_optimizer=ADAM),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
+    "autoencoder_kl": partial(
+        AutoencoderKL, discriminator_start=0.0, discriminator_channels=[4, 8], discriminator_optimizer=ADAM
+    ),
+    "cvae_gan": cvae_gan,
 }
 
 

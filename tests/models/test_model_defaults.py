@@ -14,7 +14,7 @@ from torch import nn
 
 import vae_lightning.models
 import vae_lightning.networks
-from vae_lightning.distributions import Bernoulli, VampPrior
+from vae_lightning.distributions import VampPrior
 from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule, LatentPrior, QuantizedVAE
 from vae_lightning.networks import MLP, Burgess, Conv, Network, ResNet, SpatialNetwork, SpatialResNet
 
@@ -22,6 +22,7 @@ SHAPE, NUM_CLASSES = (1, 28, 28), 10
 FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
 PRESETS = {
     "cvae": {"conditional": True},
+    "cvae_gan": {"conditional": True},
     "vamp_vae": {"prior": VampPrior},
 }  # a model with options other than its defaults
 NETWORKS = {"conv": Conv, "mlp": MLP, "resnet": ResNet, "burgess": Burgess, "spatial_resnet": SpatialResNet}
@@ -54,7 +55,8 @@ def default_arguments(cls: type) -> dict[str, Any]:
         for name, parameter in inspect.signature(base.__init__).parameters.items():
             if parameter.default is not inspect.Parameter.empty:
                 defaults.setdefault(name, parameter.default)
-    return defaults | {"network": cls.default_network(), "likelihood": Bernoulli()}  # None: a new one for each model
+    # None: a new one for each model
+    return defaults | {"network": cls.default_network(), "likelihood": cls.default_likelihood()}
 
 
 def comparable(value: Any) -> Any:

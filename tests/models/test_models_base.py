@@ -24,6 +24,7 @@ from vae_lightning.models import (
     VQVAE,
     WAE,
     AnnealedVAE,
+    AutoencoderKL,
     BetaTCVAE,
     BetaVAE,
     FactorVAE,
@@ -51,6 +52,7 @@ MODELS = {
     "lfq_vae": partial(LFQVAE, code_dim=1),
     "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
+    "autoencoder_kl": partial(AutoencoderKL, discriminator_start=0.0, discriminator_optimizer=ADAM),
 }
 NOT_CONDITIONAL = ("vamp_vae",)
 Y = torch.tensor([0, 1, 2, 3, 9, 9, 9])

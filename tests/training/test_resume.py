@@ -24,6 +24,7 @@ def has_same_weights(run: Path, other: Path) -> bool:
 ALL_POINTS = [("on_train_batch_start", n) for n in (2, 5, 6, 8, 10)]
 ALL_POINTS += [(hook, n) for hook in ("on_validation_start", "on_train_epoch_end") for n in (1, 2)]
 SOME_POINTS = [("on_train_batch_start", 4), ("on_train_batch_start", 8), ("on_validation_start", 2)]
+LATE_POINTS = [("on_train_batch_start", 4), ("on_train_batch_start", 10)]
 DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
 
 
@@ -32,6 +33,8 @@ DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
     [
         (["model=beta_vae"], ALL_POINTS),
         (DISCRIMINATOR, SOME_POINTS),  # two optimizers
+        (["model=autoencoder_kl", "model.discriminator_start=1.5"], LATE_POINTS),  # from the ninth batch on
+        (["model=cvae_gan"], LATE_POINTS),  # class centers updated by moving averages
         (["model=vq_vae", "model.latent_dim=4"], SOME_POINTS),  # codebook updated by moving averages
         (["model=beta_tcvae", "data.binarize=dynamic"], SOME_POINTS),
     ],

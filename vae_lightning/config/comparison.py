@@ -39,12 +39,17 @@ CHANGEABLE = {
     "beta",
     "capacity",
     "decay",
+    "discriminator_start",
+    "discriminator_weight",
     "entropy_weight",
     "gamma",
     "lambda_d",
+    "lambda_gc",
+    "lambda_gd",
     "lambda_mmd",
     "lambda_od",
     "num_samples",
+    "perceptual_weight",
     "temperature",
 }
 CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}

@@ -3,9 +3,11 @@
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.models.ae import AE
 from vae_lightning.models.annealed_vae import AnnealedVAE
+from vae_lightning.models.autoencoder_kl import AutoencoderKL
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.models.beta_tcvae import BetaTCVAE
 from vae_lightning.models.beta_vae import BetaVAE
+from vae_lightning.models.cvae_gan import CVAEGAN
 from vae_lightning.models.dip_vae import DIPVAE
 from vae_lightning.models.factor_vae import FactorVAE
 from vae_lightning.models.fsq_vae import FSQVAE
@@ -21,6 +23,7 @@ from vae_lightning.models.vq_vae import VQVAE, QuantizedVAE
 
 __all__ = [
     "AE",
+    "CVAEGAN",
     "DIPVAE",
     "FSQVAE",
     "HVAE",
@@ -33,6 +36,7 @@ __all__ = [
     "WAE",
     "Adversarial",
     "AnnealedVAE",
+    "AutoencoderKL",
     "BetaTCVAE",
     "BetaVAE",
     "ELBOModule",
