@@ -1,11 +1,15 @@
 """Image quality of known errors, and distances of known Gaussians."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
 
 from vae_lightning.errors import UserError
-from vae_lightning.metrics import feature_distances, image_quality
+from vae_lightning.metrics import classifier_score, feature_distances, image_quality
 from vae_lightning.metrics.samples import Inception, ssim_kernel
 
 
@@ -32,21 +36,50 @@ def test_ssim_kernel_is_the_largest_odd_size_that_fits():
     assert [ssim_kernel(side) for side in (3, 4, 8, 9, 10, 11, 64)] == [3, 3, 7, 9, 9, 11, 11]
 
 
-class Pixels(nn.Flatten):
-    num_features = 4
-
-
 def test_feature_distances_of_known_gaussians():
     """The FID between N(0, I) and N(m, I) is |m|²."""
     torch.manual_seed(0)
-    real, generated = torch.randn(2, 4000, 1, 2, 2)
-    shifted = feature_distances(real.split(500), (generated + 1).split(500), Pixels(), n=4000)
-    alike = feature_distances(real.split(500), generated.split(500), Pixels(), n=4000)
-    same = feature_distances(real.split(500), real.split(300), Pixels(), n=4000)
+    real, generated = torch.randn(2, 4000, 4)
+    shifted = feature_distances(real, generated + 1)
+    alike = feature_distances(real, generated)
+    same = feature_distances(real, real)
     assert shifted.fid == pytest.approx(4.0, abs=0.2)
     assert alike.fid < 0.02
     assert same.fid == pytest.approx(0.0, abs=1e-5)
     assert abs(alike.kid) < 0.1 < shifted.kid
+
+
+class Network(nn.Sequential):
+    num_features = 6
+
+
+def test_feature_distances_equal_those_of_torchmetrics_with_the_network():
+    torch.manual_seed(0)
+    network = Network(nn.Flatten(), nn.Linear(16, 6), nn.Tanh()).requires_grad_(False)
+    real, generated = torch.rand(2, 300, 1, 4, 4)
+    generated = generated.square()
+    fid = FrechetInceptionDistance(feature=network)
+    with pytest.warns(UserWarning, match="will save all extracted features"):
+        kid = KernelInceptionDistance(feature=network, subsets=100, subset_size=150)
+    for images, is_real in ((real, True), (generated, False)):
+        for batch in images.split(70):
+            fid.update(batch, real=is_real)
+            kid.update(batch, real=is_real)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        mean, std = kid.compute()
+    distances = feature_distances(network(real), network(generated), seed=3)
+    assert distances == pytest.approx((fid.compute().item(), mean.item(), std.item()), rel=1e-4)
+    assert distances.fid > 0.01
+
+
+def test_classifier_score_of_known_predictions():
+    """With two equally frequent classes it is exp(log 2 - H), where H is the entropy of each prediction."""
+    p = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
+    entropy = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))
+    assert classifier_score(p.log()) == pytest.approx(2 * math.exp(-entropy))
+    assert classifier_score(p[:1].log().expand(7, 2)) == pytest.approx(1)
+    assert classifier_score(200.0 * torch.eye(5)) == pytest.approx(5)
 
 
 def test_inception_without_torch_fidelity_raises(monkeypatch):

@@ -13,16 +13,18 @@ from vae_lightning.metrics.disentanglement import (
     udr,
 )
 from vae_lightning.metrics.downstream import knn_accuracy, linear_probe, majority
+from vae_lightning.metrics.fidelity_diversity import FidelityDiversity, precision_recall_density_coverage
 from vae_lightning.metrics.image_mean import ImageMean, MeanAndError, mean_and_error
 from vae_lightning.metrics.information import Information, active_units, information
 from vae_lightning.metrics.likelihood import LikelihoodEstimate, bits_per_dim, log_likelihood
 from vae_lightning.metrics.repeats import Repeats, over_repeats
-from vae_lightning.metrics.samples import Distances, ImageQuality, feature_distances, image_quality
+from vae_lightning.metrics.samples import Distances, ImageQuality, classifier_score, feature_distances, image_quality
 from vae_lightning.metrics.two_sample import TwoSample, mmd_test
 
 __all__ = [
     "DCI",
     "Distances",
+    "FidelityDiversity",
     "ImageMean",
     "ImageQuality",
     "Information",
@@ -33,6 +35,7 @@ __all__ = [
     "active_units",
     "beta_vae_metric",
     "bits_per_dim",
+    "classifier_score",
     "dci",
     "explicitness",
     "factor_vae_metric",
@@ -49,6 +52,7 @@ __all__ = [
     "mmd_test",
     "modularity",
     "over_repeats",
+    "precision_recall_density_coverage",
     "sap",
     "udr",
 ]

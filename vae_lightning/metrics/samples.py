@@ -1,7 +1,7 @@
 """Quality of reconstructions and samples, computed with torchmetrics."""
 
+import math
 import warnings
-from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -65,36 +65,57 @@ class Distances(NamedTuple):
     kid_std: float
 
 
-@torch.no_grad()
-def feature_distances(
-    real: Iterable[Tensor], generated: Iterable[Tensor], features: nn.Module, *, n: int, seed: int = 0
-) -> Distances:
-    """Compute FID and KID of batches of images, float (B, C, H, W) in [0, 1].
+def feature_distances(real: Tensor, generated: Tensor, *, seed: int = 0) -> Distances:
+    """Compute FID and KID of the features of images.
 
     Args:
-        real: batches of data.
-        generated: batches of samples.
-        features: maps images to features (B, F), with F in its attribute `num_features`.
-        n: the number of images on either side. KID uses subsets of n / 2 images, at most 1,000.
-        seed: of KID's subsets.
+        real: features of data, (N, F).
+        generated: features of samples, (M, F).
+        seed: of KID's subsets, which have half as many images as the smaller side, at most 1,000.
     """
     # `torchmetrics.image` exports these only if torch-fidelity is installed, which custom features do not need.
     from torchmetrics.image.fid import FrechetInceptionDistance
     from torchmetrics.image.kid import KernelInceptionDistance
 
-    fid = FrechetInceptionDistance(feature=features)
+    subset_size = min(1000, max(2, min(len(real), len(generated)) // 2))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*will save all extracted features")  # n x F, only a few megabytes
-        kid = KernelInceptionDistance(feature=features, subsets=100, subset_size=min(1000, max(2, n // 2)))
-    for batches, is_real in ((real, True), (generated, False)):
-        for batch in batches:
-            for metric in (fid, kid):
-                metric.to(batch.device)
-                metric.update(batch, real=is_real)
+        kid = KernelInceptionDistance(feature=nn.Identity(), subsets=100, subset_size=subset_size)
+    fid = FrechetInceptionDistance(feature=Precomputed(real.shape[1]))
+    for metric in (fid, kid):
+        metric.to(real.device)
+        metric.update(real, real=True)
+        metric.update(generated, real=False)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         mean, std = kid.compute()
     return Distances(fid.compute().item(), mean.item(), std.item())
+
+
+class Precomputed(nn.Identity):
+    """Passes features on to torchmetrics, which expects a network with an attribute `num_features`."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+
+def classifier_score(logits: Tensor) -> float:
+    """Return exp(E KL(p(y|x) || p(y))), the inception score with any classifier. Salimans et al. 2016.
+
+    It lies between 1, if the predictions are the same for all samples, and the number of classes K, if each sample is
+    assigned to one class with certainty and all classes are equally frequent. All samples are used at once.
+
+    >>> classifier_score(torch.tensor([[100.0, 0.0], [0.0, 100.0]]))
+    2.0
+
+    Args:
+        logits: of each sample, (N, K).
+    """
+    log_conditional = logits.double().log_softmax(1)
+    log_marginal = log_conditional.logsumexp(0) - math.log(len(logits))
+    kl = (log_conditional.exp() * (log_conditional - log_marginal)).sum(1)
+    return kl.mean().exp().item()
 
 
 class Inception(nn.Module):
