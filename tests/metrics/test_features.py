@@ -1,4 +1,4 @@
-"""The classifier whose features FID and KID use."""
+"""The classifier in whose features samples are compared."""
 
 import torch
 
@@ -14,8 +14,8 @@ def test_train_classifier_learns_classes_and_factors_and_is_deterministic():
     x = (x * (100 + 155 * bright.view(-1, 1, 1, 1))).to(torch.uint8)
     y = torch.stack([bright, left], dim=1)
     classifier = train_classifier(x, y, steps=40)
-    assert (classifier.predict(x.float() / 255) == y).float().mean() > 0.95
     features = classifier(x.float() / 255)
     assert features.shape == (600, classifier.num_features)
+    assert (classifier.predict(features) == y).float().mean() > 0.95
     assert torch.equal(features, train_classifier(x, y, steps=40)(x.float() / 255))
-    assert train_classifier(x, bright, steps=1).predict(x.float() / 255).shape == (600, 1)
+    assert train_classifier(x, bright, steps=1).predict(features).shape == (600, 1)

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default = f"{getattr(Settings, name):,}"
         parser.add_argument(f"--{name}", type=int, metavar=metavar, help=f"{text} (default: {default})")
     parser.add_argument(
-        "--features", help=f"network for FID and KID: {' or '.join(FEATURES)} (default: {Settings.features})"
+        "--features", help=f"network for FID and others: {' or '.join(FEATURES)} (default: {Settings.features})"
     )
     parser.add_argument("--peers", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for UDR")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)")

@@ -8,17 +8,27 @@ from torch import Tensor
 from vae_lightning.data import Batch
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.feature_network import feature_network
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
-from vae_lightning.metrics import ImageMean, feature_distances, image_quality
-from vae_lightning.metrics.features import Classifier, train_classifier
+from vae_lightning.metrics import (
+    FidelityDiversity,
+    ImageMean,
+    classifier_score,
+    feature_distances,
+    image_quality,
+    mean_and_error,
+    precision_recall_density_coverage,
+)
+from vae_lightning.metrics.features import Classifier
 from vae_lightning.metrics.samples import Inception, ssim_kernel
 
-MAX_CLASSIFIER_IMAGES = 50_000  # more would take longer to copy than they improve the classifier
+CLASSIFIER_METRICS = ("classifier_accuracy", "classifier_score", "class_accuracy")
+SAMPLE_METRICS = ("fid", "kid", *FidelityDiversity._fields, *CLASSIFIER_METRICS)
 
 
 def samples(context: EvaluationContext) -> Results:
-    """Compute PSNR, SSIM and MSE of reconstructions, and FID and KID of samples."""
-    return reconstruction_quality(context) | sample_distances(context)
+    """Compute PSNR, SSIM and MSE of reconstructions, and compare samples with images."""
+    return reconstruction_quality(context) | sample_quality(context)
 
 
 def compared_images(context: EvaluationContext) -> Batch:
@@ -44,28 +54,71 @@ def reconstruction_quality(context: EvaluationContext) -> Results:
     return {name: mean_result(mean.compute(), notes[name]) for name, mean in means.items()}
 
 
-def sample_distances(context: EvaluationContext) -> Results:
-    """Compute FID and KID of as many samples as images, in the features of the network in the settings."""
+def sample_quality(context: EvaluationContext) -> Results:
+    """Compare as many samples as images in the features of the network in the settings."""
     images = compared_images(context)
     n = len(images.x)
     try:
-        features, results = feature_network(context)
-        if n <= features.num_features:
-            raise UserError(f"{n} images are too few for the covariance of {features.num_features} features")
+        network = feature_network(context)
+        if n <= network.num_features:
+            raise UserError(f"{n} images are too few for the covariance of {network.num_features} features")
     except UserError as error:
-        return unavailable(("fid", "kid"), str(error))
-    distances = feature_distances(
-        (context.model.as_images(x) for x, _ in context.batches(images)),
-        sample_batches(context, n),
-        features,
-        n=n,
-        seed=context.settings.seed,
-    )
+        return unavailable(SAMPLE_METRICS, str(error))
+    with torch.no_grad():
+        real = torch.cat([network(context.model.as_images(x)) for x, _ in context.batches(images)])
+        generated = torch.cat([network(x) for x in sample_batches(context, n)])
     note = f"{n:,} samples and images, {context.settings.features}"
-    return results | {
-        "fid": Result(distances.fid, note=note),
-        "kid": Result(distances.kid, std=distances.kid_std, note=note),
-    }
+    return (
+        distances(real, generated, context.settings.seed, note)
+        | overlap(real, generated, note)
+        | classifier_results(context, network, real, generated)
+    )
+
+
+def distances(real: Tensor, generated: Tensor, seed: int, note: str) -> Results:
+    """Compute FID and KID."""
+    result = feature_distances(real, generated, seed=seed)
+    return {"fid": Result(result.fid, note=note), "kid": Result(result.kid, std=result.kid_std, note=note)}
+
+
+def overlap(real: Tensor, generated: Tensor, note: str) -> Results:
+    """Compute precision, recall, density and coverage."""
+    result = precision_recall_density_coverage(real, generated)
+    return {name: Result(value, note=note) for name, value in result._asdict().items()}
+
+
+def classifier_results(
+    context: EvaluationContext, network: Inception | Classifier, real: Tensor, generated: Tensor
+) -> Results:
+    """Compute the accuracy of the classifier and, if the labels are classes, its score and accuracy on samples.
+
+    Args:
+        context: the run.
+        network: the network of the features.
+        real: features of the images, (N, F).
+        generated: features of as many samples; for a conditional model, with the labels of the images.
+    """
+    if not isinstance(network, Classifier):
+        return unavailable(CLASSIFIER_METRICS, "requires --features classifier")
+    y = compared_images(context).y
+    assert y is not None
+    labels = y.reshape(len(y), -1).to(real.device)
+    note = f"the network of these metrics, {context.settings.classifier_steps:,} training steps"
+    results = {"classifier_accuracy": accuracy(network.predict(real) == labels, note)}
+    if len(network.values) > 1:
+        return results | unavailable(CLASSIFIER_METRICS[1:], "the labels are several factors, not classes")
+    scores = [classifier_score(network.logits(features)) for features in (generated, real)]
+    note = f"1 to {network.values[0]}; {scores[1]:.4g} for the images"
+    results["classifier_score"] = Result(scores[0], note=note)
+    if not context.model.condition_dim:
+        return results | unavailable(("class_accuracy",), f"{context.name} is not conditional")
+    note = "samples classified as the class they were drawn with"
+    return results | {"class_accuracy": accuracy(network.predict(generated) == labels, note)}
+
+
+def accuracy(correct: Tensor, note: str) -> Result:
+    """Return the mean over images of whether each of their factors is predicted correctly, bool (N, A)."""
+    return mean_result(mean_and_error(correct.double().mean(1)), note)
 
 
 @torch.no_grad()
@@ -74,28 +127,3 @@ def sample_batches(context: EvaluationContext, n: int) -> Iterator[Tensor]:
     z = context.sample_prior(n)
     for z_batch, y in context.batches(Batch(z, compared_images(context).y)):
         yield context.model.decode(z_batch, y).mean.clamp(0, 1)
-
-
-def feature_network(context: EvaluationContext) -> tuple[Inception | Classifier, Results]:
-    """Return the network whose features are compared, and the accuracy of a classifier.
-
-    Raises:
-        UserError: if it is not available.
-    """
-    settings = context.settings
-    if settings.features == "inception":
-        return Inception().eval().to(context.device), {}
-    if context.y is None:
-        raise UserError("these images have no labels to train a classifier on. Use --features inception")
-    x, y = context.draw_images("train", MAX_CLASSIFIER_IMAGES)
-    assert y is not None
-    track = context.track("classifier for FID and KID")
-    steps = settings.classifier_steps
-    classifier = train_classifier(x.to(context.device), y, steps=steps, seed=settings.seed, track=track)
-    accuracy = ImageMean()
-    for images, labels in context.batches(compared_images(context)):
-        assert labels is not None
-        correct = classifier.predict(images.float() / 255) == labels.reshape(len(labels), -1)
-        accuracy.update(correct.double().mean(1).cpu())
-    note = f"the network for FID and KID, {steps:,} training steps"
-    return classifier, {"classifier_accuracy": mean_result(accuracy.compute(), note)}

@@ -28,7 +28,7 @@ class Settings:
         trees: per forest of DCI.
         sample_images: the maximum number of reconstructions, of samples, and of real images to compare them with.
         probe_images: the maximum number of training images for the downstream classifiers.
-        features: the network for FID and KID, `classifier` or `inception`.
+        features: the network for the metrics of samples, `classifier` or `inception`.
         classifier_steps: the training steps of the classifier.
         seed: of all random choices.
     """

@@ -1,4 +1,4 @@
-"""A small classifier trained on the run's own images, whose features give FID and KID without any download."""
+"""A small classifier trained on the run's own images, in whose features samples are compared without any download."""
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +12,9 @@ BATCH_SIZE = 128
 class Classifier(nn.Module):
     """Two strided convolutions, a hidden layer of 64 normalized features, and a linear layer per factor.
 
-    Calling it on images (B, C, H, W) in [0, 1] returns their features (B, 64), as FID and KID need them. The resulting
-    distances compare models trained on the same data, for one seed of the classifier. They are not comparable with
-    those of Inception.
+    Calling it on images (B, C, H, W) in [0, 1] returns their features (B, 64). The resulting FID, KID, precision and
+    recall compare models trained on the same data, for one seed of the classifier. They are not comparable with those
+    of Inception.
 
     Args:
         channels: C.
@@ -43,15 +43,18 @@ class Classifier(nn.Module):
         """Return the features (B, 64) of images (B, C, H, W) in [0, 1]."""
         return self.features(x)
 
+    def factor_logits(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits of the values of each factor, A tensors (B, values), from features (B, 64)."""
+        return self.logits(features).split(self.values, dim=1)
+
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the cross-entropy of factors y (B, A), averaged over images and factors."""
-        factor_logits = self.logits(self(x)).split(self.values, dim=1)
+        factor_logits = self.factor_logits(self(x))
         return torch.stack([F.cross_entropy(logits, y[:, k]) for k, logits in enumerate(factor_logits)]).mean()
 
-    def predict(self, x: Tensor) -> Tensor:
-        """Return the most likely value of each factor, (B, A)."""
-        factor_logits = self.logits(self(x)).split(self.values, dim=1)
-        return torch.stack([logits.argmax(1) for logits in factor_logits], dim=1)
+    def predict(self, features: Tensor) -> Tensor:
+        """Return the most likely value of each factor, (B, A), from features (B, 64)."""
+        return torch.stack([logits.argmax(1) for logits in self.factor_logits(features)], dim=1)
 
 
 def train_classifier(x: Tensor, y: Tensor, *, steps: int, seed: int = 0, track: Track = iter) -> Classifier:
