@@ -16,7 +16,7 @@ from vae_lightning.figures.context import FigureContext, probe_images
 from vae_lightning.figures.registry import FIGURES, check_names, draw_figures, pairs_of
 from vae_lightning.training.train import train
 
-ALWAYS = {"reconstructions", "samples"}
+ALWAYS = {"reconstructions", "samples", "nearest_images"}
 POINTS = {"latent_space", "traversals", "traversals_animation", "interpolations"}
 RATES = {"rate_per_latent"}
 PROJECTIONS = {"latent_space_tsne"}
@@ -92,6 +92,26 @@ def test_reconstructions_of_red_images_are_drawn_in_red(small):
     row = first[first.min(-1) < 1]  # without the white gaps
     assert row[:, 0].max() > 0.5
     assert row[:, 1:].max() == 0
+
+
+def test_nearest_images_of_a_model_that_copies_training_images(small, monkeypatch):
+    """The rows below the samples are the training images that they were copied from, one column per class."""
+    overrides = ["model=cvae", "data.num_classes=10"]
+    model, data = build_model(small, *overrides), build_data(small, *overrides)
+    x, y = data.splits["train"]
+    drawn_labels = []
+
+    def copy_images(n, labels, generator):
+        drawn_labels.extend(labels.tolist())
+        return torch.stack([x[(y == k).nonzero()[5, 0]] for k in labels]) / 255
+
+    monkeypatch.setattr(model, "sample", copy_images)
+    ((_, figure),) = draw_figures(FigureContext(model, data), ["nearest_images"])
+    assert drawn_labels == [*range(10)] * 3
+    grid = pixels(figure).squeeze()
+    assert grid.shape == (6 * 9 - 1, 10 * 9 - 1)
+    np.testing.assert_allclose(grid[9:17], grid[:8])
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == [str(k) for k in range(10)]
 
 
 def test_interpolations_start_and_end_with_the_images_and_their_reconstructions(small):

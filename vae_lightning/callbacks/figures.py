@@ -21,6 +21,7 @@ from vae_lightning.runs.format import CheckpointKey
 PERIODIC = ("reconstructions", "samples", "rate_per_latent", "rate_history", "code_usage")
 FINAL = (
     "training_curves",
+    "nearest_images",
     "latent_space",
     "latent_space_tsne",
     "manifold",

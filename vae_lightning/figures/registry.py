@@ -13,6 +13,7 @@ from vae_lightning.figures.context import FigureContext, isolated_eval
 from vae_lightning.plotting.interpolations import linear, spherical
 from vae_lightning.plotting.latent_space import has_umap, identity, pca, tsne, umap
 from vae_lightning.plotting.manifold import linear_values, plane, quantiles
+from vae_lightning.plotting.nearest import nearest_indices
 from vae_lightning.plotting.traversals import ranges, row_names, traverse
 
 Drawing = Figure | bytes | None  # bytes: a GIF
@@ -22,6 +23,7 @@ MANIFOLD_SIZE = 20  # images along each side
 MAX_TRAVERSED = 32  # latents
 MAX_CLASSES = 10
 NUM_PAIRS = 5  # of images to interpolate between
+NUM_SAMPLE_ROWS = 3  # of samples above their nearest training images
 
 FIGURES: dict[str, Callable[[FigureContext], Drawing]] = {}
 
@@ -79,6 +81,21 @@ def samples(ctx: FigureContext) -> Drawing:
     labels = ctx.images(100).y if ctx.model.condition_dim else None
     x = ctx.model.sample(100 if labels is None else len(labels), labels, generator)
     return plotting.samples(x, f"Samples from the prior\n{ctx.title}")
+
+
+@register_figure
+def nearest_images(ctx: FigureContext) -> Drawing:
+    """Draw samples from the prior above their nearest training images. Conditional models show each class."""
+    classes = ctx.classes[:MAX_CLASSES]
+    n = NUM_SAMPLE_ROWS * (len(classes) or NUM_STEPS)
+    labels = ctx.images(n).y if ctx.model.condition_dim else None
+    if classes:
+        labels = torch.arange(len(classes), device=ctx.model.device).repeat(NUM_SAMPLE_ROWS)
+    x = ctx.model.sample(n if labels is None else len(labels), labels, torch.Generator().manual_seed(0))
+    images = ctx.data.splits["train"].x
+    nearest = images[nearest_indices(x, images).to(images.device)].float() / 255
+    title = f"Samples from the prior above their nearest training images, by pixels\n{ctx.title}"
+    return plotting.nearest_images(x, nearest, title, classes)
 
 
 # ---------------------------------------------------------------- training

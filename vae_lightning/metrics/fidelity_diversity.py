@@ -7,6 +7,8 @@ from torch import Tensor
 
 from vae_lightning.errors import UserError
 
+ROUNDING = 1e-12  # of squared distances in float64, relative to the squared norms, with thousands of features
+
 
 class FidelityDiversity(NamedTuple):
     """How well two sets of points overlap. The ball of a point reaches to its k-th nearest neighbor in the same set.
@@ -55,12 +57,13 @@ def precision_recall_density_coverage(
             f"k={k}, k_density={k_density}: {len(real)} real and {len(generated)} generated points do not have as many"
             " neighbors. Pass more points."
         )
-    radii, density_radii = neighbor_distances(real, [k, k_density], chunk)
-    (generated_radii,) = neighbor_distances(generated, [k], chunk)
+    real, generated = real.double(), generated.double()
+    radii, density_radii = neighbor_radii(real, [k, k_density], chunk)
+    (generated_radii,) = neighbor_radii(generated, [k], chunk)
     precise = balls = 0
     recalled, covered = torch.zeros(2, len(real), dtype=torch.bool, device=real.device)
     for points, own_radii in zip(generated.split(chunk), generated_radii.split(chunk), strict=True):
-        distances = pairwise_distances(points, real)
+        distances = squared_distances(points, real)
         precise += int((distances <= radii).any(1).sum())
         recalled |= (distances <= own_radii[:, None]).any(0)
         in_ball = distances <= density_radii
@@ -74,16 +77,17 @@ def precision_recall_density_coverage(
     )
 
 
-def neighbor_distances(x: Tensor, neighbors: list[int], chunk: int) -> list[Tensor]:
-    """Return the distances (N,) of each point in x (N, F) to its k-th nearest other point, for each k in neighbors."""
-    most = max(neighbors) + 1  # the nearest of all is the point itself, at distance 0
-    nearest = torch.cat([pairwise_distances(rows, x).topk(most, largest=False).values for rows in x.split(chunk)])
-    return [nearest[:, k] for k in neighbors]
+def neighbor_radii(x: Tensor, neighbors: list[int], chunk: int) -> list[Tensor]:
+    """Return the squared distance (N,) of each x (N, F) to its k-th nearest other point, for each k in neighbors.
 
-
-def pairwise_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Return the Euclidean distances (N, M) between points a (N, F) and b (M, F).
-
-    They are symmetric and 0 for equal points, which a matrix product would only approximate.
+    The bound of the rounding errors is added, so that a point at this very distance is not farther away.
     """
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+    most = max(neighbors) + 1  # the nearest of all is the point itself
+    nearest = torch.cat([squared_distances(rows, x).topk(most, largest=False).values for rows in x.split(chunk)])
+    tolerance = ROUNDING * x.square().sum(1).max()
+    return [nearest[:, k] + tolerance for k in neighbors]
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Return the squared Euclidean distances (N, M) between points a (N, F) and b (M, F), by a matrix product."""
+    return torch.addmm(b.square().sum(1), a, b.T, alpha=-2) + a.square().sum(1, keepdim=True)

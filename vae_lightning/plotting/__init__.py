@@ -8,6 +8,7 @@ from vae_lightning.plotting.images import image_grid, reconstructions, samples
 from vae_lightning.plotting.interpolations import interpolations
 from vae_lightning.plotting.latent_space import scatter
 from vae_lightning.plotting.manifold import manifold
+from vae_lightning.plotting.nearest import nearest_images
 from vae_lightning.plotting.rates import rate_history, rate_per_latent
 from vae_lightning.plotting.traversals import animation
 
@@ -21,6 +22,7 @@ __all__ = [
     "image_grid",
     "interpolations",
     "manifold",
+    "nearest_images",
     "rate_history",
     "rate_per_latent",
     "reconstructions",

@@ -115,10 +115,25 @@ def reconstructions(x: Tensor, x_hat: Tensor, title: str) -> Figure:
         x_hat: the reconstructions, (N, C, H, W) in [0, 1].
         title: above the grid.
     """
-    columns = min(len(x), 10)
-    rows = len(x) // columns
-    pairs = torch.stack([t[: rows * columns].unflatten(0, (rows, columns)) for t in (x, x_hat)], dim=1)
-    return image_grid(pairs.flatten(0, 1), title, ["input", "output"] * rows)
+    return paired_rows(x, x_hat, title, ("input", "output"))
+
+
+def paired_rows(
+    above: Tensor, below: Tensor, title: str, row_names: tuple[str, str], column_labels: Sequence[str] = ()
+) -> Figure:
+    """Draw pairs of rows, with the images of one tensor above those of the other.
+
+    Args:
+        above: (N, C, H, W) in [0, 1].
+        below: (N, C, H, W) in [0, 1].
+        title: above the grid.
+        row_names: labels of the two rows of each pair.
+        column_labels: above the columns, whose number they set; by default there are at most ten, without labels.
+    """
+    columns = len(column_labels) or min(len(above), 10)
+    rows = len(above) // columns
+    pairs = torch.stack([t[: rows * columns].unflatten(0, (rows, columns)) for t in (above, below)], dim=1)
+    return image_grid(pairs.flatten(0, 1), title, row_names * rows, column_labels)
 
 
 def samples(x: Tensor, title: str, class_names: Sequence[str] = ()) -> Figure:
