@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from vae_lightning.errors import UserError
-from vae_lightning.runs.discovery import resolve_run, resolve_sweep
-from vae_lightning.runs.layout import CONFIG
+from vae_lightning.runs.discovery import find_evaluable_runs, resolve_run, resolve_sweep
+from vae_lightning.runs.layout import CONFIG, METRICS
 
 
 @pytest.fixture
@@ -43,6 +43,18 @@ def test_latest_sweep_is_the_one_with_the_newest_job(make_run):
 def test_latest_sweep_is_all_runs_if_there_is_no_sweep(make_run):
     make_run("runs/vae-digits/2026-01-01_00-00-00", started=1)
     assert resolve_sweep("latest") == Path("runs")
+
+
+def test_evaluable_runs_are_those_that_finished_or_are_damaged(make_run):
+    finished = make_run("runs/sweeps/first/model.beta=4", started=1)
+    (finished / METRICS).write_text('{"test/nelbo": 1.0}')
+    damaged = make_run("runs/sweeps/first/model.beta=2", started=1)
+    (damaged / METRICS).write_text("{")
+    unfinished = make_run("runs/sweeps/first/model.beta=1", started=2)
+    assert find_evaluable_runs("runs/sweeps/first") == find_evaluable_runs("runs") == [damaged, finished]
+    assert find_evaluable_runs("latest") == [unfinished]
+    for path in (unfinished, "nowhere", finished / METRICS):
+        assert find_evaluable_runs(path) == [Path(path)]
 
 
 @pytest.mark.parametrize("resolve", [resolve_run, resolve_sweep])

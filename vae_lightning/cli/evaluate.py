@@ -1,14 +1,21 @@
-"""Estimate likelihood, information, disentanglement and sample quality of a run -> metrics.json."""
+"""Estimate likelihood, information, disentanglement and sample quality of runs -> metrics.json."""
 
 import argparse
 
-from vae_lightning.cli.arguments import add_run_argument
+from vae_lightning.cli.arguments import add_trust_option
 from vae_lightning.evaluation.settings import FEATURES, GROUPS, SPLITS, Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments; the defaults in the help are those of `Settings`."""
-    add_run_argument(parser)
+    parser.add_argument(
+        "path",
+        metavar="run",
+        nargs="+",
+        help="a run directory, a checkpoint in one, latest, or a directory such as runs/sweeps/NAME for all finished"
+        " runs in it; several are compared",
+    )
+    add_trust_option(parser)
     parser.add_argument("--quick", action="store_true", help="use fewer samples, for an estimate in about a minute")
     parser.add_argument(
         "--only",
@@ -35,8 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Evaluate the run."""
-    from vae_lightning.evaluation.evaluate import evaluate  # imports torch, which --help does not need
+    """Evaluate the runs.
+
+    Raises:
+        UserError: if the options are invalid, or a run cannot be evaluated.
+    """
+    from vae_lightning.evaluation.evaluate_runs import evaluate_runs  # imports torch, which --help does not need
 
     options = {name: value for name, value in vars(args).items() if name not in ("path", "run", "debug")}
-    evaluate(args.path, **{**options, "trust": tuple(args.trust)})
+    evaluate_runs(args.path, **{**options, "trust": tuple(args.trust)})

@@ -69,10 +69,9 @@ def evaluate(
     Raises:
         UserError: if the run, a group, the device or a setting is invalid. Nothing has been written in this case.
     """
-    settings = resolve_settings(quick, **changes)
-    groups = [check_choice("--only", group, GROUPS) for group in only] or list(GROUPS)
+    settings, groups, torch_device = resolve_options(quick=quick, only=only, device=device, **changes)
     run = load_run(path, trust=trust)
-    context = EvaluationContext(run, settings, resolve_device(device), progress)
+    context = EvaluationContext(run, settings, torch_device, progress)
     peer_models = [load_model(peer, trust=trust) for peer in peers]
     evaluators = {**EVALUATORS, "disentanglement": lambda context: disentanglement(context, peer_models)}
 
@@ -89,6 +88,19 @@ def evaluate(
     CONSOLE.print(build_table(results, title))
     CONSOLE.print(f"written    {display_path(run.run_dir / METRICS)}")
     return numbers
+
+
+def resolve_options(
+    *, quick: bool = False, only: Sequence[str] = (), device: str | None = None, **changes: Any
+) -> tuple[Settings, list[str], torch.device]:
+    """Return the settings, the groups and the device that the options of `evaluate` describe.
+
+    Raises:
+        UserError: if an option is invalid.
+    """
+    settings = resolve_settings(quick, **changes)
+    groups = [check_choice("--only", group, GROUPS) for group in only] or list(GROUPS)
+    return settings, groups, resolve_device(device)
 
 
 def resolve_device(name: str | None) -> torch.device:

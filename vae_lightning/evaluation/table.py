@@ -1,11 +1,27 @@
 """Formatting results as a table for the console and as numbers for `metrics.json`."""
 
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
 
 from vae_lightning.evaluation.results import Result, Results
+
+MAIN_NUMBERS = {  # the columns of a comparison, by name in `metrics.json`
+    "likelihood/log_px": "log p(x)",
+    "likelihood/nelbo": "nelbo",
+    "information/active_units": "active\nunits",
+    "disentanglement/mig": "MIG",
+    "samples/fid": "FID",
+    "samples/kid": "KID",
+    "samples/precision": "precision",
+    "samples/recall": "recall",
+    "samples/density": "density",
+    "samples/coverage": "coverage",
+    "downstream/linear_probe": "linear\nprobe",
+}
 
 
 def build_table(results: dict[str, Results], title: str) -> Table:
@@ -45,6 +61,21 @@ def format_number(value: float) -> str:
     if value.is_integer():
         return f"{value:.0f}"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
+
+
+def build_comparison(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Build a table with one row per run and one column per main number that at least one run has.
+
+    Args:
+        runs: the numbers of each run as in `metrics.json`, by the name to show.
+    """
+    names = [name for name in MAIN_NUMBERS if any(numbers.get(name) is not None for numbers in runs.values())]
+    columns = [Column(MAIN_NUMBERS[name], justify="right") for name in names]
+    table = Table(*columns, Column("run"), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for run, numbers in runs.items():
+        values = [numbers.get(name) for name in names]
+        table.add_row(*("-" if value is None else format_number(value) for value in values), run)
+    return table
 
 
 def flatten(group: str, results: Results) -> dict[str, Any]:

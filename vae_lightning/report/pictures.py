@@ -22,6 +22,9 @@ PANELS = (  # the metrics that are plotted against a swept option, as far as the
     "likelihood/log_px",
     "information/active_units",
     MIG,
+    "samples/fid",
+    "samples/precision",
+    "samples/recall",
 )
 MAX_MODELS = 9  # per grid of images
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vae_lightning.errors import UserError
-from vae_lightning.runs.artifacts import read_overrides
+from vae_lightning.runs.artifacts import is_finished, read_overrides
 from vae_lightning.runs.layout import CONFIG, OVERRIDES, has_resumable_checkpoint
 
 RUNS = Path("runs")
@@ -34,6 +34,32 @@ def resolve_sweep(path: str | Path) -> Path:
         return Path(path)
     jobs = [run for run in newest_first(RUNS) if SWEEPS in run.parents]
     return SWEEPS / jobs[0].relative_to(SWEEPS).parts[0] if jobs else RUNS
+
+
+def find_evaluable_runs(path: str | Path) -> list[Path]:
+    """Return the finished runs at any depth of a directory, sorted by name; any other path, `latest` resolved, alone.
+
+    A run whose metrics cannot be read is included, so that its error is reported.
+
+    Raises:
+        UserError: if there are runs in the directory, but none has finished; or if there is no latest run.
+    """
+    path = resolve_run(path)
+    runs = [] if (path / CONFIG).exists() else sorted(file.parents[1] for file in path.rglob(str(CONFIG)))
+    if not runs:
+        return [path]
+    finished = [run for run in runs if is_finished_or_damaged(run)]
+    if not finished:
+        raise UserError(f"{path}: none of the runs in this directory has finished. Rerun their command to resume them.")
+    return finished
+
+
+def is_finished_or_damaged(run: Path) -> bool:
+    """Return whether a run has finished, or its metrics cannot be read."""
+    try:
+        return is_finished(run)
+    except UserError:
+        return True
 
 
 def newest_first(folder: Path) -> list[Path]:
