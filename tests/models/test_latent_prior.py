@@ -9,13 +9,14 @@ import torch
 from vae_lightning.data import DigitsDataModule
 from vae_lightning.distributions import DeltaPosterior, StandardNormal
 from vae_lightning.errors import UserError
-from vae_lightning.models import AE, FSQVAE, HVAE, VAE, VQVAE, LatentPrior
+from vae_lightning.models import AE, FSQVAE, HVAE, LFQVAE, RVQVAE, VAE, VQVAE, LatentPrior
 from vae_lightning.networks import MLP
 from vae_lightning.priors import CodeTransformer, CouplingFlow, FlowMatching, MixturePrior
 from vae_lightning.regularizers import kl
 from vae_lightning.training.messages import quiet_lightning
 
 SHAPE = {"image_shape": (1, 8, 8), "network": MLP(hidden_dims=[8]), "latent_dim": 4}
+QUANTIZED = (VQVAE, FSQVAE, partial(LFQVAE, code_dim=4), RVQVAE)
 TRANSFORMER = partial(CodeTransformer, width=8, layers=1, heads=1)
 
 
@@ -87,7 +88,7 @@ def test_rate_is_logged_where_it_exists(autoencoder, prior, has_rate):
 
 @pytest.mark.parametrize(
     ("autoencoder", "prior"),
-    [(VAE, MixturePrior), (VAE, CouplingFlow), (AE, FlowMatching), (VQVAE, TRANSFORMER), (FSQVAE, TRANSFORMER)],
+    [(VAE, MixturePrior), (VAE, CouplingFlow), (AE, FlowMatching), *((q, TRANSFORMER) for q in QUANTIZED)],
 )
 def test_training_improves_the_prior_and_leaves_the_autoencoder(autoencoder, prior, tmp_path):
     torch.manual_seed(0)

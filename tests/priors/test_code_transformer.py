@@ -27,11 +27,11 @@ def all_sequences(num_codes: int, codebook_size: int) -> torch.Tensor:
 @torch.no_grad()
 def test_probabilities_of_all_sequences_sum_to_one():
     prior = transformer()
-    z = prior.quantizer.lookup(all_sequences(4, 3))
+    z = all_sequences(4, 3)
     assert prior(None, None).log_prob(z).exp().sum().item() == pytest.approx(1, abs=1e-5)
     y = torch.eye(2)[[1]].expand(81, -1)
     prior = transformer(condition_dim=2)
-    z = prior.quantizer.lookup(all_sequences(4, 3))
+    z = all_sequences(4, 3)
     assert prior(None, y).log_prob(z).exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
@@ -65,11 +65,9 @@ def test_cached_logits_equal_those_of_a_full_pass():
 def test_samples_occur_with_their_probability():
     prior = transformer(num_codes=2)
     p = prior(None, None)
-    indices = prior.quantizer.indices(p.sample(60_000, torch.Generator().manual_seed(0)))
+    indices = p.sample(60_000, torch.Generator().manual_seed(0))
     frequency = torch.bincount(3 * indices[:, 0] + indices[:, 1], minlength=9) / 60_000
-    torch.testing.assert_close(
-        frequency, p.log_prob(prior.quantizer.lookup(all_sequences(2, 3))).exp(), atol=0.008, rtol=0
-    )
+    torch.testing.assert_close(frequency, p.log_prob(all_sequences(2, 3)).exp(), atol=0.008, rtol=0)
 
 
 @torch.no_grad()
@@ -97,9 +95,7 @@ def test_conditions_are_left_out_in_training_only():
     assert dropped.item() == pytest.approx(0.5, abs=0.06)
 
 
-def test_quantizer_belongs_to_the_model():
-    prior = transformer()
-    assert not any("quantizer" in name for name in prior.state_dict())
+def test_parts_that_do_not_fit_raise():
     with pytest.raises(UserError, match=r"code_transformer: the latents are not codes"):
         CodeTransformer(**SHAPES)
     with pytest.raises(UserError, match=r"model\.prior\.width=8: must be a multiple of model\.prior\.heads=3"):

@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributions.posterior import projection, promote_to_float32
@@ -32,10 +31,6 @@ class Codes(NamedTuple):
     def mean(self) -> Tensor:
         """Codes as latents, (B, P·d)."""
         return as_latents(self.codes, self.grid_size)
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Return log 1 for each image, (B,), since the codes z (B, P·d) have all the mass."""
-        return torch.zeros_like(z[:, 0])
 
     def rsample(self) -> Tensor:
         """Return the codes as latents, (B, P·d), with the gradient of the features. van den Oord et al. 2017, 3.2."""
@@ -79,18 +74,10 @@ class Quantizer(nn.Module):
     def lookup(self, indices: Tensor) -> Tensor:
         """Look up indices (B, num_codes) and return their codes as latents, (B, P·d)."""
 
-    @abstractmethod
-    def indices(self, z: Tensor) -> Tensor:
-        """Return the indices of latents z (B, P·d) that are codes, int64 (B, P): the inverse of `lookup`."""
-
     def vectors(self, features: Tensor) -> Tensor:
         """Map features to the vectors to be quantized, (B, P, d)."""
-        return as_vectors(promote_to_float32(self.features(features)), self.code_dim, self.grid_size)
-
-
-def as_vectors(latents: Tensor, code_dim: int, grid_size: int) -> Tensor:
-    """Arrange latents (B, P·d), for a map in the order (C, h, w), as vectors (B, P, d)."""
-    return latents.unflatten(1, (-1, code_dim, grid_size)).transpose(2, 3).flatten(1, 2)
+        latents = promote_to_float32(self.features(features))
+        return latents.unflatten(1, (-1, self.code_dim, self.grid_size)).transpose(2, 3).flatten(1, 2)
 
 
 def as_latents(vectors: Tensor, grid_size: int) -> Tensor:

@@ -6,7 +6,7 @@ from math import atanh, prod
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions.codes import Codes, Quantizer, as_latents, as_vectors
+from vae_lightning.distributions.codes import Codes, Quantizer, as_latents
 from vae_lightning.types import LatentShape
 
 MARGIN = 1e-3  # how far tanh may go beyond the outer levels, so that their gradient does not vanish
@@ -44,12 +44,9 @@ class FiniteScalarQuantizer(Quantizer):
         """Map features to codes."""
         bounded = self.bound(self.vectors(features))
         rounded = bounded.round()
+        indices = ((rounded.long() + self.levels // 2) * self.basis).sum(-1)
         scale = self.levels // 2
-        return Codes(bounded / scale, rounded / scale, self.combine(rounded), self.grid_size)
-
-    def combine(self, rounded: Tensor) -> Tensor:
-        """Combine the integers of each code (B, P, d) to its index, int64 (B, P)."""
-        return ((rounded.long() + self.levels // 2) * self.basis).sum(-1)
+        return Codes(bounded / scale, rounded / scale, indices, self.grid_size)
 
     def bound(self, vectors: Tensor) -> Tensor:
         """Map vectors (B, P, d) smoothly to the range of the integers -⌊L_i/2⌋, ..., ⌈L_i/2⌉ - 1, with 0 at 0."""
@@ -60,7 +57,3 @@ class FiniteScalarQuantizer(Quantizer):
         """Look up indices (B, P) and return their codes as latents, (B, P·d)."""
         digits = indices[..., None] // self.basis % self.levels
         return as_latents((digits - self.levels // 2) / (self.levels // 2), self.grid_size)
-
-    def indices(self, z: Tensor) -> Tensor:
-        """Return the indices of latents z (B, P·d) that are codes, int64 (B, P)."""
-        return self.combine((as_vectors(z, self.code_dim, self.grid_size) * (self.levels // 2)).round())

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from vae_lightning.distributions.codes import Codes
+
 
 class ForwardPass(NamedTuple):
     """A batch and the distributions that the model assigns to it.
@@ -23,3 +25,8 @@ class ForwardPass(NamedTuple):
     pz: Any
     z: Tensor
     px: Any
+
+    @property
+    def prior_variable(self) -> Tensor:
+        """What the prior is a distribution of: the latents z (B, D), or the indices (B, P) if they are codes."""
+        return self.qz.indices if isinstance(self.qz, Codes) else self.z

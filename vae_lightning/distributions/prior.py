@@ -29,7 +29,7 @@ class Prior(nn.Module):
 
     Attributes:
         uses_condition: whether the distribution depends on the condition.
-        is_discrete: whether the distribution is one of the codes of a `Quantizer`.
+        is_discrete: whether the distribution is one of indices of codes, instead of latents.
         has_density: whether the distribution has a method `log_prob`, which the KL to it requires.
     """
 
@@ -49,14 +49,14 @@ class Prior(nn.Module):
         """
 
     def initialize(self, z: Tensor) -> None:
-        """Start from latents of training images, z (N, D), before the prior of a trained model is learned."""
+        """Start from `prior_variable` of N training images, before the prior of a trained model is learned."""
 
     def loss(self, pz: Any, z: Tensor) -> Tensor:
         """Compute the loss that fits the prior to latents: -log p(z), (B,), in nats.
 
         Args:
             pz: the distribution that the prior returned.
-            z: latents, (B, D).
+            z: latents, (B, D), or indices of codes, (B, P).
         """
         return -pz.log_prob(z)
 

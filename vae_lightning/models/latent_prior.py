@@ -94,9 +94,14 @@ class LatentPrior(ELBOModule):
         px = None if self.training else self.decode(z, y)
         return ForwardPass(self.as_images(x), y, qz, self.prior(self.encode, self.condition(y)), z, px)
 
+    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Sample n latents from the learned prior, (n, D)."""
+        sampled = super().sample_prior(n, y, generator)
+        return self.posterior.lookup(sampled) if self.prior.is_discrete else sampled
+
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss of the prior and, except in training, distortion and rate."""
-        loss = self.prior.loss(out.pz, out.z).mean()
+        loss = self.prior.loss(out.pz, out.prior_variable).mean()
         terms = {"loss": loss, "objective": loss}
         if out.px is not None:
             terms |= {"distortion": -out.px.log_prob(out.x).mean(), **self.regularizer(out)[1]}
@@ -126,7 +131,7 @@ class LatentPrior(ELBOModule):
             return
         state = rng_state()
         torch.manual_seed(0)
-        self.prior.initialize(torch.cat([self.encode(x, y).rsample() for x, y in self.initial_batches()]))
+        self.prior.initialize(torch.cat([self(x, y).prior_variable for x, y in self.initial_batches()]))
         set_rng_state(state)
         self.is_initialized.fill_(True)
 

@@ -80,7 +80,6 @@ class CodeTransformer(Prior):
 
     uses_condition = True
     is_discrete = True
-    quantizer: Quantizer
 
     def __init__(
         self,
@@ -99,7 +98,6 @@ class CodeTransformer(Prior):
             raise UserError("model/prior=code_transformer: the latents are not codes. Use model/prior=flow_matching.")
         if width % heads:
             raise UserError(f"model.prior.width={width}: must be a multiple of model.prior.heads={heads}.")
-        object.__setattr__(self, "quantizer", posterior)  # not as a submodule, since it belongs to the model
         self.guidance, self.heads = guidance, heads
         self.condition = ConditionEmbedding(condition_dim, width, drop_condition)
         self.codes = nn.Embedding(posterior.codebook_size, width)
@@ -136,7 +134,7 @@ class CodeTransformer(Prior):
 
 
 class CodeDistribution(NamedTuple):
-    """The distribution of latents that are codes.
+    """The distribution of the indices of codes.
 
     Attributes:
         transformer: the prior.
@@ -146,18 +144,17 @@ class CodeDistribution(NamedTuple):
     transformer: CodeTransformer
     condition: Tensor | None
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Compute the log probability of latents z (B, D), which must be codes: (B,), in nats."""
-        indices = self.transformer.quantizer.indices(z)
+    def log_prob(self, indices: Tensor) -> Tensor:
+        """Compute the log probability of indices (B, P), (B,), in nats."""
         return self.transformer.log_probs(indices, self.condition).gather(2, indices[:, :, None]).sum((1, 2))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, (n, D). The random numbers are drawn on the CPU, to be the same on all devices."""
-        quantizer = self.transformer.quantizer
-        u = local_rows(torch.rand(global_batch_size(n), quantizer.num_codes, generator=generator))
-        u = u.to(self.transformer.positions.device).split(SAMPLES_PER_PASS)
+        """Draw the indices of n images, (n, P). The random numbers are drawn on the CPU, the same on all devices."""
+        positions = self.transformer.positions
+        u = local_rows(torch.rand(global_batch_size(n), len(positions), generator=generator))
+        u = u.to(positions.device).split(SAMPLES_PER_PASS)
         conditions = [None] * len(u) if self.condition is None else self.condition.split(SAMPLES_PER_PASS)
-        return quantizer.lookup(torch.cat([self.invert(*rows) for rows in zip(u, conditions, strict=True)]))
+        return torch.cat([self.invert(*rows) for rows in zip(u, conditions, strict=True)])
 
     def invert(self, u: Tensor, condition: Tensor | None) -> Tensor:
         """Map uniform random numbers u (n, P) to indices (n, P) by the inverse of the distribution function."""

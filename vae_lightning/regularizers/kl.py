@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, ForwardPass, StandardGaussian
+from vae_lightning.distributions import Codes, DiagonalGaussian, ForwardPass, StandardGaussian
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 
 
@@ -36,8 +36,11 @@ def kl(out: ForwardPass) -> Tensor:
     """Compute KL(q(z|x) || p(z)) of each image, (B,), in nats.
 
     The KL is in closed form if the prior is also a diagonal Gaussian, including one that depends on the label or on
-    other latents. Otherwise it is estimated as log q(z|x) - log p(z) at the sampled z.
+    other latents. Otherwise it is estimated as log q(z|x) - log p(z) at the sampled z. Of codes it is -log p(codes),
+    since all mass of q(z|x) is on one value.
     """
+    if isinstance(out.qz, Codes):
+        return -out.pz.log_prob(out.prior_variable)
     if isinstance(out.pz, DiagonalGaussian):
         return kl_per_latent(out.qz, out.pz).sum(1)
     return out.qz.log_prob(out.z) - out.pz.log_prob(out.z)
