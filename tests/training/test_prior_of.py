@@ -72,6 +72,17 @@ def test_options_of_the_data_can_be_changed(trained):
     assert run.config["data"]["batch_size"] != trained.config["data"]["batch_size"]
 
 
+def test_prior_without_a_density_is_evaluated_by_its_samples(trained):
+    run = vae_lightning.train([f"prior_of={trained.run_dir}", "model/prior=flow_matching", *OF_RUN])
+    assert "test/rate" not in run.metrics
+    numbers = evaluate(run.run_dir, quick=True, only=["likelihood", "samples"], images=200)
+    assert numbers["likelihood/log_px"] is None
+    assert numbers["likelihood/distortion"] > 0
+    assert numbers["samples/fid"] > 0
+    notes = json.loads((run.run_dir / "metrics.json").read_text())["evaluation"]["likelihood"]["notes"]
+    assert notes["log_px"] == "unavailable: p(z) of LatentPrior has no density for importance weights"
+
+
 def test_labels_for_the_prior_alone(trained):
     prior = [f"prior_of={trained.run_dir}", "model/prior=flow_matching", "model.prior.width=8", *OF_RUN]
     run = vae_lightning.train([*prior, "model.conditional=true"])

@@ -13,11 +13,11 @@ from vae_lightning.metrics import bits_per_dim, log_likelihood, mean_and_error
 def likelihood(context: EvaluationContext) -> Results:
     """Estimate log p(x) by importance sampling, and the ELBO with its terms.
 
-    If q(z|x) has no density, only the terms are computed.
+    If q(z|x) or p(z) has no density, only the terms are computed.
     """
     settings = context.settings
     n = min(settings.likelihood_images, len(context.x))
-    if not context.is_gaussian:
+    if not (context.is_gaussian and context.model.prior.has_density):
         return single_pass_terms(context, n)
     estimate = log_likelihood(
         context.importance_log_terms,
@@ -44,17 +44,20 @@ def likelihood(context: EvaluationContext) -> Results:
 def single_pass_terms(context: EvaluationContext, n: int) -> Results:
     """Compute the distortion, and the rate and the bound if the model has them, in one deterministic pass."""
     model = context.model
-    distortions, rate = [], None
+    distortions, rates = [], []
     for x, y in context.batches(Batch(context.x[:n], None if context.y is None else context.y[:n])):
         out = model(x, y)
         distortions.append(-out.px.log_prob(out.x))
-        rate = model.regularizer(out)[1].get("rate")
+        if "rate" in (terms := model.regularizer(out)[1]):
+            rates.append(terms["rate"].expand(len(x)))
     distortion = torch.cat(distortions)
-    reason = f"q(z|x) of {context.name} has no density for importance weights"
+    distribution = "q(z|x)" if model.prior.has_density else "p(z)"
+    reason = f"{distribution} of {context.name} has no density for importance weights"
     results = unavailable(("log_px", "bits_per_dim"), reason)
     results["distortion"] = mean_result(mean_and_error(distortion), f"nats; {n:,} images")
-    if rate is None:
+    if not rates:
         return results | unavailable(("nelbo", "rate"), f"{context.name} has no rate")
+    rate = torch.cat(rates).mean()
     results["rate"] = Result(rate.item(), note="nats")
     results["nelbo"] = mean_result(mean_and_error(distortion + rate), "nats; upper bound on -log p(x)")
     return results

@@ -11,6 +11,7 @@ from vae_lightning.plotting.style import new_figure, styled
 Curves = Mapping[int, Mapping[str, float]]  # training images seen -> metric -> value
 UNITS = {"distortion": "nats per image", "rate": "nats per image", "recon_kl_ratio": "dimensionless"}
 TITLES = {"distortion": "distortion", "rate": "rate (KL)", "recon_kl_ratio": "distortion / rate"}
+OBJECTIVE = "objective"  # plotted if training logs none of the others, as that of a learned prior
 IMAGES_SEEN = "training images seen"
 
 
@@ -23,10 +24,11 @@ def training_curves(train: Curves, val: Curves, title: str) -> Figure:
         val: the validation metrics, empty if there is no validation.
         title: above the figure.
     """
-    names = [name for name in UNITS if any(name in metrics for metrics in train.values())]
+    names = [name for name in UNITS if any(name in metrics for metrics in train.values())] or [OBJECTIVE]
     figure = new_figure(max(3.6, 2.4 * len(names)), 2.1, title)
     for i, name in enumerate(names, 1):
-        axes = figure.add_subplot(1, len(names), i, title=TITLES[name], xlabel=IMAGES_SEEN, ylabel=UNITS[name])
+        axes = figure.add_subplot(1, len(names), i, title=TITLES.get(name, name), xlabel=IMAGES_SEEN)
+        axes.set_ylabel(UNITS.get(name, "loss per image"))
         for (label, curves), line in zip({"train": train, "val": val}.items(), ("-", "--"), strict=True):
             points = {x: metrics[name] for x, metrics in curves.items() if name in metrics}
             if points:
