@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import ROOT, SMALL
 
+import vae_lightning
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.training.train import train
 
@@ -55,6 +56,20 @@ def test_sweep_jobs_under_ddp_equal_runs_of_one_process(configuration, tmp_path)
         (folder,) = (f for f in folders if f"- model={model}\n" in (f / ".hydra" / "overrides.yaml").read_text())
         expected = train(configuration(f"model={model}", *options, "trainer=cpu", "data.batch_size=128", run=model))
         assert_equal_runs(folder, tmp_path / model, expected)
+
+
+@pytest.mark.slow
+def test_prior_learned_by_two_processes_equals_that_of_one(tmp_path, monkeypatch):
+    """Both draw the latents that the prior is initialized with, the noise, and which labels are left out."""
+    monkeypatch.chdir(tmp_path)
+    options = ["trainer.enable_progress_bar=false", "trainer.max_epochs=2", *QUIET]
+    first = vae_lightning.train([*COMMON, *QUIET, "trainer=cpu"])
+    prior = [f"prior_of={first.run_dir}", "model/prior=flow_matching", "model.prior.width=8", "model.conditional=true"]
+    done = run_train(tmp_path, *prior, *options, *DDP, "data.batch_size=64", "name=ddp")
+    assert done.returncode == 0, done.stderr
+    expected = vae_lightning.train([*prior, *options, "trainer=cpu", "data.batch_size=128"])
+    (run,) = (tmp_path / "runs" / "ddp").iterdir()
+    assert_equal_runs(run, expected.run_dir, expected.metrics)
 
 
 @pytest.mark.slow

@@ -133,6 +133,13 @@ class ImageDataModule(L.LightningDataModule, ABC):
         batch = Batch(x[index], None if y is None else y[index])
         return self.on_after_batch_transfer(batch.to(device), 0)
 
+    def random_images(self, n: int) -> Batch:
+        """Return n random training images, or all if there are fewer. Outside of a step, processes return the same."""
+        x, y = self.splits["train"]
+        index = torch.randperm(len(x))[:n]
+        x = binarized(x[index]) if self.binarize == "dynamic" else x[index]
+        return Batch(x, None if y is None else y[index])
+
     def train_dataloader(self) -> InMemoryLoader:
         """Return shuffled batches of the training images."""
         return self.batches("train", self.batch_size * self.shard.world_size, seed=self.seed)

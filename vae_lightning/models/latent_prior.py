@@ -1,6 +1,7 @@
 """A prior that is learned for a trained model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import lightning as L
@@ -131,12 +132,9 @@ class LatentPrior(ELBOModule):
             return
         state = rng_state()
         torch.manual_seed(0)
-        self.prior.initialize(torch.cat([self(x, y).prior_variable for x, y in self.initial_batches()]))
+        x, y = self.trainer.datamodule.random_images(INITIAL_IMAGES)  # type: ignore[attr-defined]
+        batches = zip(x.split(BATCH_SIZE), repeat(None) if y is None else y.split(BATCH_SIZE), strict=False)
+        passes = (self(x.to(self.device), y if y is None else y.to(self.device)) for x, y in batches)
+        self.prior.initialize(torch.cat([out.prior_variable for out in passes]))
         set_rng_state(state)
         self.is_initialized.fill_(True)
-
-    def initial_batches(self) -> Iterator[Any]:
-        """Return batches of random training images, on the device."""
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        n = min(INITIAL_IMAGES, len(data.splits["train"].x))
-        return (data.random_batch(BATCH_SIZE, self.device) for _ in range(-(-n // BATCH_SIZE)))
