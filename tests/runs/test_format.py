@@ -10,6 +10,7 @@ from vae_lightning.errors import UserError
 from vae_lightning.runs.format import (
     FORMAT_VERSION,
     RENAMED_TARGETS,
+    add_old_defaults,
     check_version,
     migrate_config,
     migrate_override,
@@ -62,6 +63,23 @@ def test_migrate_config_does_not_change_a_current_configuration():
 )
 def test_migrate_override_renames_keys_of_version_1(old, new):
     assert migrate_override(old) == new
+
+
+@pytest.mark.parametrize(
+    ("saved", "config", "expected"),
+    [
+        (["data=mnist"], {"latent_dim": 64}, ["model/network=conv", "model.latent_dim=64", "data=mnist"]),
+        (["model.latent_dim=8"], {"latent_dim": 8}, ["model/network=conv", "model.latent_dim=8"]),
+        (["model/network=conv"], {"latent_dim": 64}, ["model.latent_dim=64", "model/network=conv"]),
+    ],
+)
+def test_old_defaults_of_vq_vae_precede_the_overrides(saved, config, expected):
+    network = {"_target_": "vae_lightning.networks.Conv"}
+    model = {"_target_": "vae_lightning.models.VQVAE", "network": network, **config}
+    assert add_old_defaults(saved, {"model": model}) == expected
+    assert add_old_defaults(saved, {"model": {**model, "_target_": "vae_lightning.models.VAE"}}) == saved
+    current = {**model, "network": {"_target_": "vae_lightning.networks.SpatialResNet"}, "latent_dim": 4}
+    assert "model/network=conv" not in add_old_defaults(["data=mnist"], {"model": current})
 
 
 def test_every_renamed_class_exists():

@@ -35,6 +35,19 @@ def test_resumed_run_equals_an_uninterrupted_run():
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
+def test_older_run_of_vq_vae_resumes_with_its_flat_latents():
+    quick = [
+        option for option in QUICK if not option.startswith(("model.latent_dim", "model/network", "model.network"))
+    ]
+    run = vae_lightning.train([*quick, "model=vq_vae", "model/network=conv", "model.latent_dim=64"])
+    overrides = run.run_dir / ".hydra" / "overrides.yaml"
+    lines = overrides.read_text().splitlines(keepends=True)
+    overrides.write_text("".join(line for line in lines if "network" not in line and "latent" not in line))
+    resumed = vae_lightning.train([f"resume={run.run_dir}", "trainer.max_epochs=2"])
+    assert resumed.run_dir == run.run_dir
+    assert resumed.model.latent_shape == 64
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -14,9 +14,10 @@ from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.replay import check_replayable
 from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
-from vae_lightning.runs.artifacts import read_overrides
+from vae_lightning.runs.artifacts import read_config, read_overrides
 from vae_lightning.runs.discovery import LATEST, find_newest_run, resolve_run
-from vae_lightning.runs.layout import OVERRIDES, find_checkpoint, run_dir_of
+from vae_lightning.runs.format import add_old_defaults
+from vae_lightning.runs.layout import CONFIG, OVERRIDES, find_checkpoint, run_dir_of
 
 VALUE_FLAGS = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
 EXCLUDE_KEYS = "hydra.job.config.override_dirname.exclude_keys"
@@ -54,7 +55,10 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if not (run / OVERRIDES).is_file():
         raise UserError(f"resume={resume}: {run} is not a run directory, it has no {OVERRIDES}. Use runs/NAME/TIME.")
     replaced = {*given, "resume", "run_dir"}  # the run may have been moved
-    before = [argument for argument in read_overrides(run) if override_key(argument) not in replaced]
+    saved = read_overrides(run)
+    if (run / CONFIG).exists():
+        saved = add_old_defaults(saved, read_config(run))
+    before = [argument for argument in saved if override_key(argument) not in replaced]
     check_replayable(before, run)
     return [*before, *given.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
 

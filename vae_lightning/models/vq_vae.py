@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vae_lightning.distributions import Quantizer, VectorQuantizer
 from vae_lightning.models.base import ELBOModule
+from vae_lightning.networks import SpatialResNet
 from vae_lightning.regularizers import Quantization
 
 
@@ -42,11 +43,13 @@ class VQVAE(QuantizedVAE):
         UserError: if code_dim does not divide latent_dim.
     """
 
+    default_network = SpatialResNet
+
     def __init__(
         self,
         *,
         beta: float = 0.25,
-        latent_dim: int = 64,
+        latent_dim: int = 4,
         code_dim: int = 4,
         codebook_size: int = 64,
         ema: bool = True,

@@ -89,6 +89,24 @@ def migrate_config(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return migrated
 
 
+def add_old_defaults(overrides: list[str], config: Mapping[str, Any]) -> list[str]:
+    """Return the overrides of a run, preceded by defaults that have changed since it was started.
+
+    `model=vq_vae` had a flat vector of 64 latents and the network `conv` before its latents formed a map.
+
+    Args:
+        overrides: with the current names of their options.
+        config: the resolved configuration of the run.
+    """
+    model = config["model"]
+    given = {override.partition("=")[0].lstrip("+~") for override in overrides}
+    if model.get("_target_") != "vae_lightning.models.VQVAE":
+        return overrides
+    is_flat = model.get("network", {}).get("_target_") == "vae_lightning.networks.Conv"
+    defaults = {"model/network": "conv" if is_flat else None, "model.latent_dim": model.get("latent_dim")}
+    return [*(f"{key}={value}" for key, value in defaults.items() if value and key not in given), *overrides]
+
+
 def migrate_override(override: str) -> str:
     """Return a Hydra override, such as `+data.val_fraction=0.1`, with the current name of its option."""
     key, equals, value = override.partition("=")
