@@ -48,3 +48,13 @@ def test_compare_traversals_labels_features_models_and_ranges():
     ]
     assert pixels(bottom_right)[0, 0, 0] == pytest.approx(0.1)
     assert_readable(figure)
+
+
+def test_long_names_are_broken_into_lines():
+    name = (
+        "prior_of = stage1/vae-mnist, prior = SecondStageVAE, trainer.max_epochs = 12, prior.hidden_dims = [512, 512]"
+    )
+    x = torch.rand(10, 1, 28, 28)
+    outputs = {f"{name}, seed = {seed}": x[:9] for seed in range(3)}
+    assert_readable(plotting.compare_samples(outputs, "Samples"))
+    assert_readable(plotting.compare_reconstructions(x[:9], outputs, "Reconstructions"))

@@ -1,5 +1,6 @@
 """Figures that compare several models (overview, Figures 1 to 3)."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -10,6 +11,7 @@ from vae_lightning.plotting.images import draw_mosaic, grid_size, image_grid
 from vae_lightning.plotting.style import format_interval, label_width, new_figure, styled
 
 PANEL_WIDTH = 2.6  # inches: of the panel of one model
+PANEL_CHARACTERS = 36  # of its title
 
 
 def compare_reconstructions(x: Tensor, outputs: Mapping[str, Tensor], title: str) -> Figure:
@@ -20,7 +22,7 @@ def compare_reconstructions(x: Tensor, outputs: Mapping[str, Tensor], title: str
         outputs: name of the model, such as "β = 4" -> its reconstructions, (N, C, H, W) in [0, 1].
         title: above the grid.
     """
-    return image_grid(torch.stack([x, *outputs.values()]), title, ["input", *outputs])
+    return image_grid(torch.stack([x, *outputs.values()]), title, ["input", *map(wrap, outputs)])
 
 
 @styled
@@ -36,7 +38,7 @@ def compare_samples(samples: Mapping[str, Tensor], title: str) -> Figure:
     figure = new_figure(PANEL_WIDTH * n_columns, (PANEL_WIDTH + 0.2) * n_rows, title)
     for i, (name, x) in enumerate(samples.items(), 1):
         side = int(len(x) ** 0.5)
-        axes = figure.add_subplot(n_rows, n_columns, i, title=name)
+        axes = figure.add_subplot(n_rows, n_columns, i, title=wrap(name))
         draw_mosaic(axes, x[: side * side].unflatten(0, (side, side)))
     return figure
 
@@ -65,5 +67,10 @@ def compare_traversals(
             if column == 0:
                 axes.set_ylabel(features[row], rotation=0, ha="right", va="center")
             axes.set_xlabel(format_interval(ends[model][row].tolist()))
-        panels[0, column].set_title(model)
+        panels[0, column].set_title(wrap(model))
     return figure
+
+
+def wrap(name: str) -> str:
+    """Break the name of a model, which lists all options that differ, into lines that fit its panel."""
+    return textwrap.fill(name, PANEL_CHARACTERS, break_on_hyphens=False)

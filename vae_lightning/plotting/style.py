@@ -38,8 +38,9 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 
 def label_width(labels: Sequence[str]) -> float:
-    """Return the width in inches of the widest of an axis's labels, or 0 if there are none."""
-    paths = [TextPath((0, 0), label, size=rcParams["ytick.labelsize"]) for label in labels if label]
+    """Return the width in inches of the widest line of an axis's labels, or 0 if there are none."""
+    lines = [line for label in labels for line in label.splitlines()]
+    paths = [TextPath((0, 0), line, size=rcParams["ytick.labelsize"]) for line in lines]
     return max((path.get_extents().width / 72 for path in paths), default=0.0)
 
 
