@@ -39,6 +39,7 @@ def test_ordinary_overrides_are_replayed(override):
         ("--config-dir=/tmp", "configures Hydra itself"),
         ("model=../../../elsewhere/evil", "names a file outside of conf/"),
         ("model._target_=os.system", "names a class that is not trusted"),
+        ("trust=[evil]", "trusts a package"),
         ("model._target_=torch.load", "names a class that is not trusted"),
         ("+logger.x._target_=torch.utils.cpp_extension.load_inline", "names a class that is not trusted"),
         (

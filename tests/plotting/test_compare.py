@@ -51,9 +51,7 @@ def test_compare_traversals_labels_features_models_and_ranges():
 
 
 def test_long_names_are_broken_into_lines():
-    name = (
-        "prior_of = vae-mnist, prior = SecondStageVAE, trainer.max_epochs = 12, prior.hidden_dims = [512, 512]"
-    )
+    name = "prior_of = vae-mnist, prior = SecondStageVAE, trainer.max_epochs = 12, prior.hidden_dims = [512, 512]"
     x = torch.rand(10, 1, 28, 28)
     outputs = {f"{name}, seed = {seed}": x[:9] for seed in range(3)}
     assert_readable(plotting.compare_samples(outputs, "Samples"))

@@ -41,7 +41,7 @@ def test_density_equals_the_change_of_variables_and_samples_invert_it(cls):
     noise = torch.randn(4, 2, generator=torch.Generator().manual_seed(1)).double()
 
     def to_noise(z):
-        return p.u.flow.transform(p.standardize(z))
+        return p.u.flow(None).transform(p.standardize(z))
 
     torch.testing.assert_close(to_noise(z), noise, atol=1e-5, rtol=1e-5)
     jacobian = torch.stack([torch.autograd.functional.jacobian(to_noise, row) for row in z])
@@ -58,6 +58,17 @@ def test_density_depends_on_the_condition(cls):
     assert (log_probs[:2] != swapped[:2]).all()
     assert log_probs[2] == swapped[2]
     assert prior(None, torch.eye(3).double()).sample(3).shape == (3, 2)
+
+
+@pytest.mark.parametrize("cls", FLOWS)
+def test_density_and_samples_do_not_run_in_half_precision(cls):
+    prior = random_flow(cls).float()
+    z = torch.randn(5, 2)
+    expected = prior(None, None).log_prob(z), prior(None, None).sample(5, torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        p = prior(None, None)
+        assert torch.equal(p.log_prob(z), expected[0])
+        assert torch.equal(p.sample(5, torch.Generator().manual_seed(0)), expected[1])
 
 
 def test_flow_of_one_latent_raises():

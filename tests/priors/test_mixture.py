@@ -52,6 +52,10 @@ def test_expectation_maximization_equals_scikit_learn_and_finds_the_clusters():
     torch.testing.assert_close(p.mu[order], torch.tensor([[-4.0, 0.0], [4.0, 1.0]]), atol=0.03, rtol=0)
 
 
+def test_samples_have_the_precision_of_the_parameters():
+    assert MixturePrior(**SHAPES).double()(None, None).sample(3).dtype == torch.float64
+
+
 def test_every_parameter_has_a_gradient():
     prior = MixturePrior(**SHAPES, num_components=2)
     prior(None, None).log_prob(torch.randn(7, 2)).sum().backward()

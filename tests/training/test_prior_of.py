@@ -47,6 +47,8 @@ def test_prior_run_is_a_complete_model_of_the_same_data(trained):
     assert model.sample(3).shape == (3, 1, 8, 8)
     numbers = evaluate(run.run_dir, quick=True, only=["likelihood", "samples"], images=200, samples=5)
     assert numbers["likelihood/log_px"] < 0
+    again = evaluate(run.run_dir, quick=True, only=["likelihood"], images=200, samples=5)
+    assert again["likelihood/log_px"] == numbers["likelihood/log_px"]
 
 
 def test_learned_prior_fits_better(trained):
@@ -58,11 +60,23 @@ def test_interrupted_prior_run_resumes_to_the_same_bits(trained):
     prior = [f"prior_of={trained.run_dir}", "model/prior=flow_matching", "model.prior.width=8", *OF_RUN]
     uninterrupted = vae_lightning.train(prior)
     first = vae_lightning.train([*prior, "trainer.max_epochs=1"])
-    shutil.copytree(trained.run_dir / "checkpoints", "kept")
+    shutil.rmtree(trained.run_dir)  # its model and data are in the configuration of the prior's run
     resumed = vae_lightning.train([f"resume={first.run_dir}", "trainer.max_epochs=2"])
+    assert resumed.run_dir == first.run_dir
+    assert resumed.config["name"] == first.config["name"]
     assert resumed.metrics == uninterrupted.metrics
     weights, expected = resumed.model.state_dict(), uninterrupted.model.state_dict()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_latest_is_the_newest_run_that_is_not_a_prior_and_auto_finds_the_prior(trained):
+    first = vae_lightning.train(["prior_of=latest", *OF_RUN])
+    second = vae_lightning.train(["prior_of=latest", "seed=1", *OF_RUN])
+    assert first.config["model"]["autoencoder"] == second.config["model"]["autoencoder"] == trained.config["model"]
+    assert (first.config["data"]["seed"], second.config["data"]["seed"]) == (0, 1)
+    again = vae_lightning.train(["prior_of=latest", *OF_RUN, "trainer.limit_val_batches=1", "resume=auto"])
+    assert again.run_dir not in (first.run_dir, second.run_dir)
+    assert vae_lightning.train(["prior_of=latest", *OF_RUN, "resume=auto"]).run_dir == first.run_dir
 
 
 def test_options_of_the_data_can_be_changed(trained):
@@ -103,12 +117,19 @@ def test_sweep_over_priors(trained, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["model=latent_prior"], r"^prior_of=null: the model learns a prior for a trained run. Set prior_of=RUN.$"),
+        (["model=latent_prior"], r"^prior_of=null: the model or the data is that of a trained run. Set prior_of=RUN.$"),
         (
             ["prior_of=RUN", "model=vae"],
             r"^prior_of=.*: this model learns no prior for a run. Set model=latent_prior.$",
         ),
         (["prior_of=nowhere"], r"^nowhere: no such run or checkpoint."),
+        (["prior_of=[a]"], r"^prior_of=\['a'\]: must be null or text.$"),
+        (["data=of_run"], r"^prior_of=null: .* Set prior_of=RUN.$"),
+        (
+            ["prior_of=RUN", "model.prior.num_components=2000"],
+            r"^model.prior.num_components=2000: there are only 1257 ",
+        ),
+        (["prior_of=RUN", "+model.autoencoder.latent_dim=3"], r"^prior_of=.*: this model learns no prior"),
         (
             ["prior_of=RUN", "data.batchsize=3"],
             r"^data.batchsize: not an option of this run's data. Use one of .*batch_size",

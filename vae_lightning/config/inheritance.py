@@ -1,4 +1,4 @@
-"""What a run takes from the run whose prior it learns: the model and, unless another is chosen, the data."""
+"""Taking the model, and unless another is chosen the data, from the run whose prior is learned."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,27 +12,42 @@ from vae_lightning.runs.artifacts import read_config
 from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.layout import find_checkpoint, run_dir_of
 
+MAX_NAME_LENGTH = 100
+
 
 def inherit_run(cfg: DictConfig) -> None:
-    """Fill in `model.autoencoder`, and under `data` what has not been set, from the run in `prior_of`, if there is one.
+    """Fill in `model.autoencoder` and the unset options of `data` from the run in `prior_of`, if there is one.
+
+    A resumed run takes them from its own configuration, so the run in `prior_of` may have been moved or deleted.
 
     Raises:
         UserError: if there is no such run, a model needs one, or an option of the data does not exist there.
     """
+    is_prior = OmegaConf.is_missing(cfg.model, "autoencoder")
+    is_data_of_run = cfg.get("data") is not None and "_target_" not in cfg.data
     if not cfg.prior_of:
-        if OmegaConf.is_missing(cfg.model, "autoencoder"):
-            raise UserError("prior_of=null: the model learns a prior for a trained run. Set prior_of=RUN.")
+        if is_prior or is_data_of_run:
+            raise UserError("prior_of=null: the model or the data is that of a trained run. Set prior_of=RUN.")
         return
-    if "autoencoder" not in cfg.model.keys():  # noqa: SIM118 - `in` is false for a value that is missing
+    if not isinstance(cfg.prior_of, str):
+        raise UserError(f"prior_of={cfg.prior_of}: must be null or text.")
+    if not is_prior:
         raise UserError(f"prior_of={cfg.prior_of}: this model learns no prior for a run. Set model=latent_prior.")
-    config = read_config(find_run(cfg.prior_of))
-    for key in cfg.data if "_target_" not in cfg.data else ():
-        if key not in config["data"]:
-            raise UserError(f"data.{key}: not an option of this run's data. Use one of {', '.join(config['data'])}.")
+    own = read_config(run_dir_of(Path(cfg.resume))) if cfg.resume else {}
+    if "autoencoder" in own.get("model", {}):
+        name, model, data = own["name"], own["model"]["autoencoder"], own["data"]
+    else:
+        config = read_config(find_run(cfg.prior_of))
+        name, model, data = None, config["model"], {**config["data"], "seed": "${seed}"}
+    for key in cfg.data if is_data_of_run else ():
+        if key not in data:
+            raise UserError(f"data.{key}: not an option of this run's data. Use one of {', '.join(data)}.")
     with open_dict(cfg):
-        cfg.model.autoencoder = config["model"]
-        if "_target_" not in cfg.data:
-            cfg.data = OmegaConf.merge(config["data"], cfg.data)
+        cfg.model.autoencoder = model
+        if is_data_of_run:
+            cfg.data = OmegaConf.merge(data, cfg.data)
+        if name and OmegaConf.is_interpolation(cfg, "name"):  # it contains that of the run in `prior_of`
+            cfg.name = name
 
 
 def find_run(prior_of: str) -> Path:
@@ -54,8 +69,8 @@ def default_name(prior_of: Any) -> str:
         return f"{choices['model']}-{choices['data']}"
     name = "run"
     with suppress(UserError):  # `inherit_run` will report it
-        name = read_config(find_run(prior_of))["name"]
-    return f"{choices.get('model/prior')}-{name}"
+        name = read_config(find_run(str(prior_of))).get("name", name)
+    return f"{choices.get('model/prior')}-{name}"[:MAX_NAME_LENGTH]
 
 
 OmegaConf.register_new_resolver("default_name", default_name, replace=True)

@@ -15,7 +15,7 @@ from vae_lightning.config.replay import check_replayable
 from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_config, read_overrides
-from vae_lightning.runs.discovery import LATEST, find_newest_run, resolve_run
+from vae_lightning.runs.discovery import LATEST, find_newest_run, newest_autoencoder, resolve_run
 from vae_lightning.runs.format import add_old_defaults
 from vae_lightning.runs.layout import CONFIG, OVERRIDES, find_checkpoint, run_dir_of
 
@@ -45,7 +45,8 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if {"-m", "--multirun"} & given.keys():
         raise UserError(f"resume={resume}: resumes one run, not a sweep. Rerun a sweep's command to resume it.")
     if resume == "auto":
-        newest = find_newest_run([option for option in given.values() if not option.startswith("-")])
+        options = [option for option in given.values() if not option.startswith("-")]
+        newest = find_newest_run(normalize(expand_prior_of(options)))
         if newest is None:
             print("resume=auto: no run with these options; starting a new one", flush=True)
             return [argument for argument in arguments if override_key(argument) != "resume"]
@@ -67,7 +68,7 @@ def expand_prior_of(arguments: list[str]) -> list[str]:
     """Insert the model and the data that `prior_of=RUN` implies, unless they are given.
 
     Options of the data get `++`, since only the run knows which there are; `config.inheritance` checks them. `latest`
-    becomes the run that it stands for.
+    becomes the newest run that is not a prior itself. Paths are quoted, since those of a sweep's jobs contain `=`.
 
     Args:
         arguments: of the command line; returned unchanged if there is no `prior_of=`.
@@ -79,11 +80,13 @@ def expand_prior_of(arguments: list[str]) -> list[str]:
     prior_of = given.get("prior_of", "").partition("=")[2].strip("'\"")
     if prior_of in ("", "null"):
         return arguments
-    if prior_of == LATEST:
-        given["prior_of"] = f"prior_of='{resolve_run(prior_of)}'"
+    if not set(prior_of) & set("'\"()[]{}"):  # a path, or several to sweep over
+        paths = [newest_autoencoder() if path == LATEST else path for path in prior_of.split(",")]
+        given["prior_of"] = "prior_of=" + ",".join(f"'{path}'" for path in paths)
     implied = [f"{group}={choice}" for group, choice in IMPLIED_BY_PRIOR_OF.items() if group not in given]
     if "data" not in given:
-        given |= {key: f"++{value.lstrip('+')}" for key, value in given.items() if key.startswith("data.")}
+        of_data = {key: value for key, value in given.items() if key.startswith("data.") and value[0] != "~"}
+        given |= {key: f"++{value.lstrip('+')}" for key, value in of_data.items()}
     return [*implied, *given.values()]
 
 

@@ -23,8 +23,8 @@ CLASS_NAME = re.compile(r"(\w+\.)+[A-Z]\w*")  # of a package or module, then a c
 def check_replayable(overrides: list[str], run_dir: Path) -> None:
     """Check that replaying the overrides of a run can neither run code from it nor read this machine's environment.
 
-    Hydra's flags and its own options, interpolations, configuration files outside of `conf/` and classes of other
-    packages are not replayed. Users who made the run themselves pass such overrides again on the command line.
+    Hydra's flags and its own options, interpolations, configuration files outside of `conf/`, `trust` and classes of
+    other packages are not replayed. Users who made the run themselves pass such overrides again on the command line.
 
     Raises:
         UserError: for the first override that is not allowed.
@@ -39,6 +39,8 @@ def check_replayable(overrides: list[str], run_dir: Path) -> None:
             problem = "contains an interpolation"
         elif "." not in name and ".." in value:
             problem = "names a file outside of conf/"
+        elif name == "trust":
+            problem = "trusts a package"
         elif "_target_" in override and not is_trusted_target(name, value):
             problem = "names a class that is not trusted"
         if problem:

@@ -174,6 +174,7 @@ FIELD_RULES = {
     "transforms": FEW,
     "layers": FEW,
     "heads": FEW,
+    "integration_steps": COUNT,
     "drop_condition": FRACTION,
     "guidance": NOT_NEGATIVE,
     "codebook_size": integer(2, 1_000_000),

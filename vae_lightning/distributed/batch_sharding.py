@@ -77,6 +77,13 @@ def sum_across_processes(x: Tensor) -> Tensor:
     return x
 
 
+def broadcast_from_rank_zero(x: Tensor) -> Tensor:
+    """Broadcast x in place from process 0 to all processes and return it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.broadcast(x, 0)
+    return x
+
+
 def scale_loss(loss: Tensor) -> Tensor:
     """Scale the loss of this process so that the mean over processes is the mean over all images."""
     shard = BatchShard.active

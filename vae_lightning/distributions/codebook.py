@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributed.batch_sharding import all_gather_rows, sum_across_processes
+from vae_lightning.distributed.batch_sharding import all_gather_rows, broadcast_from_rank_zero, sum_across_processes
 
 DEAD_CODE_FRACTION = 0.01  # a code is reset if it is used less than this fraction of uniform use
 
@@ -83,10 +83,3 @@ class Codebook(nn.Module):
         self.sums.lerp_(sum_across_processes(sums), 1 - self.decay)
         if self.ema:
             self.embedding.copy_(self.sums / self.use.clamp_min(1e-6)[:, None])
-
-
-def broadcast_from_rank_zero(x: Tensor) -> Tensor:
-    """Broadcast x in place from process 0 to all processes and return it."""
-    if torch.distributed.is_initialized():
-        torch.distributed.broadcast(x, 0)
-    return x

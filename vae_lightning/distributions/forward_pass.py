@@ -28,5 +28,5 @@ class ForwardPass(NamedTuple):
 
     @property
     def prior_variable(self) -> Tensor:
-        """What the prior is a distribution of: the latents z (B, D), or the indices (B, P) if they are codes."""
+        """The variable that the prior models: the latents z (B, D), or the indices (B, P) if they are codes."""
         return self.qz.indices if isinstance(self.qz, Codes) else self.z

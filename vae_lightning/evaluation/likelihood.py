@@ -8,9 +8,17 @@ from vae_lightning.distributions import Bernoulli
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import bits_per_dim, log_likelihood, mean_and_error
+from vae_lightning.regularizers import Rate, kl
 
 
 def likelihood(context: EvaluationContext) -> Results:
+    """Compute the terms of the ELBO and estimate log p(x), with the random numbers of the seed in the settings."""
+    with torch.random.fork_rng():
+        torch.manual_seed(context.settings.seed)
+        return likelihood_terms(context)
+
+
+def likelihood_terms(context: EvaluationContext) -> Results:
     """Estimate log p(x) by importance sampling, and the ELBO with its terms.
 
     If q(z|x) or p(z) has no density, only the terms are computed.
@@ -42,14 +50,16 @@ def likelihood(context: EvaluationContext) -> Results:
 
 @torch.no_grad()
 def single_pass_terms(context: EvaluationContext, n: int) -> Results:
-    """Compute the distortion, and the rate and the bound if the model has them, in one deterministic pass."""
+    """Compute the distortion, and the rate and the bound if the model has them, with one draw of z per image."""
     model = context.model
     distortions, rates = [], []
     for x, y in context.batches(Batch(context.x[:n], None if context.y is None else context.y[:n])):
         out = model(x, y)
         distortions.append(-out.px.log_prob(out.x))
-        if "rate" in (terms := model.regularizer(out)[1]):
-            rates.append(terms["rate"].expand(len(x)))
+        if isinstance(model.regularizer, Rate):
+            rates.append(kl(out))
+        elif "rate" in (terms := model.regularizer(out)[1]):
+            rates.append(terms["rate"].expand(len(x)))  # the same for all images
     distortion = torch.cat(distortions)
     distribution = "q(z|x)" if model.prior.has_density else "p(z)"
     reason = f"{distribution} of {context.name} has no density for importance weights"
@@ -57,8 +67,8 @@ def single_pass_terms(context: EvaluationContext, n: int) -> Results:
     results["distortion"] = mean_result(mean_and_error(distortion), f"nats; {n:,} images")
     if not rates:
         return results | unavailable(("nelbo", "rate"), f"{context.name} has no rate")
-    rate = torch.cat(rates).mean()
-    results["rate"] = Result(rate.item(), note="nats")
+    rate = torch.cat(rates)
+    results["rate"] = mean_result(mean_and_error(rate), "nats")
     results["nelbo"] = mean_result(mean_and_error(distortion + rate), "nats; upper bound on -log p(x)")
     return results
 

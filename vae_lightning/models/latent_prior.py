@@ -8,7 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from vae_lightning.distributed.batch_sharding import BatchShard
+from vae_lightning.distributed.batch_sharding import BatchShard, broadcast_from_rank_zero
 from vae_lightning.distributions import DeltaPosterior, ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import OPTIMIZER, ELBOModule
@@ -125,16 +125,31 @@ class LatentPrior(ELBOModule):
             raise UserError("model/prior=standard_normal: has nothing to learn. Set model/prior=gaussian_mixture.")
         return self.optimizer(parameters)
 
+    def unfreeze(self) -> "LatentPrior":
+        """Unfreeze the prior."""
+        super().unfreeze()
+        self.autoencoder.requires_grad_(False)
+        return self
+
     @torch.no_grad()
     def on_fit_start(self) -> None:
-        """Initialize the prior from latents of training images, once. All processes draw the same latents."""
+        """Initialize the prior from latents of training images, once, in all processes alike.
+
+        Raises:
+            UserError: if the training images do not come from a data module.
+        """
         if self.is_initialized:
             return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not hasattr(data, "random_images"):
+            raise UserError("LatentPrior: the data loader has no random_images(n). Pass datamodule=... to the Trainer.")
         state = rng_state()
         torch.manual_seed(0)
-        x, y = self.trainer.datamodule.random_images(INITIAL_IMAGES)  # type: ignore[attr-defined]
+        x, y = data.random_images(INITIAL_IMAGES)
         batches = zip(x.split(BATCH_SIZE), repeat(None) if y is None else y.split(BATCH_SIZE), strict=False)
         passes = (self(x.to(self.device), y if y is None else y.to(self.device)) for x, y in batches)
         self.prior.initialize(torch.cat([out.prior_variable for out in passes]))
+        for value in self.prior.state_dict().values():  # devices may round differently
+            broadcast_from_rank_zero(value)
         set_rng_state(state)
         self.is_initialized.fill_(True)

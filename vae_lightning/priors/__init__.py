@@ -1,6 +1,7 @@
 """Priors with enough capacity to match an aggregate posterior: mixtures, flows, transformers, flow matching.
 
-Any of them can be learned together with a model, or afterwards for a trained one (`models.LatentPrior`).
+They are learned for a trained model (`models.LatentPrior`). Those of continuous latents with a density can also be
+learned together with a model.
 """
 
 from vae_lightning.priors.code_transformer import CodeTransformer

@@ -59,7 +59,7 @@ class Block(nn.Module):
 
 
 class CodeTransformer(Prior):
-    """p(c) = Π_p p(c_p | c_<p) over the P codes of an image. van den Oord et al. 2017, 4.1; Esser et al. 2021, 3.2.
+    """p(c) = Π_p p(c_p | c_<p) over the P codes of an image. van den Oord et al. 2017, 3.3; Esser et al. 2021, 3.2.
 
     Requires a quantizer. The codes are read in the order of their indices, for a map row by row. The condition, if
     there is one, is the vector before the first code.

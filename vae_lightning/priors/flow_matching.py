@@ -30,7 +30,7 @@ class FlowMatching(StandardizedPrior):
         condition_dim: K, or 0.
         width: see `Velocity`.
         blocks: see `Velocity`.
-        steps: number of steps of a sample, each with two evaluations of the network.
+        integration_steps: number of steps of a sample, each with two evaluations of the network.
         drop_condition: the fraction of conditions that are left out in training.
         guidance: the strength of the condition in samples; see `guided`.
         **_: the other shapes of the model.
@@ -47,7 +47,7 @@ class FlowMatching(StandardizedPrior):
         condition_dim: int,
         width: int = 64,
         blocks: int = 4,
-        steps: int = 20,
+        integration_steps: int = 20,
         drop_condition: float = 0.1,
         guidance: float = 1.0,
         **_: Any,
@@ -55,7 +55,7 @@ class FlowMatching(StandardizedPrior):
         super().__init__(latent_dim=latent_dim)
         self.velocity = Velocity(latent_shape, width, blocks)
         self.condition = ConditionEmbedding(condition_dim, self.velocity.embedding_dim, drop_condition)
-        self.steps, self.guidance = steps, guidance
+        self.integration_steps, self.guidance = integration_steps, guidance
 
     def forward(self, encode: Any, condition: Tensor | None) -> Standardized:
         """Return p(z), or p(z|y) given a condition (B, K)."""
@@ -104,7 +104,7 @@ class FlowMatchingDistribution(NamedTuple):
         def field(u: Tensor, t: Tensor) -> Tensor:
             return guided(lambda c: self.prior.field(u, t, c), condition, self.prior.guidance)
 
-        return integrate(field, noise, self.prior.steps)
+        return integrate(field, noise, self.prior.integration_steps)
 
 
 def integrate(field: VelocityField, u: Tensor, steps: int) -> Tensor:

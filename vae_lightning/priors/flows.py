@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
+from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 
@@ -16,22 +17,30 @@ from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 class FlowDistribution(NamedTuple):
     """Distribution of u, where f(u) ~ N(0, I).
 
+    Neither direction runs in half precision, which would change densities by nats.
+
     Attributes:
-        flow: a `zuko.distributions.NormalizingFlow` with the transform f.
+        flow: condition -> a `zuko.distributions.NormalizingFlow` with the transform f.
+        condition: (B, K), or None.
         dim: D.
     """
 
-    flow: Any
+    flow: nn.Module
+    condition: Tensor | None
     dim: int
 
     def log_prob(self, u: Tensor) -> Tensor:
         """Compute the log density of u (B, D), log N(f(u); 0, I) + log |det ∂f/∂u|: (B,), in nats."""
-        return self.flow.log_prob(u)
+        with torch.autocast(u.device.type, enabled=False):
+            return self.flow(self.condition).log_prob(promote_to_float32(u))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), by inverting f. The noise is drawn on the CPU, to be the same on all devices."""
         noise = local_rows(torch.randn(global_batch_size(n), self.dim, generator=generator))
-        return self.flow.transform.inv(noise.to(self.flow.base.mean))
+        device = next(self.flow.parameters()).device
+        with torch.autocast(device.type, enabled=False):
+            flow = self.flow(self.condition)
+            return flow.transform.inv(noise.to(flow.base.mean))
 
 
 class Flow(StandardizedPrior):
@@ -72,13 +81,13 @@ class Flow(StandardizedPrior):
 
     def forward(self, encode: Any, condition: Tensor | None) -> Standardized:
         """Return p(z), or p(z|y) given a condition (B, K)."""
-        return Standardized(FlowDistribution(self.flow(condition), len(self.shift)), self.shift, self.scale)
+        return Standardized(FlowDistribution(self.flow, condition, len(self.shift)), self.shift, self.scale)
 
 
 class AutoregressiveFlow(Flow):
     """Masked autoregressive flow. Papamakarios et al. 2017.
 
-    Density in one pass, samples in D passes, latent by latent.
+    A density takes one pass per transform, a sample D passes, latent by latent.
     """
 
     def build(self, features: int, context: int, **kwargs: Any) -> nn.Module:
@@ -91,7 +100,7 @@ class AutoregressiveFlow(Flow):
 class CouplingFlow(Flow):
     """Neural spline flow with coupling transforms. Durkan et al. 2019; coupling as in Real NVP, Dinh et al. 2017.
 
-    Density and samples both take two passes per transform.
+    A density takes one pass per transform, a sample two.
     """
 
     def build(self, features: int, context: int, **kwargs: Any) -> nn.Module:

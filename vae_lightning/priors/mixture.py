@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions import Prior
 from vae_lightning.distributions.posterior import LOG_2PI
+from vae_lightning.errors import UserError
 
 
 class FullMixture(NamedTuple):
@@ -34,9 +35,10 @@ class FullMixture(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D). The random numbers are drawn on the CPU, to be the same on all devices."""
-        total, device = global_batch_size(n), self.mu.device
+        total = global_batch_size(n)
         k = torch.multinomial(self.log_weights.exp().cpu(), total, replacement=True, generator=generator)
-        k, noise = (local_rows(t).to(device) for t in (k, torch.randn(total, self.mu.shape[1], generator=generator)))
+        noise = local_rows(torch.randn(total, self.mu.shape[1], generator=generator)).to(self.mu)
+        k = local_rows(k).to(self.mu.device)
         return self.mu[k] + (self.tril[k] @ noise[:, :, None]).squeeze(2)
 
 
@@ -66,9 +68,18 @@ class MixturePrior(Prior):
 
     @torch.no_grad()
     def initialize(self, z: Tensor) -> None:
-        """Fit the mixture to latents z (N, D) by expectation maximization."""
+        """Fit the mixture to latents z (N, D) by expectation maximization.
+
+        Raises:
+            UserError: if there are fewer latents than components.
+        """
         from sklearn.mixture import GaussianMixture  # slow to import
 
+        if len(z) < len(self.logits):
+            raise UserError(
+                f"model.prior.num_components={len(self.logits)}: there are only {len(z)} training images. Set {len(z)}"
+                " or fewer."
+            )
         smallest_variance = 1e-6 * z.var().item()
         fitted = GaussianMixture(len(self.logits), random_state=0, reg_covar=smallest_variance).fit(z.double().cpu())
         tril = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_))

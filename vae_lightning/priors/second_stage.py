@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior
+from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 
@@ -46,7 +47,7 @@ class SecondStageDistribution(NamedTuple):
 
     def given(self, v: Tensor) -> DiagonalGaussian:
         """Return p(u|v)."""
-        mean = self.decoder(self.join(v))
+        mean = promote_to_float32(self.decoder(self.join(v)))
         return DiagonalGaussian(mean, (2 * self.log_gamma).expand_as(mean))
 
     def join(self, v: Tensor) -> Tensor:

@@ -50,10 +50,13 @@ class Velocity(nn.Module):
         super().__init__()
         self.latent_shape = latent_shape
         self.embedding_dim = VECTOR_FEATURES * width
+        frequencies = torch.logspace(0, math.log10(MAX_FREQUENCY), max(1, width // 2))
         self.time = nn.Sequential(
-            nn.Linear(width, self.embedding_dim), nn.SiLU(), nn.Linear(self.embedding_dim, self.embedding_dim)
+            nn.Linear(2 * len(frequencies), self.embedding_dim),
+            nn.SiLU(),
+            nn.Linear(self.embedding_dim, self.embedding_dim),
         )
-        self.register_buffer("frequencies", torch.logspace(0, math.log10(MAX_FREQUENCY), width // 2), persistent=False)
+        self.register_buffer("frequencies", frequencies, persistent=False)
         if isinstance(latent_shape, int):
             features = VECTOR_FEATURES * width
             self.first: nn.Module = nn.Linear(latent_shape, features)

@@ -51,7 +51,9 @@ class Regularizer(nn.Module):
 
 
 class NoPenalty(Regularizer):
-    """No penalty, as in an autoencoder. There is no rate, hence no nelbo."""
+    """No penalty, as in an autoencoder. There is no rate, hence no nelbo, and the prior is not learned."""
+
+    standard_normal_only = True
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {})."""

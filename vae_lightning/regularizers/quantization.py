@@ -82,8 +82,6 @@ class UniformCodes(NoPenalty):
         codebook_size: K, that of the quantizer.
     """
 
-    standard_normal_only = True
-
     def __init__(self, *, codebook_size: int) -> None:
         super().__init__()
         self.codebook_size = codebook_size

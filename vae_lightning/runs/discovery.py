@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vae_lightning.errors import UserError
-from vae_lightning.runs.artifacts import is_finished, read_overrides
+from vae_lightning.runs.artifacts import is_finished, read_config, read_overrides
 from vae_lightning.runs.layout import CONFIG, OVERRIDES, has_resumable_checkpoint
 
 RUNS = Path("runs")
@@ -22,6 +22,19 @@ def resolve_run(path: str | Path) -> Path:
         return Path(path)
     runs = newest_first(RUNS)
     return next(filter(has_resumable_checkpoint, runs), runs[0])
+
+
+def newest_autoencoder() -> Path:
+    """Return the most recently started run under `runs/` that has a checkpoint and is not a prior of another run.
+
+    Raises:
+        UserError: if there is none.
+    """
+    for run in filter(has_resumable_checkpoint, newest_first(RUNS)):
+        with suppress(UserError):  # skip runs whose files are damaged
+            if "autoencoder" not in read_config(run)["model"]:
+                return run
+    raise UserError(f"{LATEST}: no run under {RUNS}/ has a model to learn a prior for. Train one first.")
 
 
 def resolve_sweep(path: str | Path) -> Path:

@@ -27,13 +27,21 @@ def check_inherited(config: dict[str, Any]) -> None:
     check_trusted(config["data"], ("vae_lightning.data", *trust), source)
 
 
-def check_labels(conditional: bool, data: ImageDataModule) -> None:
-    """Check that the data has classes or attributes if the model is conditional.
+def check_labels(model: dict[str, Any], data: ImageDataModule) -> None:
+    """Check that the data has classes or attributes if the model is conditional, and as many as a trained autoencoder.
+
+    Args:
+        model: the configuration of the model.
+        data: the data module, after its setup.
 
     Raises:
-        UserError: if it has none.
+        UserError: if it has none, or another number.
     """
-    if conditional and data.num_classes is None:
+    autoencoder = model.get("autoencoder") or {}
+    expected = autoencoder["num_classes"] if autoencoder.get("conditional") else data.num_classes
+    if data.num_classes != expected:
+        raise UserError(f"data.num_classes={data.num_classes}: the run in prior_of has {expected}. Use its data.")
+    if model["conditional"] and data.num_classes is None:
         labels = "no labels" if data.splits["train"].y is None else "factors, not classes"
         raise UserError(f"model.conditional=true: the data has {labels}. Set model.conditional=false.")
 

@@ -78,7 +78,7 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
         data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
         data.prepare_data()
         data.setup()
-        check_labels(config["model"]["conditional"], data)
+        check_labels(config["model"], data)
         if config["data"].get("num_classes") is None:  # it is counted in the data
             cfg.data.num_classes = data.num_classes
             config = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
