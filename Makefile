@@ -35,6 +35,10 @@ benchmark:  ## compare training and data loading with plain PyTorch (DATA=folder
 	$(BIN)/python benchmarks/throughput.py --root $(or $(DATA),data)
 	$(BIN)/python benchmarks/loading.py --root $(or $(DATA),data)
 
+.PHONY: benchmark-models
+benchmark-models:  ## compare the training of several models with a bare loop over the same modules (DATA=...; 10 minutes)
+	$(BIN)/python benchmarks/models.py --root $(or $(DATA),data)
+
 .PHONY: benchmark-gpu
 benchmark-gpu:  ## compare training with the GPU's time for a compiled step, and time 30 epochs of MNIST (DATA=...)
 	$(BIN)/python benchmarks/device.py --root $(or $(DATA),data)

@@ -99,31 +99,47 @@ class Process:
         return losses[~np.isnan(losses)][:COMPARED_STEPS]
 
 
+Commands = dict[str, list[str]]  # title of a loop -> its command, in which FOLDER stands for that of its files
+FOLDER = "FOLDER"
+
+
 @contextmanager
-def processes(workload: str, root: str) -> Iterator[dict[str, Process]]:
-    """Start all loops of a workload, warm them up and stop them; kill them at the end."""
+def processes(commands: Commands, batch_size: int) -> Iterator[dict[str, Process]]:
+    """Start all loops, warm them up and stop them; kill them at the end."""
     started: dict[str, Process] = {}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if workload == "W3":
-            root = f"{name}/images"
-            make_images(Path(root))
         try:
-            for loop, title in PLAIN.items():
-                command = [str(HERE / "plain.py"), loop, workload, str(folder / loop / "clock"), "--root", root]
-                started[title] = Process(command, folder / loop, BATCH_SIZES[workload])
-            for i, (title, options) in enumerate(OURS.items()):
-                run = folder / f"ours{i}"
-                command = [str(HERE.parent / "train.py"), *COMMANDS[workload], *options, f"data.root={root}"]
-                command += ["trainer.max_epochs=1000", f"hydra.run.dir={run}/run"]
-                command += ["+callbacks.clock._target_=clock.Clock", f"+callbacks.clock.path={run}/clock"]
-                started[title] = Process(command, run, BATCH_SIZES[workload])
+            for i, (title, command) in enumerate(commands.items()):
+                folder = Path(name) / str(i)
+                started[title] = Process([word.replace(FOLDER, str(folder)) for word in command], folder, batch_size)
             yield started
         finally:
             for process in started.values():
                 process.signal(signal.SIGKILL)
                 process.process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(name, ignore_errors=True)
+
+
+def train_command(overrides: list[str], root: str) -> list[str]:
+    """Return a command that trains until it is killed and records its steps."""
+    return [
+        str(HERE.parent / "train.py"),
+        *overrides,
+        f"data.root={root}",
+        "trainer.max_epochs=1000",
+        f"hydra.run.dir={FOLDER}/run",
+        "+callbacks.clock._target_=clock.Clock",
+        f"+callbacks.clock.path={FOLDER}/clock",
+    ]
+
+
+def workload_commands(workload: str, root: str) -> Commands:
+    """Return the commands of all loops of a workload."""
+    plain = {
+        title: [str(HERE / "plain.py"), loop, workload, f"{FOLDER}/clock", "--root", root]
+        for loop, title in PLAIN.items()
+    }
+    return plain | {title: train_command([*COMMANDS[workload], *options], root) for title, options in OURS.items()}
 
 
 def make_images(folder: Path) -> None:
@@ -132,9 +148,9 @@ def make_images(folder: Path) -> None:
     make_jpegs(folder / "test" / "0", 10, size=(64, 64))
 
 
-def measure(workload: str, root: str, rounds: int, seconds: float) -> dict[str, list[float]]:
+def measure(commands: Commands, batch_size: int, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Return the images/s of each loop in each round."""
-    with processes(workload, root) as started:
+    with processes(commands, batch_size) as started:
         check_losses({title: process.losses() for title, process in started.items()})
         rates: dict[str, list[float]] = {title: [] for title in started}
         for _ in range(rounds):
@@ -158,12 +174,12 @@ def ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
     return {title: [a / b for a, b in zip(values, bare, strict=True)] for title, values in rates.items()}
 
 
-def print_table(workload: str, rates: dict[str, list[float]]) -> None:
+def print_table(title: str, rates: dict[str, list[float]]) -> None:
     """Print a table."""
-    table = Table(TITLES[workload], "images/s", "ratio to the bare loop", "quartiles")
-    for title, values in ratios(rates).items():
+    table = Table(title, "images/s", "ratio to the bare loop", "quartiles")
+    for loop, values in ratios(rates).items():
         low, middle, high = quantiles(values)
-        table.add_row(title, f"{median(rates[title]):,.0f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}")
+        table.add_row(loop, f"{median(rates[loop]):,.0f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}")
     Console(width=120).print(table)
 
 
@@ -193,8 +209,14 @@ def main() -> None:
     args = parser.parse_args()
     results = {}
     for workload in args.workloads:
-        results[workload] = measure(workload, args.root, args.rounds, args.seconds)
-        print_table(workload, results[workload])
+        with tempfile.TemporaryDirectory() as images:
+            root = args.root
+            if workload == "W3":
+                root = images
+                make_images(Path(images))
+            commands = workload_commands(workload, root)
+            results[workload] = measure(commands, BATCH_SIZES[workload], args.rounds, args.seconds)
+        print_table(TITLES[workload], results[workload])
     if args.json:
         args.json.write_text(json.dumps(results))
     if args.plot:
