@@ -20,7 +20,7 @@ from vae_lightning.models.running_means import RunningMeans
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
 MODELS, NETWORKS, LIKELIHOODS = (
-    sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
+    sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior"})  # needs a trained model
     for group in ("model", "model/network", "model/likelihood")
 )
 SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast

@@ -17,7 +17,7 @@ from vae_lightning.data import DigitsDataModule, ImageDataModule
 from vae_lightning.models import VAE
 from vae_lightning.networks import MLP
 
-CHOICES = sorted(file.stem for file in (ROOT / "conf" / "data").glob("*.yaml"))
+CHOICES = sorted({file.stem for file in (ROOT / "conf" / "data").glob("*.yaml")} - {"of_run"})
 REQUIRED = {"image_folder": {"root": "data"}}  # options without a default
 
 

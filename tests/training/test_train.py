@@ -38,6 +38,7 @@ def test_run_writes_the_documented_files(small, tmp_path):
         "figures/latent_space.png",
         "figures/latent_space_tsne.png",
         "figures/rate_history.png",
+        "figures/nearest_images.png",
         "figures/rate_per_latent.png",
         "figures/reconstructions.png",
         "figures/samples.png",

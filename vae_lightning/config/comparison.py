@@ -61,7 +61,7 @@ def config_identity(config: dict[str, Any]) -> dict[str, Any]:
     Args:
         config: a resolved configuration with current names, see `runs.format.migrate_config`.
     """
-    folder = config["run_dir"]
+    folder = str(config["run_dir"])  # a damaged checkpoint may hold anything
     return {
         key: value.replace(folder, "run_dir") if isinstance(value, str) else value
         for key, value in iter_leaves(config)
