@@ -16,6 +16,11 @@ LOGVAR_BOUNDS = (-30.0, 20.0)  # σ from 3e-7 to 2e4, with exp(±logvar) well in
 ACTIVE_UNIT_VARIANCE = 0.01
 
 
+def sample_noise(n: int, dim: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw n rows from N(0, I), (n, dim), on the CPU, so that samples are the same on all devices."""
+    return local_rows(torch.randn(global_batch_size(n), dim, generator=generator))
+
+
 class DiagonalGaussian(NamedTuple):
     """Gaussians N(mu, diag(exp(logvar))), one per image of a batch.
 
@@ -40,9 +45,8 @@ class DiagonalGaussian(NamedTuple):
         return self.mu + torch.exp(0.5 * self.logvar) * local_rows(noise)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, (n, D); B must be 1 or n. The noise is drawn on the CPU, to be the same on all devices."""
-        noise = local_rows(torch.randn(global_batch_size(n), self.mu.shape[1], generator=generator)).to(self.mu)
-        return self.mu + torch.exp(0.5 * self.logvar) * noise
+        """Draw n latents, (n, D); B must be 1 or n."""
+        return self.mu + torch.exp(0.5 * self.logvar) * sample_noise(n, self.mu.shape[1], generator).to(self.mu)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Compute the log density of z (B, D), summed over latents: (B,), in nats."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from vae_lightning.distributions import FiniteScalarQuantizer
 from vae_lightning.models.vq_vae import QuantizedVAE
-from vae_lightning.networks import SpatialResNet
 from vae_lightning.regularizers import UniformCodes
 
 
@@ -26,8 +25,6 @@ class FSQVAE(QuantizedVAE):
     Raises:
         UserError: if the number of levels does not divide latent_dim.
     """
-
-    default_network = SpatialResNet
 
     def __init__(self, *, levels: Sequence[int] = (8, 5, 5, 5), latent_dim: int = 4, **kwargs: Any) -> None:
         super().__init__(

@@ -5,7 +5,6 @@ from typing import Any
 
 from vae_lightning.distributions import LookupFreeQuantizer
 from vae_lightning.models.vq_vae import QuantizedVAE
-from vae_lightning.networks import SpatialResNet
 from vae_lightning.regularizers import LookupFreeQuantization
 
 
@@ -26,8 +25,6 @@ class LFQVAE(QuantizedVAE):
     Raises:
         UserError: if code_dim does not divide latent_dim, or is larger than 20.
     """
-
-    default_network = SpatialResNet
 
     def __init__(
         self,

@@ -5,7 +5,6 @@ from typing import Any
 
 from vae_lightning.distributions import ResidualQuantizer
 from vae_lightning.models.vq_vae import QuantizedVAE
-from vae_lightning.networks import SpatialResNet
 from vae_lightning.regularizers import Quantization
 
 
@@ -28,8 +27,6 @@ class RVQVAE(QuantizedVAE):
     Raises:
         UserError: if code_dim does not divide latent_dim.
     """
-
-    default_network = SpatialResNet
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from vae_lightning.regularizers import Quantization
 class QuantizedVAE(ELBOModule):
     """Base class of models whose posterior is a `Quantizer`, with all codes equally likely a priori."""
 
+    default_network = SpatialResNet
     posterior: Quantizer
 
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
@@ -42,8 +43,6 @@ class VQVAE(QuantizedVAE):
     Raises:
         UserError: if code_dim does not divide latent_dim.
     """
-
-    default_network = SpatialResNet
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from vae_lightning.distributed.batch_sharding import global_batch_size, local_ro
 from vae_lightning.distributions import Prior, Quantizer
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
-from vae_lightning.priors.guidance import ConditionEmbedding, guided
+from vae_lightning.priors.guidance import ConditionEmbedding, guided, sample_in_passes
 
 SAMPLES_PER_PASS = 500  # the cache of keys and values grows with them
 
@@ -152,9 +152,7 @@ class CodeDistribution(NamedTuple):
         """Draw the indices of n images, (n, P). The random numbers are drawn on the CPU, the same on all devices."""
         positions = self.transformer.positions
         u = local_rows(torch.rand(global_batch_size(n), len(positions), generator=generator))
-        u = u.to(positions.device).split(SAMPLES_PER_PASS)
-        conditions = [None] * len(u) if self.condition is None else self.condition.split(SAMPLES_PER_PASS)
-        return torch.cat([self.invert(*rows) for rows in zip(u, conditions, strict=True)])
+        return sample_in_passes(self.invert, u.to(positions.device), self.condition, SAMPLES_PER_PASS)
 
     def invert(self, u: Tensor, condition: Tensor | None) -> Tensor:
         """Map uniform random numbers u (n, P) to indices (n, P) by the inverse of the distribution function."""

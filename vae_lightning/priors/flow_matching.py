@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
-from vae_lightning.distributions.posterior import promote_to_float32
-from vae_lightning.priors.guidance import ConditionEmbedding, guided
+from vae_lightning.distributions.posterior import promote_to_float32, sample_noise
+from vae_lightning.priors.guidance import ConditionEmbedding, guided, sample_in_passes
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 from vae_lightning.priors.velocity import Velocity
 from vae_lightning.types import LatentShape
@@ -91,12 +91,10 @@ class FlowMatchingDistribution(NamedTuple):
     condition: Tensor | None
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, (n, D). The noise is drawn on the CPU, to be the same on all devices."""
-        prior = self.prior
-        noise = local_rows(torch.randn(global_batch_size(n), len(prior.shift), generator=generator)).to(prior.shift)
-        rows = noise.split(SAMPLES_PER_PASS)
-        conditions = [None] * len(rows) if self.condition is None else self.condition.split(SAMPLES_PER_PASS)
-        return torch.cat([self.transport(*pair) for pair in zip(rows, conditions, strict=True)])
+        """Draw n latents, (n, D)."""
+        shift = self.prior.shift
+        noise = sample_noise(n, len(shift), generator).to(shift)
+        return sample_in_passes(self.transport, noise, self.condition, SAMPLES_PER_PASS)
 
     def transport(self, noise: Tensor, condition: Tensor | None) -> Tensor:
         """Carry noise (n, D) from time 0 to time 1."""

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
-from vae_lightning.distributions.posterior import promote_to_float32
+from vae_lightning.distributions.posterior import promote_to_float32, sample_noise
 from vae_lightning.errors import UserError
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 
@@ -35,8 +34,8 @@ class FlowDistribution(NamedTuple):
             return self.flow(self.condition).log_prob(promote_to_float32(u))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, (n, D), by inverting f. The noise is drawn on the CPU, to be the same on all devices."""
-        noise = local_rows(torch.randn(global_batch_size(n), self.dim, generator=generator))
+        """Draw n latents, (n, D), by inverting f."""
+        noise = sample_noise(n, self.dim, generator)
         device = next(self.flow.parameters()).device
         with torch.autocast(device.type, enabled=False):
             flow = self.flow(self.condition)

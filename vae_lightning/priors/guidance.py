@@ -1,4 +1,4 @@
-"""Conditions that are sometimes left out in training, so that samples can be guided by them."""
+"""Conditions that are sometimes left out in training, and samples that are guided by them."""
 
 from collections.abc import Callable
 
@@ -34,6 +34,22 @@ class ConditionEmbedding(nn.Module):
             return present
         dropped = local_rows(torch.rand(global_batch_size(n), 1, device=present.device)) < self.drop
         return torch.where(dropped, absent, present)
+
+
+def sample_in_passes(
+    draw: Callable[[Tensor, Tensor | None], Tensor], noise: Tensor, condition: Tensor | None, size: int
+) -> Tensor:
+    """Map noise to samples a few rows at a time, which bounds the memory.
+
+    Args:
+        draw: noise (b, ...) and its conditions (b, K) or None -> samples (b, ...).
+        noise: (n, ...).
+        condition: (n, K), or None.
+        size: rows per pass.
+    """
+    rows = noise.split(size)
+    conditions = [None] * len(rows) if condition is None else condition.split(size)
+    return torch.cat([draw(*pair) for pair in zip(rows, conditions, strict=True)])
 
 
 def guided(function: Callable[[Tensor | None], Tensor], condition: Tensor | None, guidance: float) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions import Prior
-from vae_lightning.distributions.posterior import LOG_2PI
+from vae_lightning.distributions.posterior import LOG_2PI, sample_noise
 from vae_lightning.errors import UserError
 
 
@@ -34,11 +34,10 @@ class FullMixture(NamedTuple):
         return torch.logsumexp(self.log_weights[:, None] + components, dim=0)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n latents, (n, D). The random numbers are drawn on the CPU, to be the same on all devices."""
-        total = global_batch_size(n)
-        k = torch.multinomial(self.log_weights.exp().cpu(), total, replacement=True, generator=generator)
-        noise = local_rows(torch.randn(total, self.mu.shape[1], generator=generator)).to(self.mu)
-        k = local_rows(k).to(self.mu.device)
+        """Draw n latents, (n, D). The components are drawn on the CPU, to be the same on all devices."""
+        weights = self.log_weights.exp().cpu()
+        k = torch.multinomial(weights, global_batch_size(n), replacement=True, generator=generator)
+        k, noise = local_rows(k).to(self.mu.device), sample_noise(n, self.mu.shape[1], generator).to(self.mu)
         return self.mu[k] + (self.tril[k] @ noise[:, :, None]).squeeze(2)
 
 

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior
-from vae_lightning.distributions.posterior import promote_to_float32
+from vae_lightning.distributions.posterior import promote_to_float32, sample_noise
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 
@@ -42,7 +41,7 @@ class SecondStageDistribution(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents with their noise γ, (n, D)."""
-        v = local_rows(torch.randn(global_batch_size(n), self.dim, generator=generator)).to(self.log_gamma)
+        v = sample_noise(n, self.dim, generator).to(self.log_gamma)
         return self.given(v).sample(n, generator)
 
     def given(self, v: Tensor) -> DiagonalGaussian:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.networks.resnet import SelfAttention, conv3x3, group_norm
+from vae_lightning.networks.resnet import SelfAttention, conv3x3, group_norm, norm_activation
 from vae_lightning.types import LatentShape
 
 VECTOR_FEATURES = 4  # per channel that a map would have
@@ -77,13 +77,7 @@ class Velocity(nn.Module):
 
     def conv_block(self, channels: int) -> ModulatedBlock:
         """Return a block for maps."""
-        residual = [
-            nn.SiLU(),
-            conv3x3(channels, channels),
-            group_norm(channels),
-            nn.SiLU(),
-            conv3x3(channels, channels),
-        ]
+        residual = [nn.SiLU(), conv3x3(channels, channels), *norm_activation(channels), conv3x3(channels, channels)]
         return ModulatedBlock(group_norm(channels), residual, channels, self.embedding_dim)
 
     def forward(self, u: Tensor, t: Tensor, condition: Tensor) -> Tensor:
