@@ -38,12 +38,12 @@ def bare(model_name: str, root: str, clock: Clock) -> None:
     mnist = datasets.MNIST(root)
     x, y = mnist.data[:, None].clone(), mnist.targets
     model.regularizer.dataset_size = len(x)
-    parts = [list(model.parameters())]
-    if isinstance(model, Adversarial):
-        discriminator = model.discriminator_parameters()
-        ids = {id(parameter) for parameter in discriminator}
-        parts = [[parameter for parameter in parts[0] if id(parameter) not in ids], discriminator]
-    optimizers = [torch.optim.Adam(part, rate) for part, rate in zip(parts, (1e-3, 1e-4), strict=False)]
+    configured = (
+        model.configure_optimizers()
+    )  # fused; the bare loop has torch's default, with their parameters and rates
+    fused = configured if isinstance(configured, list) else [configured]
+    parts = [optimizer.param_groups[0]["params"] for optimizer in fused]
+    optimizers = [torch.optim.Adam(part, old.defaults["lr"]) for part, old in zip(parts, fused, strict=True)]
     for order in epoch_orders(len(x)):
         clock.start_epoch()
         losses: list[float] = []

@@ -133,12 +133,16 @@ class ImageDataModule(L.LightningDataModule, ABC):
         batch = Batch(x[index], None if y is None else y[index])
         return self.on_after_batch_transfer(batch.to(device), 0)
 
-    def random_images(self, n: int) -> Batch:
-        """Return n random training images, or all if there are fewer. Outside of a step, processes return the same."""
+    def random_batches(self, n: int, batch_size: int) -> InMemoryLoader:
+        """Return batches of n random training images, or of all if there are fewer.
+
+        Each process gets all of them. Outside of a step, with the same random state, these are the same.
+        """
         x, y = self.splits["train"]
         index = torch.randperm(len(x))[:n]
         x = binarized(x[index]) if self.binarize == "dynamic" else x[index]
-        return Batch(x, None if y is None else y[index])
+        images = Batch(x, None if y is None else y[index])
+        return InMemoryLoader(images, batch_size, EpochSampler(len(x), seed=None))
 
     def train_dataloader(self) -> InMemoryLoader:
         """Return shuffled batches of the training images."""

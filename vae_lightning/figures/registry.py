@@ -73,25 +73,19 @@ def reconstructions(ctx: FigureContext) -> Drawing:
 @register_figure
 def samples(ctx: FigureContext) -> Drawing:
     """Draw samples from the prior. Those of a conditional model have each class, or the attributes of images."""
-    generator = torch.Generator().manual_seed(0)
     if ctx.classes:
         y = torch.arange(len(ctx.classes), device=ctx.model.device).repeat_interleave(NUM_STEPS)
-        x = ctx.model.sample(len(y), y, generator)
+        x = ctx.samples(len(y), y)
         return plotting.samples(x, f"Samples from the prior, one row per class\n{ctx.title}", ctx.classes)
-    labels = ctx.images(100).y if ctx.model.condition_dim else None
-    x = ctx.model.sample(100 if labels is None else len(labels), labels, generator)
-    return plotting.samples(x, f"Samples from the prior\n{ctx.title}")
+    return plotting.samples(ctx.samples(100), f"Samples from the prior\n{ctx.title}")
 
 
 @register_figure
 def nearest_images(ctx: FigureContext) -> Drawing:
     """Draw samples from the prior above their nearest training images. Conditional models show each class."""
     classes = ctx.classes[:MAX_CLASSES]
-    n = NUM_SAMPLE_ROWS * (len(classes) or NUM_STEPS)
-    labels = ctx.images(n).y if ctx.model.condition_dim else None
-    if classes:
-        labels = torch.arange(len(classes), device=ctx.model.device).repeat(NUM_SAMPLE_ROWS)
-    x = ctx.model.sample(n if labels is None else len(labels), labels, torch.Generator().manual_seed(0))
+    labels = torch.arange(len(classes), device=ctx.model.device).repeat(NUM_SAMPLE_ROWS) if classes else None
+    x = ctx.samples(NUM_SAMPLE_ROWS * (len(classes) or NUM_STEPS), labels)
     images = ctx.data.splits["train"].x
     nearest = images[nearest_indices(x, images).to(images.device)].float() / 255
     title = f"Samples from the prior above their nearest training images, by pixels\n{ctx.title}"

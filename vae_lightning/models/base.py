@@ -95,13 +95,11 @@ class ELBOModule(Configurable, L.LightningModule):
         init_std: float | None = None,
     ) -> None:
         super().__init__()
-        if conditional and num_classes is None:
-            raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
+        self.condition_dim = condition_size(conditional, num_classes)
         network = network or self.default_network()
         likelihood = likelihood or type(self).default_likelihood()
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)
-        self.condition_dim = num_classes if conditional and num_classes else 0
         self.latent_shape = network.latent_shape(self.image_shape, latent_dim)
         self.latent_dim = num_latents(self.latent_shape)
         if self.requires_vector and not isinstance(self.latent_shape, int):
@@ -121,13 +119,17 @@ class ELBOModule(Configurable, L.LightningModule):
         output_shape = (channels * likelihood.values_per_pixel, height, width)
         self.decoder = network.build_decoder(self.latent_shape, self.condition_dim, output_shape)
         self.likelihood = likelihood
+        self.init_training(regularizer, optimizer)
+        if init_std is not None:
+            for part in (self.encoder, self.posterior, self.decoder):
+                part.apply(partial(init_layer, std=init_std))
+
+    def init_training(self, regularizer: Regularizer, optimizer: Callable[..., torch.optim.Optimizer]) -> None:
+        """Set the attributes that the training needs besides the parts of the model."""
         self.regularizer = regularizer
         self.optimizer = optimizer
         self.shard = BatchShard()  # the rows of a batch that belong to this process; by default all
         self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
-        if init_std is not None:
-            for part in (self.encoder, self.posterior, self.decoder):
-                part.apply(partial(init_layer, std=init_std))
 
     def build_prior(self, prior: Callable[..., Prior]) -> Prior:
         """Build the prior for the shapes and the posterior of this model.
@@ -326,6 +328,17 @@ class ELBOModule(Configurable, L.LightningModule):
     def all_reduce_sum(self, value: Tensor) -> Tensor:
         """Sum a tensor over all processes."""
         return self.trainer.strategy.reduce(value.clone(), reduce_op="sum")  # works in place
+
+
+def condition_size(conditional: bool, num_classes: int | None) -> int:
+    """Return the number of values of the condition, K, or 0 for a model that is not conditional.
+
+    Raises:
+        UserError: if the model is conditional but the data has no labels.
+    """
+    if conditional and num_classes is None:
+        raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
+    return num_classes if conditional and num_classes else 0
 
 
 def init_layer(layer: nn.Module, std: float) -> None:

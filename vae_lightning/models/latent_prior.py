@@ -1,18 +1,16 @@
 """A prior that is learned for a trained model."""
 
 from collections.abc import Callable
-from itertools import repeat
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
 
-from vae_lightning.distributed.batch_sharding import BatchShard, broadcast_from_rank_zero
+from vae_lightning.distributed.batch_sharding import broadcast_from_rank_zero
 from vae_lightning.distributions import DeltaPosterior, ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
-from vae_lightning.models.base import OPTIMIZER, ELBOModule
-from vae_lightning.models.running_means import RunningMeans
+from vae_lightning.models.base import OPTIMIZER, ELBOModule, condition_size
 from vae_lightning.priors import MixturePrior
 from vae_lightning.regularizers import NoPenalty, Rate
 from vae_lightning.rng import rng_state, set_rng_state
@@ -51,12 +49,11 @@ class LatentPrior(ELBOModule):
         L.LightningModule.__init__(self)  # not that of ELBOModule, which would build another autoencoder
         if type(autoencoder).encode is not ELBOModule.encode:
             raise UserError(f"prior_of: {type(autoencoder).__name__} has a learned prior already. Use another run.")
-        if conditional and num_classes is None:
-            raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
+        own_condition_dim = condition_size(conditional, num_classes)
         self.autoencoder = autoencoder.requires_grad_(False).eval()
         self.image_shape = autoencoder.image_shape
         self.latent_shape, self.latent_dim = autoencoder.latent_shape, autoencoder.latent_dim
-        self.condition_dim = autoencoder.condition_dim or (num_classes if conditional and num_classes else 0)
+        self.condition_dim = autoencoder.condition_dim or own_condition_dim
         self.prior = self.build_prior(prior)
         if isinstance(self.posterior, Quantizer) and not self.prior.is_discrete:
             raise UserError(
@@ -67,10 +64,7 @@ class LatentPrior(ELBOModule):
                 f"model.conditional=true: {type(self.prior).__name__} does not use labels. Set model.conditional=false."
             )
         has_rate = self.prior.has_density and not isinstance(self.posterior, DeltaPosterior)
-        self.regularizer = Rate() if has_rate else NoPenalty()
-        self.optimizer = optimizer
-        self.shard = BatchShard()
-        self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
+        self.init_training(Rate() if has_rate else NoPenalty(), optimizer)
         self.is_initialized: Tensor
         self.register_buffer("is_initialized", torch.tensor(False))
 
@@ -141,13 +135,11 @@ class LatentPrior(ELBOModule):
         if self.is_initialized:
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if not hasattr(data, "random_images"):
-            raise UserError("LatentPrior: the data loader has no random_images(n). Pass datamodule=... to the Trainer.")
+        if not hasattr(data, "random_batches"):
+            raise UserError("LatentPrior: the data loader has no random_batches. Pass datamodule=... to the Trainer.")
         state = rng_state()
         torch.manual_seed(0)
-        x, y = data.random_images(INITIAL_IMAGES)
-        batches = zip(x.split(BATCH_SIZE), repeat(None) if y is None else y.split(BATCH_SIZE), strict=False)
-        passes = (self(x.to(self.device), y if y is None else y.to(self.device)) for x, y in batches)
+        passes = [self(*batch.to(self.device)) for batch in data.random_batches(INITIAL_IMAGES, BATCH_SIZE)]
         self.prior.initialize(torch.cat([out.prior_variable for out in passes]))
         for value in self.prior.state_dict().values():  # devices may round differently
             broadcast_from_rank_zero(value)

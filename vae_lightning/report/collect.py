@@ -12,8 +12,9 @@ from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.io.shell import train_command
 from vae_lightning.report.escaping import visible
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics, read_overrides, read_yaml
+from vae_lightning.runs.discovery import runs_under
 from vae_lightning.runs.format import migrate_override
-from vae_lightning.runs.layout import CONFIG, FAILURE, OVERRIDES, PRUNED, has_resumable_checkpoint
+from vae_lightning.runs.layout import FAILURE, OVERRIDES, PRUNED, has_resumable_checkpoint
 from vae_lightning.runs.untrusted import read_text
 
 SWEEP_CONFIG = "multirun.yaml"  # written by Hydra's sweepers
@@ -50,7 +51,7 @@ def find_runs(root: Path) -> list[Run]:
     Raises:
         UserError: if there is none.
     """
-    folders = sorted(path.parent.parent for path in root.rglob(str(CONFIG)))
+    folders = runs_under(root)
     if not folders:
         raise UserError(
             f"{root}: there are no runs in this directory. Pass one under runs/, such as runs/sweeps/NAME, or latest."

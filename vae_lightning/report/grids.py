@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -70,11 +69,7 @@ def model_images(run: LoadedRun) -> ModelImages:
     x, y = context.images(NUM_IMAGES)
     model = run.model
     with isolated_eval(model):
-        labels = None
-        if model.condition_dim:
-            labels = context.images(NUM_SAMPLES).y
-        n = NUM_SAMPLES if labels is None else len(labels)
-        samples = model.sample(n, labels, torch.Generator().manual_seed(0))
+        samples = context.samples(NUM_SAMPLES)
         traversals, ends = None, None
         if context.posterior is not None:
             latents = context.posterior.order[:NUM_LATENTS]

@@ -58,7 +58,7 @@ def find_evaluable_runs(path: str | Path) -> list[Path]:
         UserError: if there are runs in the directory, but none has finished; or if there is no latest run.
     """
     path = resolve_run(path)
-    runs = [] if (path / CONFIG).exists() else sorted(file.parents[1] for file in path.rglob(str(CONFIG)))
+    runs = [] if (path / CONFIG).exists() else runs_under(path)
     if not runs:
         return [path]
     finished = [run for run in runs if is_finished_or_damaged(run)]
@@ -75,13 +75,18 @@ def is_finished_or_damaged(run: Path) -> bool:
         return True
 
 
+def runs_under(folder: Path) -> list[Path]:
+    """Return the run directories at or under a directory, sorted by name."""
+    return sorted(file.parents[1] for file in folder.rglob(str(CONFIG)))
+
+
 def newest_first(folder: Path) -> list[Path]:
     """Return the runs under a directory, the one that was started or resumed last first.
 
     Raises:
         UserError: if there are none.
     """
-    runs = [file.parents[1] for file in folder.rglob(str(CONFIG))]
+    runs = runs_under(folder)
     if not runs:
         raise UserError(f"{LATEST}: there are no runs under {folder}/. Train a model first, or pass a run directory.")
     return sorted(runs, key=lambda run: (run / CONFIG).stat().st_mtime_ns, reverse=True)
