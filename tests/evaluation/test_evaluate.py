@@ -19,7 +19,7 @@ from vae_lightning.cli.main import main
 from vae_lightning.data import Batch
 from vae_lightning.distributions import ClassConditional, DiscretizedLogistic, VampPrior
 from vae_lightning.errors import UserError
-from vae_lightning.evaluation.context import EvaluationContext, draw_latents
+from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.disentanglement import disentanglement
 from vae_lightning.evaluation.downstream import downstream
 from vae_lightning.evaluation.evaluate import EVALUATORS, evaluate
@@ -142,7 +142,7 @@ def test_bound_and_terms_equal_those_of_training(parts, make_context):
     assert sum(found[term].value for term in terms) == pytest.approx(sampled, abs=1e-4)
 
 
-def test_draw_latents_of_hierarchy_equals_training(parts):
+def test_infer_of_hierarchy_equals_training(parts):
     """The noise of a forward pass gives the same draws and the same ratio of densities."""
     model = MODELS["hvae"](**parts)
     x = torch.rand(4, 1, 8, 8)
@@ -151,7 +151,7 @@ def test_draw_latents_of_hierarchy_equals_training(parts):
         out = model(x)
         torch.manual_seed(0)
         noise = torch.cat([torch.randn(4, 3), torch.randn(4, 3)], dim=1)
-    qz, pz, z = draw_latents(model, x, None, noise[:, None])
+    qz, pz, z = model.infer(x, noise=noise)
     torch.testing.assert_close(z, out.z)
     torch.testing.assert_close(pz.log_prob(z) - qz.log_prob(z), out.pz.log_prob(out.z) - out.qz.log_prob(out.z))
 

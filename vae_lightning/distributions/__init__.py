@@ -24,6 +24,7 @@ from vae_lightning.distributions.posterior import (
     DeltaPosterior,
     DiagonalGaussian,
     GaussianPosterior,
+    Posterior,
     StandardGaussian,
 )
 from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
@@ -54,6 +55,7 @@ __all__ = [
     "LaplaceImages",
     "Likelihood",
     "LookupFreeQuantizer",
+    "Posterior",
     "Prior",
     "Quantizer",
     "ResidualQuantizer",

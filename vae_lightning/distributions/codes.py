@@ -3,9 +3,9 @@
 from abc import abstractmethod
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from vae_lightning.distributions.posterior import projection, promote_to_float32
+from vae_lightning.distributions.posterior import Posterior, projection, promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.types import LatentShape, num_latents
 
@@ -32,12 +32,12 @@ class Codes(NamedTuple):
         """Codes as latents, (B, P·d)."""
         return as_latents(self.codes, self.grid_size)
 
-    def rsample(self) -> Tensor:
+    def rsample(self, noise: Tensor | None = None) -> Tensor:
         """Return the codes as latents, (B, P·d), with the gradient of the features. van den Oord et al. 2017, 3.2."""
         return as_latents(self.features + (self.codes - self.features).detach(), self.grid_size)
 
 
-class Quantizer(nn.Module):
+class Quantizer(Posterior):
     """Base class of modules that map features to `Codes`: a linear layer to P vectors, then a choice among K codes.
 
     For a map of latents (C, h, w), the channels at each position are divided into C/d codes, so P = C/d · h·w. The code
@@ -55,6 +55,8 @@ class Quantizer(nn.Module):
     Raises:
         UserError: if code_dim does not divide the number of latents.
     """
+
+    has_density = False
 
     def __init__(self, num_features: int, latent_shape: LatentShape, *, code_dim: int, codebook_size: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Posteriors q(z|x), which map the encoder's features to a distribution over latents."""
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -37,12 +37,20 @@ class DiagonalGaussian(NamedTuple):
         """Mean of the distribution, (B, D)."""
         return self.mu
 
-    def rsample(self) -> Tensor:
-        """Draw z = mu + σ·ε with ε ~ N(0, I), (B, D), differentiable in mu and logvar. vae-cvae-mnist, Eq. 24."""
-        noise = torch.randn(
-            global_batch_size(len(self.mu)), self.mu.shape[1], dtype=self.mu.dtype, device=self.mu.device
-        )
-        return self.mu + torch.exp(0.5 * self.logvar) * local_rows(noise)
+    def repeat(self, k: int) -> "DiagonalGaussian":
+        """Return the Gaussians of k·B draws, the batch k times in a row."""
+        return self if k == 1 else DiagonalGaussian(self.mu.repeat(k, 1), self.logvar.repeat(k, 1))
+
+    def rsample(self, noise: Tensor | None = None) -> Tensor:
+        """Draw z = mu + σ·ε, (B, D), differentiable in mu and logvar. vae-cvae-mnist, Eq. 24.
+
+        Args:
+            noise: ε, (B, D); None to draw it from N(0, I).
+        """
+        if noise is None:
+            shape = (global_batch_size(len(self.mu)), self.mu.shape[1])
+            noise = local_rows(torch.randn(shape, dtype=self.mu.dtype, device=self.mu.device))
+        return self.mu + torch.exp(0.5 * self.logvar) * noise
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D); B must be 1 or n."""
@@ -72,7 +80,7 @@ class DeltaDistribution(NamedTuple):
         """The codes, (B, D)."""
         return self.mu
 
-    def rsample(self) -> Tensor:
+    def rsample(self, noise: Tensor | None = None) -> Tensor:
         """Return the codes, (B, D)."""
         return self.mu
 
@@ -84,12 +92,29 @@ def projection(num_features: int, latent_shape: LatentShape) -> nn.Module:
     return nn.Sequential(nn.Conv2d(num_features, latent_shape[0], 1), nn.Flatten())
 
 
-class GaussianPosterior(nn.Module):
+class Posterior(nn.Module):
+    """Base class of modules that map features (B, F) or (B, F, h, w) to q(z|x).
+
+    The distribution has the property `mean` and the method `rsample(noise)`. With a density, it also has `log_prob(z)`
+    and `repeat(k)`.
+
+    Attributes:
+        has_density: whether the distribution has a density, which a KL and importance weights require.
+        factorizes: whether it is a `DiagonalGaussian` that depends on x only, so that each latent has a known density.
+    """
+
+    has_density: ClassVar[bool] = True
+    factorizes: ClassVar[bool] = False
+
+
+class GaussianPosterior(Posterior):
     """Maps features (B, F) to a `DiagonalGaussian`, with linear layers for mu and log σ² (vae-cvae-mnist, Table 1).
 
     log σ² is clamped to `LOGVAR_BOUNDS`, so that a single outlier does not make the loss infinite. Normal training
     stays inside the bounds, where values and gradients are unchanged to the last bit. Outside, the gradient is 0.
     """
+
+    factorizes = True
 
     def __init__(self, num_features: int, latent_shape: LatentShape) -> None:
         super().__init__()
@@ -102,7 +127,7 @@ class GaussianPosterior(nn.Module):
         return DiagonalGaussian(promote_to_float32(self.mu(features)), logvar)
 
 
-class DeltaPosterior(nn.Module):
+class DeltaPosterior(Posterior):
     """Maps features (B, F) to a `DeltaDistribution` with a linear layer and an activation.
 
     kingma-welling-replication, appendix A.2.
@@ -112,6 +137,8 @@ class DeltaPosterior(nn.Module):
         latent_shape: D, or the shape of a map.
         activation: name of the `torch.nn` module that bounds the code; `Identity` for none.
     """
+
+    has_density = False
 
     def __init__(self, num_features: int, latent_shape: LatentShape, activation: str) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.settings import Settings
 from vae_lightning.metrics.repeats import Track
-from vae_lightning.models import HVAE, ELBOModule
+from vae_lightning.models import ELBOModule
+from vae_lightning.models.base import repeat_rows
 from vae_lightning.regularizers import kl_per_latent
 
 BATCH_SIZE = 250  # images per pass
@@ -82,16 +83,6 @@ class EvaluationContext:
         return type(self.model).__name__
 
     @property
-    def is_hierarchy(self) -> bool:
-        """Whether the posterior of a latent depends on other latents."""
-        return isinstance(self.model, HVAE)
-
-    @property
-    def is_gaussian(self) -> bool:
-        """Whether q(z|x) has a density."""
-        return self.encoded.logvar is not None
-
-    @property
     def is_binary(self) -> bool:
         """Whether every pixel is black or white."""
         return bool(((self.x == 0) | (self.x == 255)).all())
@@ -112,9 +103,10 @@ class EvaluationContext:
         k = noise.shape[1]
         x = self.model.as_images(self.x[indices].to(self.device))
         y = None if self.y is None else self.y[indices].to(self.device)
-        qz, pz, z = draw_latents(self.model, x, y, noise)
-        log_px = self.model.decode(z, repeat_labels(y, k)).log_prob(x.repeat_interleave(k, 0))
-        return log_px.view(-1, k), (pz.log_prob(z) - qz.log_prob(z)).view(-1, k)
+        qz, pz, z = self.model.infer(x, y, k, noise.transpose(0, 1).flatten(0, 1).to(self.device))
+        log_px = self.model.decode(z, repeat_rows(y, k)).log_prob(repeat_rows(x, k))
+        log_ratio = pz.log_prob(z) - qz.log_prob(z)
+        return log_px.view(k, -1).T, log_ratio.view(k, -1).T
 
     def sample_prior(self, n: int) -> Tensor:
         """Draw n latents from the prior, (n, D) on the CPU; for a conditional model, given the labels of n images."""
@@ -130,13 +122,14 @@ def encode(model: ELBOModule, batches: Iterable[Batch], seed: int) -> Encoded:
     for x, y in batches:
         q = model.encode(x, y)
         means.append(q.mean.cpu())
-        if not isinstance(q, DiagonalGaussian):
+        if not model.posterior.has_density:
             continue
-        qz, pz, z = draw_latents(model, x, y, torch.randn(len(x), 1, q.mu.shape[1], generator=generator))
+        qz, pz, z = model.infer(x, y, noise=torch.randn(q.mean.shape, generator=generator).to(q.mean.device))
         draws.append(z.cpu())
-        logvars.append(q.logvar.cpu())
-        if isinstance(pz, DiagonalGaussian):
-            kls.append(kl_per_latent(qz, pz).cpu())
+        if isinstance(q, DiagonalGaussian):
+            logvars.append(q.logvar.cpu())
+            if isinstance(pz, DiagonalGaussian):
+                kls.append(kl_per_latent(qz, pz).cpu())
     mean = torch.cat(means)
     return Encoded(
         mean,
@@ -144,36 +137,3 @@ def encode(model: ELBOModule, batches: Iterable[Batch], seed: int) -> Encoded:
         logvar=torch.cat(logvars) if logvars else None,
         kl=torch.cat(kls) if kls else None,
     )
-
-
-def draw_latents(model: ELBOModule, x: Tensor, y: Tensor | None, noise: Tensor) -> tuple[Any, Any, Tensor]:
-    """Return the posterior and the prior of each draw, and the draws (b · k, D), with k consecutive draws per image.
-
-    Args:
-        model: a model with Gaussian posteriors.
-        x: images, (b, C, H, W), on the model's device.
-        y: their labels, or None.
-        noise: standard normal, (b, k, D).
-    """
-    k, noise = noise.shape[1], noise.flatten(0, 1).to(x.device)
-    if isinstance(model, HVAE):  # each group is drawn given the groups above it
-        evidence = [repeat_posterior(q, k) for q in ELBOModule.encode(model, x, y)]
-        groups = iter(noise.chunk(len(evidence), dim=1))
-        return model.posterior.infer(evidence, lambda q: reparameterize(q, next(groups)))
-    qz = repeat_posterior(model.encode(x, y), k)
-    return qz, model.prior(model.encode, model.condition(repeat_labels(y, k))), reparameterize(qz, noise)
-
-
-def repeat_posterior(q: DiagonalGaussian, k: int) -> DiagonalGaussian:
-    """Repeat each posterior of a batch k times."""
-    return DiagonalGaussian(q.mu.repeat_interleave(k, 0), q.logvar.repeat_interleave(k, 0))
-
-
-def repeat_labels(y: Tensor | None, k: int) -> Tensor | None:
-    """Repeat each label k times."""
-    return None if y is None else y.repeat_interleave(k, 0)
-
-
-def reparameterize(q: DiagonalGaussian, noise: Tensor) -> Tensor:
-    """Return z = mu + σ·noise."""
-    return q.mu + torch.exp(0.5 * q.logvar) * noise

@@ -23,7 +23,7 @@ def kl_terms(context: EvaluationContext) -> Results:
     mean, z, logvar, _ = context.encoded
     if logvar is None:
         return unavailable(names, f"q(z|x) of {context.name} has no density")
-    if context.is_hierarchy:
+    if not context.model.posterior.factorizes:
         return unavailable(
             names, f"q(z|x) of {context.name} does not factorize over latents, so its marginals have no closed form"
         )

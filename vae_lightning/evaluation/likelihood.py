@@ -25,7 +25,7 @@ def likelihood_terms(context: EvaluationContext) -> Results:
     """
     settings = context.settings
     n = min(settings.likelihood_images, len(context.x))
-    if not (context.is_gaussian and context.model.prior.has_density):
+    if not (context.model.posterior.has_density and context.model.prior.has_density):
         return single_pass_terms(context, n)
     estimate = log_likelihood(
         context.importance_log_terms,

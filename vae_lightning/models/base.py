@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import lightning as L
 import torch
@@ -17,6 +17,7 @@ from vae_lightning.distributions import (
     ForwardPass,
     GaussianPosterior,
     Likelihood,
+    Posterior,
     Prior,
     StandardNormal,
 )
@@ -29,6 +30,7 @@ from vae_lightning.regularizers import Regularizer
 from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.types import LatentShape, Shape, num_latents
 
+Rows = TypeVar("Rows", Tensor, Tensor | None)
 OPTIMIZER = partial(torch.optim.Adam, lr=1e-3, fused=True)
 
 
@@ -90,7 +92,7 @@ class ELBOModule(Configurable, L.LightningModule):
         network: Network | None = None,
         likelihood: Likelihood | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] = OPTIMIZER,
-        posterior: Callable[[int, LatentShape], nn.Module] = GaussianPosterior,
+        posterior: Callable[[int, LatentShape], Posterior] = GaussianPosterior,
         prior: Callable[..., Prior] = StandardNormal,
         init_std: float | None = None,
     ) -> None:
@@ -156,9 +158,28 @@ class ELBOModule(Configurable, L.LightningModule):
             all that the objective needs.
         """
         x = self.as_images(x)
+        qz, pz, z = self.infer(x, y)
+        return ForwardPass(x, y, qz, pz, z, self.decode(z, y))
+
+    def infer(
+        self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
+    ) -> tuple[Any, Any, Tensor]:
+        """Encode images, and draw latents from their posteriors.
+
+        Args:
+            x: images, (B, C, H, W).
+            y: their labels.
+            num_samples: K, the number of draws per image. The posterior must have a density if K > 1.
+            noise: standard normal, (K·B, D); None to draw it.
+
+        Returns:
+            q(z|x), p(z) and z, each with K·B rows, the batch K times in a row.
+        """
         qz = self.encode(x, y)
-        z = qz.rsample()
-        return ForwardPass(x, y, qz, self.prior(self.encode, self.condition(y)), z, self.decode(z, y))
+        if num_samples > 1:
+            qz, y = qz.repeat(num_samples), repeat_rows(y, num_samples)
+        z = qz.rsample(noise)
+        return qz, self.prior(self.encode, self.condition(y)), z
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
         """Encode images (B, C, H, W), uint8 or float in [0, 1], to q(z|x).
@@ -328,6 +349,11 @@ class ELBOModule(Configurable, L.LightningModule):
     def all_reduce_sum(self, value: Tensor) -> Tensor:
         """Sum a tensor over all processes."""
         return self.trainer.strategy.reduce(value.clone(), reduce_op="sum")  # works in place
+
+
+def repeat_rows(x: Rows, k: int) -> Rows:
+    """Repeat a batch k times in a row, (k·B, ...); None stays None."""
+    return x if x is None else x.repeat(k, *[1] * (x.dim() - 1))
 
 
 def condition_size(conditional: bool, num_classes: int | None) -> int:

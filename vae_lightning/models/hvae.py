@@ -1,5 +1,6 @@
 """The ladder VAE: groups of latents, each conditioned on those above it."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions import DiagonalGaussian, ForwardPass, GaussianPosterior
+from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.regularizers import GroupedKL
@@ -15,7 +16,7 @@ from vae_lightning.regularizers import GroupedKL
 Draw = Callable[[DiagonalGaussian], Tensor]
 
 
-class LadderPosterior(nn.Module):
+class LadderPosterior(Posterior):
     """A hierarchy p(z_1) Π_l p(z_l | z_<l) and its posterior, inferred from the top down. Sønderby et al. 2016.
 
     The bottom-up pass maps features to evidence for the lowest group, then for the one above, up to the first. The
@@ -124,11 +125,13 @@ class HVAE(ELBOModule):
             **kwargs,
         )
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
-        """Run the model; q and p of each group are conditioned on the samples of the groups above."""
-        x = self.as_images(x)
-        qz, pz, z = self.posterior.infer(super().encode(x, y), DiagonalGaussian.rsample)
-        return ForwardPass(x, y, qz, pz, z, self.decode(z, y))
+    def infer(
+        self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
+    ) -> tuple[DiagonalGaussian, DiagonalGaussian, Tensor]:
+        """Encode images, and draw latents; q and p of each group are conditioned on the draws of the groups above."""
+        evidence = [q.repeat(num_samples) for q in super().encode(x, y)]
+        noises = itertools.repeat(None) if noise is None else iter(noise.chunk(len(evidence), dim=1))
+        return self.posterior.infer(evidence, lambda q: q.rsample(next(noises)))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
         """Return q(z_l|z_<l, x) of all groups, given the means of the groups above."""

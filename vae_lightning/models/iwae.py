@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, ForwardPass
-from vae_lightning.models.base import ELBOModule
+from vae_lightning.distributions import ForwardPass
+from vae_lightning.models.base import ELBOModule, repeat_rows
 from vae_lightning.regularizers import KL
 
 
@@ -40,12 +40,9 @@ class IWAE(ELBOModule):
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """Run the model with K samples per image: every tensor has K·B rows, the batch K times in a row."""
         x = self.as_images(x)
-        k = self.num_samples
-        q = self.encode(x, y)
-        qz = DiagonalGaussian(q.mu.repeat(k, 1), q.logvar.repeat(k, 1))
-        x, y = x.repeat(k, 1, 1, 1), None if y is None else y.repeat(k, *[1] * (y.dim() - 1))
-        z = qz.rsample()
-        return ForwardPass(x, y, qz, self.prior(self.encode, self.condition(y)), z, self.decode(z, y))
+        qz, pz, z = self.infer(x, y, self.num_samples)
+        x, y = repeat_rows(x, self.num_samples), repeat_rows(y, self.num_samples)
+        return ForwardPass(x, y, qz, pz, z, self.decode(z, y))
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the bound, instead of the sum of distortion and rate."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import broadcast_from_rank_zero
-from vae_lightning.distributions import DeltaPosterior, ForwardPass, Prior, Quantizer
+from vae_lightning.distributions import ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import OPTIMIZER, ELBOModule, condition_size
 from vae_lightning.priors import MixturePrior
@@ -63,7 +63,7 @@ class LatentPrior(ELBOModule):
             raise UserError(
                 f"model.conditional=true: {type(self.prior).__name__} does not use labels. Set model.conditional=false."
             )
-        has_rate = self.prior.has_density and not isinstance(self.posterior, DeltaPosterior)
+        has_rate = self.prior.has_density and (self.posterior.has_density or self.prior.is_discrete)
         self.init_training(Rate() if has_rate else NoPenalty(), optimizer)
         self.is_initialized: Tensor
         self.register_buffer("is_initialized", torch.tensor(False))
@@ -84,10 +84,9 @@ class LatentPrior(ELBOModule):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """Run the model on images (B, C, H, W) and labels. In training mode, nothing is decoded and px is None."""
-        qz = self.encode(x, y)
-        z = qz.rsample()
-        px = None if self.training else self.decode(z, y)
-        return ForwardPass(self.as_images(x), y, qz, self.prior(self.encode, self.condition(y)), z, px)
+        x = self.as_images(x)
+        qz, pz, z = self.infer(x, y)
+        return ForwardPass(x, y, qz, pz, z, None if self.training else self.decode(z, y))
 
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Sample n latents from the learned prior, (n, D)."""

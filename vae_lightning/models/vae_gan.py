@@ -92,10 +92,8 @@ class VAEGAN(Adversarial):
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """Run the model. γ weights L for the decoder only, so the gradient to the encoder is divided by γ."""
         x = self.as_images(x)
-        qz = self.encode(x, y)
-        z = qz.rsample()
-        px = self.decode(scale_gradient(z, 1 / self.gamma), y)
-        return ForwardPass(x, y, qz, self.prior(self.encode, self.condition(y)), z, px)
+        qz, pz, z = self.infer(x, y)
+        return ForwardPass(x, y, qz, pz, z, self.decode(scale_gradient(z, 1 / self.gamma), y))
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the losses of encoder and decoder as one sum, which gives each its own gradient."""
