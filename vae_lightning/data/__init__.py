@@ -1,9 +1,11 @@
 """Data sets as LightningDataModules: uint8 images in memory, gathered into batches by index."""
 
 from vae_lightning.data.base import ImageDataModule, stratified_split
+from vae_lightning.data.binarized_mnist import BinarizedMNISTDataModule
 from vae_lightning.data.celeba import CelebADataModule
 from vae_lightning.data.digits import DigitsDataModule
 from vae_lightning.data.dsprites import DSpritesDataModule
+from vae_lightning.data.frey_faces import FreyFacesDataModule
 from vae_lightning.data.image_folder import ImageFolderDataModule
 from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
 from vae_lightning.data.sprites import SpritesDataModule
@@ -11,12 +13,14 @@ from vae_lightning.data.torchvision_sets import CIFAR10DataModule, FashionMNISTD
 
 __all__ = [
     "Batch",
+    "BinarizedMNISTDataModule",
     "CIFAR10DataModule",
     "CelebADataModule",
     "DSpritesDataModule",
     "DigitsDataModule",
     "EpochSampler",
     "FashionMNISTDataModule",
+    "FreyFacesDataModule",
     "ImageDataModule",
     "ImageFolderDataModule",
     "InMemoryLoader",

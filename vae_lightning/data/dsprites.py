@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ import numpy as np
 
 from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.cache import cache_lock, fingerprint
+from vae_lightning.data.download import fetch
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.data.mapped_images import open_cache, seal
 from vae_lightning.data.sprites import FACTORS, split_in_order
@@ -69,7 +69,7 @@ class DSpritesDataModule(ImageDataModule):
         if not path.is_file():
             if not self.download:
                 raise UserError(f"data=dsprites: no {path.resolve()}. Put it there, or set data.root to its directory.")
-            fetch(path)
+            fetch(URL, path, "dsprites", "sprites")
         if not self.folder().is_dir():
             with cache_lock(self.cache):
                 if not self.folder().is_dir():
@@ -79,29 +79,6 @@ class DSpritesDataModule(ImageDataModule):
         """Open the cache, whose images are in random order, and split it."""
         self.prepare_data()
         return split_in_order(open_cache(self.folder()).splits["all"], self.val_size, self.test_size)
-
-
-def fetch(path: Path) -> None:
-    """Download the official file, completely or not at all.
-
-    Raises:
-        UserError: if it cannot be downloaded.
-    """
-    part = path.with_suffix(".part")
-    new = not path.parent.exists()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(URL, timeout=30) as response, part.open("wb") as file:
-            shutil.copyfileobj(response, file)
-        part.rename(path)
-    except OSError as error:  # includes the errors of urllib
-        part.unlink(missing_ok=True)
-        if new:
-            path.parent.rmdir()
-        raise UserError(
-            f"data=dsprites: no {path.resolve()}, and the download failed ({one_line(error)}). Put {URL} there, or use"
-            " data=sprites, which needs no download."
-        ) from error
 
 
 def unpack(path: Path, folder: Path) -> None:

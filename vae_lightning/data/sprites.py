@@ -78,8 +78,10 @@ def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Ba
             f"data: {n:,} images are too few for data.val_size={val_size} and data.test_size={test_size}."
             " Set smaller sizes."
         )
-    parts = [t.split([test_size, val_size, n - val_size - test_size]) for t in images if t is not None]
-    test, val, train = (Batch(*part) for part in zip(*parts, strict=True))
+    sizes = [test_size, val_size, n - val_size - test_size]
+    labels = [None] * 3 if images.y is None else images.y.split(sizes)
+    parts = (Batch(x, y) for x, y in zip(images.x.split(sizes), labels, strict=True))
+    test, val, train = parts
     return {"train": train, "val": val, "test": test}
 
 

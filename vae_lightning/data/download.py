@@ -1,0 +1,36 @@
+"""Downloading a file, completely or not at all."""
+
+import shutil
+import urllib.request
+from pathlib import Path
+
+from vae_lightning.errors import UserError, one_line
+
+
+def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
+    """Download a file under a temporary name, and rename it when it is complete.
+
+    Args:
+        url: of the file.
+        path: where to put it.
+        choice: name of the data set in conf/data/, for error messages.
+        alternative: name of a data set that needs no download.
+
+    Raises:
+        UserError: if it cannot be downloaded.
+    """
+    part = path.with_name(f"{path.name}.part")
+    new = not path.parent.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=30) as response, part.open("wb") as file:
+            shutil.copyfileobj(response, file)
+        part.rename(path)
+    except OSError as error:  # includes the errors of urllib
+        part.unlink(missing_ok=True)
+        if new:
+            path.parent.rmdir()
+        raise UserError(
+            f"data={choice}: no {path.resolve()}, and the download failed ({one_line(error)}). Put {url} there, or use"
+            f" data={alternative}, which needs no download."
+        ) from error
