@@ -6,7 +6,7 @@
 
 Each row is a run in runs/reproduce/TABLE/ROW. Rerun the command to continue: finished rows are skipped, interrupted
 ones are resumed, and ones whose number of epochs was raised are trained further. The directory can be copied to another
-machine.
+machine, where --root must be the same, since it is part of a run's configuration.
 """
 
 import argparse
@@ -30,7 +30,7 @@ import yaml
 
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics
-from vae_lightning.runs.layout import BEST, CHECKPOINTS, LAST, METRICS
+from vae_lightning.runs.layout import CHECKPOINTS, LAST
 
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "benchmarks" / "tables"
@@ -48,7 +48,7 @@ class Row:
     Attributes:
         table: name of the table.
         name: of the row, and of the directory of its run.
-        overrides: of train.py.
+        overrides: of train.py, where $DATA stands for the directory of the data sets.
         evaluate: options of `vae-lightning evaluate`, or empty if the metric is one of the training.
         metric: name in metrics.json, with a minus in front to change the sign.
         published: the number in the paper, or None.
@@ -74,11 +74,6 @@ class Row:
         if not is_finished(self.run_dir) or metrics.get(name) is None:
             return None
         return (-1 if self.metric.startswith("-") else 1) * metrics[name], metrics.get(f"{name}_se", 0.0)
-
-    def is_evaluated(self) -> bool:
-        """Return whether the number belongs to the current checkpoint."""
-        checkpoint, metrics = self.run_dir / CHECKPOINTS / BEST, self.run_dir / METRICS
-        return self.result() is not None and checkpoint.stat().st_mtime_ns < metrics.stat().st_mtime_ns
 
 
 def read_table(path: Path) -> list[Row]:
@@ -123,10 +118,11 @@ def run_row(row: Row, root: str, commands: Interruptible) -> None:
     start, before = time.monotonic(), last_change(row)
     # A sweep of one job: it skips, resumes or extends the run.
     sweep = [f"hydra.sweep.dir={row.run_dir.parent}", f"hydra.sweep.subdir={row.run_dir.name}"]
-    trained = commands.call([*TRAIN, *row.overrides, f"data.root={root}", "trainer=cpu", *sweep], log)
+    overrides = [override.replace("$DATA", root) for override in row.overrides]
+    trained = commands.call([*TRAIN, *overrides, *sweep], log)
     if last_change(row) != before:
         record(row, time.monotonic() - start)
-    if trained and not row.is_evaluated():
+    if trained and row.result() is None:  # not evaluated since it was trained last
         commands.call([*EVALUATE, str(row.run_dir), *row.evaluate], log)
     result = row.result()
     print(f"{row.table:20} {row.name:40} {'see ' + str(log) if result is None else f'{result[0]:.2f}'}", flush=True)

@@ -51,6 +51,17 @@ def test_resume_after_interruption_gives_the_same_weights_and_metrics(options, p
         assert has_same_weights(tmp_path / "uninterrupted", tmp_path / run), run
 
 
+def test_training_further_discards_the_evaluation_of_the_earlier_weights(small, tmp_path):
+    train(small("trainer.max_epochs=1", run="run"))
+    metrics = tmp_path / "run/metrics.json"
+    trained = json.loads(metrics.read_text())
+    metrics.write_text(json.dumps(trained | {"likelihood/log_px": -100.0, "evaluation": {"likelihood": {}}}))
+    train(small("trainer.max_epochs=1", f"resume={tmp_path / 'run'}", run="run"))  # nothing to train
+    assert json.loads(metrics.read_text())["likelihood/log_px"] == -100.0
+    train(small(f"resume={tmp_path / 'run'}", run="run"))
+    assert json.loads(metrics.read_text()).keys() == trained.keys()
+
+
 def test_resume_with_more_epochs_equals_a_longer_run(small, tmp_path):
     expected = train(small(run="long"))
     train(small("trainer.max_epochs=1", run="short"))

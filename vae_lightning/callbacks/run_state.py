@@ -62,7 +62,7 @@ class RunState(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Restore the random state, write the configuration and apply the changes to the optimizers."""
         set_rng_state(self.initial_state)
-        save_configuration(self.config, self.run_dir)
+        save_configuration(self.config, self.run_dir, trains=True)
         if self.changes:
             record_changes(self.changes, trainer.current_epoch, self.run_dir)
             update_optimizers(

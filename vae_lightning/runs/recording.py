@@ -14,10 +14,15 @@ from vae_lightning.runs.layout import CHANGES, CONFIG, FAILURE, METRICS, OVERRID
 
 
 @rank_zero_only
-def save_configuration(config: dict[str, Any], run_dir: Path) -> None:
+def save_configuration(config: dict[str, Any], run_dir: Path, *, trains: bool = False) -> None:
     """Write `.hydra/config.yaml`, resolved, and `.hydra/overrides.yaml`, which `resume=` reads.
 
     A run that starts or resumes is neither finished nor failed, so the files that say so are updated as well.
+
+    Args:
+        config: the resolved configuration.
+        run_dir: the run directory.
+        trains: whether the weights are about to change, so that results of an earlier evaluation no longer hold.
     """
     (run_dir / CONFIG).parent.mkdir(parents=True, exist_ok=True)
     if HydraConfig.initialized():
@@ -25,7 +30,12 @@ def save_configuration(config: dict[str, Any], run_dir: Path) -> None:
     atomic_write(OmegaConf.to_yaml(OmegaConf.create(config)), run_dir / CONFIG)
     (run_dir / FAILURE).unlink(missing_ok=True)
     if metrics := read_metrics(run_dir):
-        save_metrics({name: value for name, value in metrics.items() if not name.startswith("test/")}, run_dir)
+        kept = {
+            name: value
+            for name, value in metrics.items()
+            if name.startswith(("train/", "val/")) or not (trains or name.startswith("test/"))
+        }
+        save_metrics(kept, run_dir)
 
 
 @rank_zero_only
