@@ -25,6 +25,14 @@ def test_varying_options_leaves_out_the_seed_and_redundant_options(sweep):
     assert varying_options(runs) == ["model", "beta"]
 
 
+def test_varying_options_name_the_autoencoder_of_a_prior_only_once(sweep):
+    options = [
+        {"model": "LatentPrior", "prior_of": run, "autoencoder.latent_dim": dim, "autoencoder.beta": beta}
+        for run, dim, beta in (("a", 2, 1), ("b", 2, 4), ("c", 10, 4))
+    ]
+    assert varying_options([Run(sweep, "x", options=option) for option in options]) == ["prior_of"]
+
+
 def test_group_runs_joins_runs_that_differ_only_in_their_seed(sweep):
     runs = find_runs(sweep)
     groups = group_runs(runs, ["beta"])

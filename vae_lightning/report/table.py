@@ -63,11 +63,11 @@ def varying_options(runs: Sequence[Run]) -> list[str]:
     """Return the options that differ among runs, except the seed, its copies and redundant options.
 
     An option is redundant if its values correspond one-to-one to those of an earlier option, as the name of a run does
-    to its model.
+    to its model. `prior_of` names the run that all options of its autoencoder come from.
     """
     keys = dict.fromkeys([*FIRST_COLUMNS, *(key for run in runs for key in run.options)])
     seeds = [run.options.get("seed") for run in runs]
-    rest = [key for key in keys if key not in ("seed", "name")]
+    rest = [key for key in keys if key not in ("seed", "name") and not key.startswith("autoencoder.")]
     chosen: dict[str, list[Value]] = {}
     for key in [*rest, "name"]:
         values = [run.options.get(key) for run in runs]
