@@ -1,6 +1,8 @@
 """The state of the random number generators of Python, NumPy and torch."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,3 +31,15 @@ def set_rng_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(state["cuda"][0])
     if state["mps"] is not None and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])
+
+
+@contextmanager
+def seeded_by(generator: torch.Generator | None) -> Iterator[None]:
+    """Seed torch inside the block from a generator, for code that takes none; None changes nothing."""
+    if generator is None:
+        yield
+        return
+    seed = torch.randint(2**62, (), generator=generator, device=generator.device)
+    with torch.random.fork_rng():
+        torch.manual_seed(int(seed))
+        yield

@@ -101,3 +101,37 @@ def test_bernoulli_is_exact_at_extreme_logits():
     px = Bernoulli()(torch.full((1, 1, 1, 1), 200.0))
     assert px.log_prob(torch.zeros(1, 1, 1, 1)).item() == -200
     assert px.log_prob(torch.ones(1, 1, 1, 1)).item() == 0
+
+
+def test_missing_pixels_are_left_out_of_the_sum(likelihood):
+    px = likelihood.eval()(torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel])
+    mask = torch.rand(X.shape, generator=torch.Generator().manual_seed(1)) < 0.5
+    log_p = px.pixel_log_prob(X)
+    assert log_p.shape == X.shape
+    torch.testing.assert_close(
+        px.log_prob(X, mask), torch.stack([p[m].sum() for p, m in zip(log_p, mask, strict=True)])
+    )
+    torch.testing.assert_close(px.log_prob(X, torch.ones_like(mask)), px.log_prob(X))
+    assert px.log_prob(X.where(mask, torch.nan), mask).isfinite().all()
+
+
+@pytest.mark.parametrize("output", [-3.0, 0.0, 0.5])
+def test_samples_have_the_distribution_of_log_prob(likelihood, output):
+    """The fraction of samples below several values, compared with a sum or an integral of the probabilities."""
+    n = 20_000
+    torch.manual_seed(0)
+    outputs = torch.full((n, likelihood.values_per_pixel * 3, 1, 1), output)
+    samples = likelihood.eval()(outputs).sample()[:, 0].flatten()
+    if isinstance(likelihood, Bernoulli):
+        values, width = torch.arange(2.0), 1.0
+    elif isinstance(likelihood, DiscretizedLogistic):
+        values, width = torch.arange(256.0) / 255, 1.0
+    else:
+        low, high = (0, 1) if isinstance(likelihood, ContinuousBernoulli) else (-4, 5)
+        values, width = (torch.arange(n) + 0.5) / n * (high - low) + low, (high - low) / n
+    x = values.view(-1, 1, 1, 1).expand(-1, 3, 1, 1)
+    mass = likelihood(outputs[: len(x)]).pixel_log_prob(x)[:, 0].flatten().double().exp() * width
+    assert mass.sum().item() == pytest.approx(1, abs=1e-3)
+    for threshold in samples.quantile(torch.tensor([0.1, 0.5, 0.9])):
+        expected = mass[values <= threshold].sum().item()
+        assert (samples <= threshold).double().mean().item() == pytest.approx(expected, abs=0.015)

@@ -1,6 +1,6 @@
 """Likelihoods p(x|z), which map the decoder's output to a distribution over images. One file per family."""
 
-from vae_lightning.distributions.likelihoods.base import ImageDistribution, Likelihood
+from vae_lightning.distributions.likelihoods.base import ImageDistribution, IndependentPixels, Likelihood
 from vae_lightning.distributions.likelihoods.bernoulli import Bernoulli, BernoulliImages
 from vae_lightning.distributions.likelihoods.continuous_bernoulli import ContinuousBernoulli, ContinuousBernoulliImages
 from vae_lightning.distributions.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticImages
@@ -16,6 +16,7 @@ __all__ = [
     "Gaussian",
     "GaussianImages",
     "ImageDistribution",
+    "IndependentPixels",
     "Laplace",
     "LaplaceImages",
     "Likelihood",

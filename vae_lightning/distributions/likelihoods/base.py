@@ -22,6 +22,28 @@ class ImageDistribution(Protocol):
         """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels, (B,), in nats."""
 
 
+class IndependentPixels(ABC):
+    """Base class of distributions whose pixels are independent given z, so some of them may be missing."""
+
+    @abstractmethod
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """Compute the log probability or density of each value of images (B, C, H, W) in [0, 1], in nats."""
+
+    @abstractmethod
+    def sample(self) -> Tensor:
+        """Draw images from p(x|z), (B, C, H, W). Those of a Gaussian or Laplace may lie outside [0, 1]."""
+
+    def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels, (B,), in nats.
+
+        Args:
+            x: images.
+            mask: whether each value is observed, bool (B, C, H, W); the sum is over these only. By default all.
+        """
+        log_p = self.pixel_log_prob(x)
+        return sum_per_image(log_p if mask is None else log_p.where(mask, 0))
+
+
 class Likelihood(Configurable, nn.Module, ABC):
     """Maps the decoder's output (B, C · values_per_pixel, H, W) to p(x|z).
 

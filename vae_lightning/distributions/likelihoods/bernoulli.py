@@ -1,15 +1,16 @@
 """Bernoulli likelihood of binary pixels: binary cross-entropy, which papers also use for gray pixels."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
+from vae_lightning.distributions.likelihoods.base import IndependentPixels, Likelihood
 
 
-class BernoulliImages(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class BernoulliImages(IndependentPixels):
     """Independent pixels that are 1 with probability sigmoid(logit).
 
     Attributes:
@@ -23,13 +24,17 @@ class BernoulliImages(NamedTuple):
         """Probability of each pixel, (B, C, H, W) in [0, 1]."""
         return torch.sigmoid(self.logits)
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Compute log p(x|z) of images (B, C, H, W) in [0, 1], summed over channels and pixels, (B,), in nats.
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """Compute log p(x|z) of each value of images (B, C, H, W) in [0, 1], in nats.
 
         The negative is the binary cross-entropy of vae-cvae-mnist, Eq. 30. It is a likelihood of binary images only.
         For gray values it is the cross-entropy that papers report, which cannot reach 0.
         """
-        return -sum_per_image(F.binary_cross_entropy_with_logits(self.logits, x, reduction="none"))
+        return -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
+
+    def sample(self) -> Tensor:
+        """Draw binary images, (B, C, H, W)."""
+        return torch.bernoulli(self.mean)
 
 
 class Bernoulli(Likelihood):

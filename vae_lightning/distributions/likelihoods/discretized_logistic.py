@@ -1,13 +1,13 @@
 """Discretized logistic likelihood of 8-bit pixels: the mass of a logistic distribution around each gray value."""
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
+from vae_lightning.distributions.likelihoods.base import IndependentPixels, Likelihood
 from vae_lightning.distributions.likelihoods.expm1_ratio import log_expm1_ratio
 from vae_lightning.distributions.likelihoods.scale import OffsetScale
 
@@ -15,7 +15,8 @@ MIN_SCALE = 1e-4  # allows all but 1e-8 of the mass on one gray value, for pixel
 WHITE = 255
 
 
-class DiscretizedLogisticImages(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class DiscretizedLogisticImages(IndependentPixels):
     """Independent pixels: gray value k/255 has the mass of a logistic in ((k - 1/2)/255, (k + 1/2)/255).
 
     Black and white also have the mass of the tails, so the 256 masses sum to 1.
@@ -28,8 +29,8 @@ class DiscretizedLogisticImages(NamedTuple):
     mean: Tensor
     log_scale: Tensor
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Compute the log mass of images (B, C, H, W) with gray values k/255, summed over C, H and W, (B,), in nats.
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """Compute the log mass of each value k/255 of images (B, C, H, W), in nats.
 
         With F = sigmoid, a bin from u to u + w has the mass F(u + w) − F(u) = F(u + w) · F(−u) · (1 − e⁻ʷ). The
         logarithms of these factors neither underflow nor cancel.
@@ -40,7 +41,12 @@ class DiscretizedLogisticImages(NamedTuple):
         log_upper = F.logsigmoid((k + 0.5 - WHITE * self.mean) * w).masked_fill(k == WHITE, 0)
         log_lower = F.logsigmoid((WHITE * self.mean - k + 0.5) * w).masked_fill(k == 0, 0)
         log_width = log_w + log_expm1_ratio(w)  # log(1 − e⁻ʷ), also for w so small that 1 − e⁻ʷ rounds to 0
-        return sum_per_image(log_upper + log_lower + log_width.masked_fill((k == 0) | (k == WHITE), 0))
+        return log_upper + log_lower + log_width.masked_fill((k == 0) | (k == WHITE), 0)
+
+    def sample(self) -> Tensor:
+        """Draw images with gray values k/255, (B, C, H, W) in [0, 1]."""
+        gray = self.mean + torch.exp(self.log_scale) * torch.logit(torch.rand_like(self.mean))
+        return torch.round(WHITE * gray.clamp(0, 1)) / WHITE
 
 
 class DiscretizedLogistic(Likelihood):

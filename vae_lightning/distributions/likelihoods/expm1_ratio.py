@@ -33,3 +33,12 @@ def exponential_mean(t: Tensor) -> Tensor:
     # Distance from the edge with the highest density: a small number, which keeps its relative precision.
     from_edge = 1 / a - torch.exp(-a) / -torch.expm1(-a)
     return torch.where(near, series, torch.where(t > 0, 1 - from_edge, from_edge))
+
+
+def exponential_quantile(u: Tensor, t: Tensor) -> Tensor:
+    """Return the x with ∫₀ˣ ∝ eᵗˢ ds = u for u in [0, 1], log(1 + u (eᵗ − 1)) / t, which is u at t = 0."""
+    near = t.abs() < 1e-3  # for which u is off by less than t/8, and the formula loses digits
+    a = torch.where(near, 1, t).abs()
+    # Distance from the edge with the highest density.
+    from_edge = -torch.log1p(torch.where(t > 0, 1 - u, u) * torch.expm1(-a)) / a
+    return torch.where(near, u, torch.where(t > 0, 1 - from_edge, from_edge)).clamp(0, 1)

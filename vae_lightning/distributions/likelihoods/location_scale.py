@@ -8,12 +8,12 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
+from vae_lightning.distributions.likelihoods.base import IndependentPixels, Likelihood
 from vae_lightning.distributions.likelihoods.scale import OptimalScale, build_scale
 
 
 @dataclass(frozen=True, eq=False)
-class LocationScaleImages:
+class LocationScaleImages(IndependentPixels):
     """Independent pixels with density exp(−|u|ᵖ / p) / (V s), u = (x − mean) / s, on the whole real line.
 
     V = 2 p^(1/p) Γ(1 + 1/p) is √(2π) for p = 2 (Gaussian) and 2 for p = 1 (Laplace).
@@ -27,12 +27,19 @@ class LocationScaleImages:
     log_scale: Tensor
     power: ClassVar[int]
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Compute the log density of images (B, C, H, W), summed over channels and pixels, (B,), in nats."""
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """Compute the log density of each value of images (B, C, H, W), in nats."""
         p = self.power
         u = (x - self.mean) * torch.exp(-self.log_scale)
         log_v = math.log(2) + math.log(p) / p + math.lgamma(1 + 1 / p)
-        return sum_per_image(-u.abs().pow(p) / p - self.log_scale - log_v)
+        return -u.abs().pow(p) / p - self.log_scale - log_v
+
+    def sample(self) -> Tensor:
+        """Draw images, (B, C, H, W): |u|ᵖ / p has a Gamma(1/p) distribution."""
+        p = self.power
+        size = torch.distributions.Gamma(torch.full_like(self.mean, 1 / p), 1.0).sample()
+        u = (p * size).pow(1 / p) * (2 * torch.bernoulli(torch.full_like(size, 0.5)) - 1)
+        return self.mean + torch.exp(self.log_scale) * u
 
 
 class GaussianImages(LocationScaleImages):

@@ -1,0 +1,162 @@
+"""Tests of imputation on a linear-Gaussian model, whose E[x_mis | x_obs] is known, and on models of every kind."""
+
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from vae_lightning.distributions import Bernoulli, BernoulliImages, GaussianImages, Likelihood
+from vae_lightning.errors import UserError
+from vae_lightning.models import AE, HVAE, IWAE, VAE, VQVAE
+from vae_lightning.networks import MLP
+
+SIGMA = 0.05
+X = 0.5 + 0.1 * torch.randn(3, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+MASK = torch.tensor([[True, False], [True, False]])
+
+
+class LinearGaussian(Likelihood):
+    """N(output, SIGMA²), without a sigmoid."""
+
+    def forward(self, output):
+        return GaussianImages(output, torch.tensor(SIGMA).log())
+
+
+@pytest.fixture
+def linear(parts):
+    """Return p(x|z) = N(w z + 0.5, SIGMA²) with 4 pixels, 1 latent and the exact posterior of complete images.
+
+    SIGMA is so small that draws outside [0, 1], which are clamped, are rare.
+    """
+    network = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian(), "latent_dim": 1}
+    model = VAE(**{**parts, **network, "image_shape": (1, 2, 2)}).eval()
+    w = torch.tensor([[0.1], [0.05], [-0.08], [0.1]])
+    variance = 1 / (1 + (w.T @ w) / SIGMA**2)
+    with torch.no_grad():
+        model.decoder[0].weight.copy_(w)
+        model.decoder[0].bias.fill_(0.5)
+        model.posterior.mu.weight.copy_(variance * w.T / SIGMA**2)
+        model.posterior.mu.bias.copy_(-0.5 * (variance * w.T / SIGMA**2).sum(1))
+        model.posterior.logvar.weight.zero_()
+        model.posterior.logvar.bias.copy_(variance.log()[0])
+    return model
+
+
+def ignore_images(model):
+    """Replace q(z|x) by a Gaussian that is neither the posterior nor the prior."""
+    torch.nn.init.zeros_(model.posterior.mu.weight)
+    torch.nn.init.constant_(model.posterior.mu.bias, 0.3)
+    torch.nn.init.constant_(model.posterior.logvar.bias, 0.4)
+
+
+def conditional(model):
+    """Return the mean (3, 2) and the covariance (2, 2) of p(x_mis | x_obs)."""
+    w, seen = model.decoder[0].weight, MASK.flatten()
+    covariance = w @ w.T + SIGMA**2 * torch.eye(4)
+    gain = covariance[~seen][:, seen] @ covariance[seen][:, seen].inverse()
+    mean = 0.5 + (X.flatten(1)[:, seen] - 0.5) @ gain.T
+    return mean, covariance[~seen][:, ~seen] - gain @ covariance[seen][:, ~seen]
+
+
+@pytest.mark.parametrize("method", ["gibbs", "importance"])
+def test_average_converges_to_the_conditional_mean(method, linear):
+    """The encoder is exact for Gibbs sampling, and wrong for importance sampling."""
+    if method == "importance":
+        ignore_images(linear)
+    filled = linear.impute(X, MASK, method=method, samples=4000, generator=torch.Generator().manual_seed(0))
+    mean, _ = conditional(linear)
+    torch.testing.assert_close(filled[..., 1].flatten(1), mean, rtol=0, atol=4e-3)
+    assert torch.equal(filled[..., 0], X[..., 0])
+
+
+@pytest.mark.parametrize("method", ["gibbs", "importance"])
+def test_draws_have_the_conditional_mean_and_covariance(method, linear):
+    if method == "importance":
+        ignore_images(linear)
+    n = 3000
+    x = X[:1].expand(n, -1, -1, -1)
+    generator = torch.Generator().manual_seed(0)
+    filled = linear.impute(x, MASK, method=method, samples=60, draw=True, chunk=10 * n, generator=generator)
+    mean, covariance = conditional(linear)
+    torch.testing.assert_close(filled[..., 1].flatten(1).mean(0), mean[0], rtol=0, atol=6e-3)
+    torch.testing.assert_close(filled[..., 1].flatten(1).T.cov(), covariance, rtol=0, atol=6e-4)
+
+
+def test_passes_of_importance_sampling_are_weighed_together(linear):
+    """With few draws per pass, an average over passes would be biased toward the mean of q(z|x)."""
+    ignore_images(linear)
+    mean, _ = conditional(linear)
+    filled = linear.impute(X, MASK, method="importance", samples=5000, chunk=6)
+    torch.testing.assert_close(filled[..., 1].flatten(1), mean, rtol=0, atol=4e-3)
+
+
+MODELS = {
+    "vae": VAE,
+    "cvae": partial(VAE, conditional=True),
+    "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
+    "iwae": partial(IWAE, num_samples=3),
+    "ae": AE,
+    "vq_vae": partial(VQVAE, code_dim=1, codebook_size=4),
+}
+
+
+@pytest.mark.parametrize("draw", [False, True])
+@pytest.mark.parametrize("method", ["gibbs", "importance"])
+@pytest.mark.parametrize("name", MODELS)
+def test_observed_pixels_are_unchanged_and_a_generator_reproduces_the_rest(name, method, draw, parts, images):
+    model = MODELS[name](**{**parts, **getattr(MODELS[name], "keywords", {})}).eval()
+    mask = torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
+    fill = partial(model.impute, images, mask, torch.arange(7), method=method, samples=9, draw=draw, chunk=20)
+    if method == "importance" and name in ("ae", "vq_vae"):
+        with pytest.raises(UserError, match=r"has no density\. Use method=gibbs"):
+            fill()
+        return
+    state = torch.get_rng_state()
+    first, again, other = (fill(generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(first[mask], model.as_images(images)[mask])
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other) or (name == "vq_vae" and not draw)
+    assert first.min() >= 0
+    assert first.max() <= 1
+
+
+def test_missing_pixels_may_be_nan_and_images_without_any_are_returned(parts, images):
+    model = VAE(**parts).eval()
+    x = model.as_images(images)
+    mask = torch.arange(8)[:, None] < 4
+    holes = torch.where(mask, x, torch.nan)
+    assert model.impute(holes, mask, samples=2).isfinite().all()
+    assert torch.equal(model.impute(images, torch.tensor(True), samples=2), x)
+
+
+class WholeImages(NamedTuple):
+    """A distribution that only has a density of whole images."""
+
+    mean: torch.Tensor
+
+    def log_prob(self, x):
+        return BernoulliImages(self.mean.logit()).log_prob(x)
+
+
+class Dependent(Bernoulli):
+    def forward(self, output):
+        return WholeImages(output.sigmoid())
+
+
+def test_invalid_arguments_raise(parts, images):
+    model = VAE(**parts)
+    mask = torch.ones(8, 8, dtype=torch.bool)
+    with pytest.raises(UserError, match=r"training mode.*Call model\.eval\(\)"):
+        model.impute(images, mask)
+    model.eval()
+    with pytest.raises(UserError, match=r"method=mean: .*Choose one of gibbs, importance"):
+        model.impute(images, mask, method="mean")
+    with pytest.raises(UserError, match="samples=0: must be an integer >= 1"):
+        model.impute(images, mask, samples=0)
+    with pytest.raises(UserError, match=r"mask must be bool of shape \(7, 1, 8, 8\).*got \(3, 3\)"):
+        model.impute(images, mask[:3, :3])
+    for method in ("gibbs", "importance"):
+        with pytest.raises(UserError, match="the pixels of WholeImages are not independent given z"):
+            VAE(**{**parts, "likelihood": Dependent()}).eval().impute(images, mask, method=method)
