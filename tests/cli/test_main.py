@@ -70,7 +70,7 @@ def test_defaults_in_the_help_of_evaluate_are_those_of_the_settings(capsys):
     assert exit_status("evaluate", "--help") == "0"
     text = " ".join(capsys.readouterr().out.split())
     assert "samples per image for log p(x) (default: 5,000)" in text
-    assert "likelihood,information,disentanglement,samples,downstream" in text.replace(" ", "")
+    assert "likelihood,information,disentanglement,samples,downstream,anomaly" in text.replace(" ", "")
 
 
 def test_current_directory_is_on_the_path(tmp_path, monkeypatch):

@@ -306,7 +306,7 @@ def test_evaluate_computes_all_groups_by_default(small):
     cfg = small("trainer.max_epochs=1", "logger=none")
     train(cfg)
     numbers = evaluate(cfg.run_dir, quick=True, classifier_steps=2, permutations=9, **FEW)
-    assert {name.partition("/")[0] for name in numbers} == set(GROUPS) == set(EVALUATORS)
+    assert {name.partition("/")[0] for name in numbers} == set(GROUPS) - {"anomaly"}
     assert numbers["disentanglement/mig"] is None
 
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=lambda names: names.split(","),
         default=[],
         metavar="GROUPS",
-        help=f"some of {','.join(GROUPS)}; the numbers of other groups are kept",
+        help=f"some of {','.join(GROUPS)}; the numbers of other groups are kept (default: all, anomaly with --against)",
     )
     parser.add_argument("--split", help=f"the images to evaluate: {', '.join(SPLITS)} (default: {Settings.split})")
     for name, metavar, text in (
@@ -38,6 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features", help=f"network for FID and others: {' or '.join(FEATURES)} (default: {Settings.features})"
     )
     parser.add_argument("--peers", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for UDR")
+    parser.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="DATA",
+        help="another data set, to tell its images from those of the run: a choice of data=, and options such as"
+        " data.root=FOLDER",
+    )
+    parser.add_argument("--background", metavar="RUN", help="a run whose model is compared in likelihood ratios")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)")
 
 

@@ -1,6 +1,7 @@
 """The model under evaluation, and the images it is evaluated on."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.checkpointing.run_loading import LoadedRun
-from vae_lightning.data import Batch
+from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.settings import Settings
@@ -54,10 +55,17 @@ class EvaluationContext:
         device: torch.device,
         progress: Callable[[range, str], Iterable[int]],
     ) -> None:
-        self.data, self.settings, self.device = run.data, settings, device
+        self.run, self.data, self.settings, self.device = run, run.data, settings, device
         self.model: ELBOModule = run.model.to(device)
         self.progress = progress
         self.x, self.y = self.draw_images(settings.split, settings.images)
+
+    def variant(
+        self, *, model: ELBOModule | None = None, data: ImageDataModule | None = None, **changes: Any
+    ) -> "EvaluationContext":
+        """Return a context with another model, other data or other settings, whose images are drawn again."""
+        run = self.run._replace(model=model or self.model, data=data or self.data)
+        return EvaluationContext(run, replace(self.settings, **changes), self.device, self.progress)
 
     def draw_images(self, split: str, n: int) -> Batch:
         """Draw at most n images of a split in random order, binarized if the run's images were.

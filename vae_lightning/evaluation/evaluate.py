@@ -1,4 +1,4 @@
-"""Evaluate a finished run: likelihood, information, disentanglement, sample quality and downstream accuracy."""
+"""Evaluate a finished run: likelihood, information, disentanglement, samples, downstream accuracy, anomalies."""
 
 import math
 import time
@@ -13,25 +13,29 @@ from rich.progress import track
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.errors import UserError, check_choice
+from vae_lightning.evaluation.anomaly import OtherData, anomaly
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.disentanglement import disentanglement
 from vae_lightning.evaluation.downstream import downstream
 from vae_lightning.evaluation.information import information
-from vae_lightning.evaluation.likelihood import likelihood
+from vae_lightning.evaluation.likelihood import has_log_px, likelihood
+from vae_lightning.evaluation.other_data import load_other_data
 from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, Settings, resolve_settings
 from vae_lightning.evaluation.table import build_table, flatten
 from vae_lightning.io.console import CONSOLE
 from vae_lightning.io.shell import display_path
+from vae_lightning.models import ELBOModule
 from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.layout import METRICS
 from vae_lightning.runs.recording import save_metrics
+from vae_lightning.types import Shape
 
 Evaluator = Callable[[EvaluationContext], Results]
 
 EVALUATORS: dict[str, Evaluator] = dict(
-    zip(GROUPS, (likelihood, information, disentanglement, samples, downstream), strict=True)
+    zip(GROUPS, (likelihood, information, disentanglement, samples, downstream, anomaly), strict=True)
 )
 
 
@@ -41,6 +45,8 @@ def evaluate(
     quick: bool = False,
     only: Sequence[str] = (),
     peers: Sequence[str | Path] = (),
+    against: Sequence[str] = (),
+    background: str | Path | None = None,
     device: str | None = None,
     trust: tuple[str, ...] = (),
     **changes: Any,
@@ -57,8 +63,10 @@ def evaluate(
     Args:
         path: a run directory, `latest`, or a checkpoint in a run directory.
         quick: use fewer samples, which takes a minute on a laptop.
-        only: the groups to evaluate; by default all `GROUPS`.
+        only: the groups to evaluate; by default all `GROUPS`, but anomalies only with `against`.
         peers: runs of the same model with other seeds, for UDR.
+        against: another data set for anomalies: a choice of `data`, and overrides such as `data.root=FOLDER`.
+        background: a run whose model is the background model for anomalies.
         device: a torch device, such as `cpu` or `cuda`; by default the GPU if there is one.
         trust: packages of your own whose classes the checkpoint may name.
         **changes: fields of `evaluation.settings.Settings`; None keeps the default.
@@ -69,11 +77,19 @@ def evaluate(
     Raises:
         UserError: if the run, a group, the device or a setting is invalid. Nothing has been written in this case.
     """
-    settings, groups, torch_device = resolve_options(quick=quick, only=only, device=device, **changes)
+    settings, groups, torch_device = resolve_options(
+        quick=quick, only=only, against=against, background=background, device=device, **changes
+    )
     run = load_run(path, trust=trust)
     context = EvaluationContext(run, settings, torch_device, progress)
     peer_models = [load_model(peer, trust=trust) for peer in peers]
-    evaluators = {**EVALUATORS, "disentanglement": lambda context: disentanglement(context, peer_models)}
+    other = OtherData(" ".join(against), load_other_data(against, run.data)) if against else None
+    background_model = load_background(background, run.data.image_shape, trust) if background else None
+    evaluators = {
+        **EVALUATORS,
+        "disentanglement": lambda context: disentanglement(context, peer_models),
+        "anomaly": lambda context: anomaly(context, other, background_model),
+    }
 
     results: dict[str, Results] = {}
     seconds: dict[str, float] = {}
@@ -91,7 +107,13 @@ def evaluate(
 
 
 def resolve_options(
-    *, quick: bool = False, only: Sequence[str] = (), device: str | None = None, **changes: Any
+    *,
+    quick: bool = False,
+    only: Sequence[str] = (),
+    against: Sequence[str] = (),
+    background: str | Path | None = None,
+    device: str | None = None,
+    **changes: Any,
 ) -> tuple[Settings, list[str], torch.device]:
     """Return the settings, the groups and the device that the options of `evaluate` describe.
 
@@ -99,8 +121,30 @@ def resolve_options(
         UserError: if an option is invalid.
     """
     settings = resolve_settings(quick, **changes)
-    groups = [check_choice("--only", group, GROUPS) for group in only] or list(GROUPS)
+    groups = [check_choice("--only", group, GROUPS) for group in only]
+    groups = groups or [group for group in GROUPS if group != "anomaly" or against]
+    if "anomaly" in groups and not against:
+        raise UserError("--only=anomaly: requires images of another data set. Add --against DATA, such as sprites.")
+    if "anomaly" not in groups and (against or background):
+        option = "--against" if against else "--background"
+        raise UserError(f"{option}: has an effect on anomaly only. Use --only anomaly --against DATA.")
     return settings, groups, resolve_device(device)
+
+
+def load_background(path: str | Path, image_shape: Shape, trust: tuple[str, ...]) -> ELBOModule:
+    """Load the background model of a likelihood ratio.
+
+    Raises:
+        UserError: if it is not a model of images of the same shape with a log p(x).
+    """
+    model = load_model(path, trust=trust)
+    if model.image_shape != image_shape:
+        shapes = f"{list(model.image_shape)}, those of the run {list(image_shape)}"
+        raise UserError(f"--background={path}: its images have shape {shapes}. Use a run on images of this shape.")
+    if model.condition_dim or not has_log_px(model):
+        name = type(model).__name__
+        raise UserError(f"--background={path}: {name} has no log p(x) without labels. Use a run with model=vae.")
+    return model
 
 
 def resolve_device(name: str | None) -> torch.device:

@@ -7,7 +7,8 @@ from vae_lightning.data import Batch
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
-from vae_lightning.metrics import bits_per_dim, log_likelihood, mean_and_error
+from vae_lightning.metrics import LikelihoodEstimate, bits_per_dim, log_likelihood, mean_and_error
+from vae_lightning.models import ELBOModule
 from vae_lightning.regularizers import Rate, kl
 
 
@@ -25,19 +26,11 @@ def likelihood_terms(context: EvaluationContext) -> Results:
     """
     settings = context.settings
     n = min(settings.likelihood_images, len(context.x))
-    if not (context.model.posterior.has_density and context.model.prior.has_density):
+    if not has_log_px(context.model):
         return single_pass_terms(context, n)
-    estimate = log_likelihood(
-        context.importance_log_terms,
-        n,
-        context.encoded.mean.shape[1],
-        samples=settings.samples,
-        chunk=settings.chunk,
-        seed=settings.seed,
-        track=context.track(f"log p(x), K = {settings.samples:,}"),
-    )
+    estimate = importance_estimate(context, n, settings.samples)
     note = f"nats; K = {settings.samples:,}, {n:,} images"
-    if isinstance(context.model.likelihood, Bernoulli) and not context.is_binary:
+    if is_cross_entropy(context):
         note += "; for gray images not a likelihood, but the cross-entropy that papers report"
     results = {
         "log_px": mean_result(mean_and_error(estimate.log_px), note),
@@ -46,6 +39,30 @@ def likelihood_terms(context: EvaluationContext) -> Results:
         "rate": mean_result(mean_and_error(estimate.rate), "nats"),
     }
     return results | bits_result(context, estimate.log_px)
+
+
+def has_log_px(model: ELBOModule) -> bool:
+    """Return whether q(z|x) and p(z) have densities, so log p(x) can be estimated."""
+    return model.posterior.has_density and model.prior.has_density
+
+
+def is_cross_entropy(context: EvaluationContext) -> bool:
+    """Return whether log p(x|z) is not a likelihood, but the cross-entropy of gray images."""
+    return isinstance(context.model.likelihood, Bernoulli) and not context.is_binary
+
+
+def importance_estimate(context: EvaluationContext, n: int, samples: int) -> LikelihoodEstimate:
+    """Estimate log p(x) of the first n images, with some number of draws per image."""
+    settings = context.settings
+    return log_likelihood(
+        context.importance_log_terms,
+        n,
+        context.model.latent_dim,
+        samples=samples,
+        chunk=settings.chunk,
+        seed=settings.seed,
+        track=context.track(f"log p(x), K = {samples:,}"),
+    )
 
 
 @torch.no_grad()

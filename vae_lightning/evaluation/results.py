@@ -1,5 +1,6 @@
 """Results of an evaluation: numbers with their uncertainty, or the reason why a number is unavailable."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from vae_lightning.metrics import MeanAndError
@@ -29,6 +30,6 @@ def mean_result(mean: MeanAndError, note: str = "") -> Result:
     return Result(mean.mean, error=mean.error, note=note)
 
 
-def unavailable(names: tuple[str, ...], reason: str) -> Results:
+def unavailable(names: Iterable[str], reason: str) -> Results:
     """Return results without a value, all for the same reason."""
     return {name: Result(None, note=f"unavailable: {reason}") for name in names}

@@ -5,7 +5,7 @@ from typing import Any
 
 from vae_lightning.errors import UserError, check_choice
 
-GROUPS = ("likelihood", "information", "disentanglement", "samples", "downstream")
+GROUPS = ("likelihood", "information", "disentanglement", "samples", "downstream", "anomaly")
 SPLITS = ("train", "val", "test")
 FEATURES = ("classifier", "inception")
 
@@ -30,6 +30,8 @@ class Settings:
         probe_images: the maximum number of training images for the downstream classifiers.
         features: the network for the metrics of samples, `classifier` or `inception`.
         classifier_steps: the training steps of the classifier.
+        anomaly_images: the maximum number of images of each data set in the search for anomalies.
+        anomaly_samples: the draws per image for log p(x) of these.
         seed: of all random choices.
     """
 
@@ -48,6 +50,8 @@ class Settings:
     probe_images: int = 10_000
     features: str = "classifier"
     classifier_steps: int = 2_000
+    anomaly_images: int = 2_000
+    anomaly_samples: int = 100
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,13 +76,15 @@ QUICK = Settings(
     sample_images=1_000,
     probe_images=2_000,
     classifier_steps=300,
+    anomaly_images=250,
+    anomaly_samples=20,
 )
 
 
 def resolve_settings(quick: bool, **changes: Any) -> Settings:
     """Return the default or the quick settings with some fields changed.
 
-    If `images` is given, it also sets the number of images for the likelihood and for the samples.
+    If `images` is given, it also sets the number of images for the likelihood, the samples and the anomalies.
 
     Args:
         quick: start from `QUICK`.
@@ -89,5 +95,5 @@ def resolve_settings(quick: bool, **changes: Any) -> Settings:
     """
     chosen = {name: value for name, value in changes.items() if value is not None}
     if "images" in chosen:
-        chosen = {"likelihood_images": chosen["images"], "sample_images": chosen["images"], **chosen}
+        chosen = dict.fromkeys(("likelihood_images", "sample_images", "anomaly_images"), chosen["images"]) | chosen
     return replace(QUICK if quick else Settings(), **chosen)

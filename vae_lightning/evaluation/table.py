@@ -21,6 +21,8 @@ MAIN_NUMBERS = {  # the columns of a comparison, by name in `metrics.json`
     "samples/density": "density",
     "samples/coverage": "coverage",
     "downstream/linear_probe": "linear\nprobe",
+    "anomaly/auroc_log_px": "AUROC of\nlog p(x)",
+    "anomaly/auroc_typicality": "AUROC of\ntypicality",
 }
 
 

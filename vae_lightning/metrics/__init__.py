@@ -1,5 +1,6 @@
 """Metrics as pure functions of arrays and tensors, for any representation, independent of Lightning and Hydra."""
 
+from vae_lightning.metrics.anomaly import AUROC, auroc, png_bits
 from vae_lightning.metrics.disentanglement import (
     DCI,
     beta_vae_metric,
@@ -22,6 +23,7 @@ from vae_lightning.metrics.samples import Distances, ImageQuality, classifier_sc
 from vae_lightning.metrics.two_sample import TwoSample, mmd_test
 
 __all__ = [
+    "AUROC",
     "DCI",
     "Distances",
     "FidelityDiversity",
@@ -33,6 +35,7 @@ __all__ = [
     "Repeats",
     "TwoSample",
     "active_units",
+    "auroc",
     "beta_vae_metric",
     "bits_per_dim",
     "classifier_score",
@@ -52,6 +55,7 @@ __all__ = [
     "mmd_test",
     "modularity",
     "over_repeats",
+    "png_bits",
     "precision_recall_density_coverage",
     "sap",
     "udr",

@@ -1,0 +1,143 @@
+"""Telling the images of a run from those of another data set."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.errors import UserError
+from vae_lightning.evaluation.anomaly import SCORES, OtherData, anomaly, scores
+from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.evaluate import evaluate
+from vae_lightning.evaluation.other_data import load_other_data
+from vae_lightning.evaluation.settings import QUICK
+from vae_lightning.metrics import LikelihoodEstimate, png_bits
+from vae_lightning.models import AE
+from vae_lightning.training.train import train
+
+SHAPE = "data.image_shape=[1,16,16]"
+SPRITES = ["sprites", SHAPE, "data.factor_sizes=[3,2,4,2,2]", "data.val_size=8", "data.test_size=40"]
+RATIO = "auroc_likelihood_ratio"
+
+
+@pytest.fixture
+def noise(tmp_path) -> list[str]:
+    """Write 80 images of noise, and return the options of `--against` for half of them."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "noise").mkdir()
+    for i in range(80):
+        Image.fromarray(rng.integers(256, size=(16, 16), dtype=np.uint8)).save(tmp_path / "noise" / f"{i}.png")
+    return ["image_folder", f"data.root={tmp_path / 'noise'}", SHAPE, "data.test_fraction=0.5"]
+
+
+def trained(small, *overrides: str, run: str = "run") -> str:
+    """Train a small model of digits and return its directory."""
+    cfg = small("logger=none", "callbacks=minimal", SHAPE, *overrides, run=run)
+    train(cfg)
+    return cfg.run_dir
+
+
+def context_of(run_dir: str) -> EvaluationContext:
+    return EvaluationContext(load_run(run_dir), QUICK, torch.device("cpu"), lambda steps, _: steps)
+
+
+def test_noise_is_told_from_digits(small, noise):
+    larger = ["data.batch_size=32", "model.network.hidden_dims=[64]", "model.latent_dim=8", "model.optimizer.lr=0.003"]
+    run_dir = trained(small, "trainer.max_epochs=10", "model/likelihood=gaussian", *larger)
+    options = {"quick": True, "only": ["anomaly"], "images": 100}
+    found = evaluate(run_dir, against=noise, **options)
+    for name in ("log_px", "nelbo", "typicality", "reconstruction"):
+        assert found[f"anomaly/auroc_{name}"] > 0.99, name
+        assert 0 <= found[f"anomaly/auroc_{name}_se"] < 0.01
+    assert found[f"anomaly/{RATIO}"] is None
+    saved = json.loads((Path(run_dir) / "metrics.json").read_text())
+    assert saved.items() >= found.items()
+    assert "100 images against 40 of image_folder" in saved["evaluation"]["anomaly"]["notes"]["auroc_reconstruction"]
+
+    same = evaluate(run_dir, against=noise, background=run_dir, **options)
+    assert same[f"anomaly/{RATIO}"] == 0.5
+    assert same["anomaly/auroc_log_px"] == found["anomaly/auroc_log_px"]
+    digits = evaluate(run_dir, against=["digits", SHAPE], **options)
+    assert [digits[f"anomaly/auroc_{name}"] for name in ("log_px", "complexity")] == pytest.approx([0.5, 0.5])
+
+
+def test_scores_of_a_known_likelihood(small, monkeypatch):
+    """The other images are more likely than those of the run, equally far from their mean, and simpler."""
+    context = context_of(trained(small, "data.binarize=fixed"))
+    other = OtherData("sprites", load_other_data(SPRITES, context.data))
+    assert set(other.data.splits["test"].x.unique().tolist()) == {0, 255}
+    other.data.splits["test"].x.fill_(255)
+
+    def estimate(images):
+        n, is_white = len(images.x), images.x.min() == 255
+        log_px = torch.full((n,), -10.0) if is_white else -100 + torch.linspace(-1, 1, n)
+        return LikelihoodEstimate(log_px - 5 * isinstance(images.model, AE), -log_px, torch.ones(n))
+
+    monkeypatch.setattr("vae_lightning.evaluation.anomaly.estimate", estimate)
+    found = anomaly(context, other, background=AE(image_shape=(1, 16, 16)))
+    assert found["auroc_log_px"] == (0, 0, None, "-log p(x)")
+    assert found["auroc_nelbo"].value == 0
+    assert found["auroc_typicality"].value == 1
+    assert found[RATIO].value == 0.5
+
+    white = scores(context.variant(data=other.data), torch.tensor(-100.0), None)
+    assert set(white["log_px"].tolist()) == {10}
+    assert set(white["nelbo"].tolist()) == {11}
+    assert set(white["typicality"].tolist()) == {90}
+    bits = png_bits(other.data.splits["test"].x[:1]).item()
+    assert white["complexity"].tolist() == pytest.approx([10 / math.log(2) - bits] * 40)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "missing"),
+    [
+        (["model=vae"], {"complexity", "likelihood_ratio"}),
+        (["model=vae", "data.binarize=dynamic"], {"likelihood_ratio"}),
+        (["model=ae"], set(SCORES) - {"reconstruction"}),
+        (["model=cvae"], set(SCORES)),
+    ],
+    ids=["vae", "binary", "ae", "cvae"],
+)
+def test_scores_that_do_not_apply_have_a_reason(overrides, missing, small):
+    context = context_of(trained(small, "trainer.max_epochs=1", *overrides))
+    found = anomaly(context, OtherData("sprites", load_other_data(SPRITES, context.data)))
+    assert list(found) == [f"auroc_{name}" for name in SCORES]
+    assert {name for name in SCORES if found[f"auroc_{name}"].value is None} == missing
+    for name in missing:
+        assert found[f"auroc_{name}"].note.startswith("unavailable: ")
+    assert {result.value for result in anomaly(context).values()} == {None}
+
+
+def test_invalid_options_raise(small):
+    run_dir = trained(small, "trainer.max_epochs=1")
+    for options, message in (
+        ({"only": ["anomaly"]}, r"--only=anomaly: .*Add --against DATA"),
+        ({"only": ["likelihood"], "against": SPRITES}, r"--against: has an effect on anomaly only"),
+        ({"background": run_dir}, r"--background: has an effect on anomaly only"),
+        ({"against": ["sprite"]}, r"--against sprite: data=sprite: no such choice\. Choose one of .*sprites"),
+        (
+            {"against": ["sprites"]},
+            r"\[1, 64, 64\], those of the run \[1, 16, 16\].*add data.image_shape=\[1,16,16\]",
+        ),
+        ({"against": [*SPRITES, "data.val_siz=3"]}, r"data.val_siz: no such option\. Did you mean data.val_size"),
+        ({"against": [*SPRITES, "data.val_size=-1"]}, r"data.val_size=-1: must be an integer >= 0"),
+        ({"against": [*SPRITES, "model.beta=1"]}, r"model.beta=1: not an option of the data"),
+        ({"against": ["mnist", SHAPE, "data.download=false"]}, r"mnist: data=mnist: no files in"),
+        ({"against": SPRITES, "background": "nowhere"}, r"nowhere: no such run"),
+    ):
+        with pytest.raises(UserError, match=message):
+            evaluate(run_dir, quick=True, **options)
+    for name, overrides, message in (
+        ("large", ["data.image_shape=[1,9,9]"], r"its images have shape \[1, 9, 9\], those of the run \[1, 16, 16\]"),
+        ("ae", ["model=ae"], r"AE has no log p\(x\) without labels"),
+        ("cvae", ["model=cvae"], r"VAE has no log p\(x\) without labels"),
+    ):
+        background = trained(small, "trainer.max_epochs=1", *overrides, run=name)
+        with pytest.raises(UserError, match=message):
+            evaluate(run_dir, quick=True, against=SPRITES, background=background)
+    assert "evaluation" not in json.loads((Path(run_dir) / "metrics.json").read_text())

@@ -1,0 +1,104 @@
+"""How well scores of a model tell the images of a run from those of another data set."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_lightning.data import Batch, ImageDataModule
+from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.likelihood import has_log_px, importance_estimate, is_cross_entropy
+from vae_lightning.evaluation.results import Result, Results, unavailable
+from vae_lightning.metrics import LikelihoodEstimate, auroc, png_bits
+from vae_lightning.models import ELBOModule
+
+SCORES = {  # higher for anomalies
+    "reconstruction": "squared error of the reconstruction",
+    "log_px": "-log p(x)",
+    "nelbo": "nelbo",
+    "typicality": "distance of log p(x) from its mean over training images",
+    "complexity": "-log2 p(x) minus the bits of a PNG file",
+    "likelihood_ratio": "log p(x) of the background model minus that of the model",
+}
+
+
+class OtherData(NamedTuple):
+    """Another data set, whose images are the anomalies.
+
+    Attributes:
+        name: for notes.
+        data: its data module, with its splits loaded, and images of the same shape as those of the run.
+    """
+
+    name: str
+    data: ImageDataModule
+
+
+def anomaly(
+    context: EvaluationContext, against: OtherData | None = None, background: ELBOModule | None = None
+) -> Results:
+    """Compute the AUROC of each score.
+
+    Args:
+        context: the run.
+        against: the other data set.
+        background: a model of images of the same shape, for the likelihood ratio.
+    """
+    names = [f"auroc_{name}" for name in SCORES]
+    if against is None:
+        return unavailable(names, "requires --against DATA")
+    if context.model.condition_dim:
+        return unavailable(names, f"{context.name} requires labels, which the other images do not have")
+    normal = context.variant(images=context.settings.anomaly_images)
+    other = normal.variant(data=against.data)
+    typical = estimate(normal.variant(split="train")).log_px.mean() if has_log_px(context.model) else None
+    normal_scores, other_scores = (scores(images, typical, background) for images in (normal, other))
+    counts = f"{len(normal.x):,} images against {len(other.x):,} of {against.name}"
+    reason = f"{context.name} has no log p(x)" if typical is None else "requires --background RUN"
+    results = unavailable(names, reason)
+    for name, values in normal_scores.items():
+        value, error = auroc(values, other_scores[name])
+        results[f"auroc_{name}"] = Result(value, error=error, note=SCORES[name])
+    if typical is not None and is_cross_entropy(normal):
+        results |= unavailable(["auroc_complexity"], "requires log p(x) in bits, not the cross-entropy of gray images")
+    results[names[0]] = results[names[0]]._replace(note=f"{SCORES['reconstruction']}; {counts}")
+    return results
+
+
+def scores(context: EvaluationContext, typical: Tensor | None, background: ELBOModule | None) -> dict[str, Tensor]:
+    """Compute each score of the images of a context, (N,).
+
+    Args:
+        context: a model and images.
+        typical: the mean of log p(x) over training images; None without log p(x), on which most scores depend.
+        background: a model for the likelihood ratio.
+    """
+    computed = {"reconstruction": reconstruction_error(context)}
+    if typical is None:
+        return computed
+    log_px, distortion, rate = estimate(context)
+    computed |= {
+        "log_px": -log_px,
+        "nelbo": distortion + rate,
+        "typicality": (log_px - typical).abs(),
+        "complexity": -log_px / math.log(2) - png_bits(context.x),
+    }
+    if background is not None:
+        computed["likelihood_ratio"] = estimate(context.variant(model=background)).log_px - log_px
+    return computed
+
+
+def estimate(context: EvaluationContext) -> LikelihoodEstimate:
+    """Estimate log p(x) of the images of a context with the draws of the settings for this purpose."""
+    return importance_estimate(context, len(context.x), context.settings.anomaly_samples)
+
+
+@torch.no_grad()
+def reconstruction_error(context: EvaluationContext) -> Tensor:
+    """Compute the squared error of reconstructions from posterior means, summed over pixels, (N,)."""
+    errors = []
+    for x, _ in context.batches(Batch(context.x, None)):
+        error = context.model.as_images(x) - context.model.reconstruct(x)
+        errors.append(error.square().sum((1, 2, 3)).cpu())
+    return torch.cat(errors)
