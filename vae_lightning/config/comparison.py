@@ -30,6 +30,9 @@ NOT_COMPARED = (
 # Null in the configuration of a new run if they are counted in the data.
 COUNTED = ("data.num_classes", "model.num_classes")
 
+# Options that a class was given later, with the values that runs had before. So an older run is still the same run.
+ADDED_OPTIONS: dict[str, dict[str, Any]] = {}
+
 # These end the training, so a run with a higher limit continues the same run.
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 
@@ -58,15 +61,22 @@ CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}
 def config_identity(config: dict[str, Any]) -> dict[str, Any]:
     """Return what identifies a run: its resolved configuration, flat, with its directory replaced by a placeholder.
 
+    Options that are newer than the run are included, with the value of `ADDED_OPTIONS`.
+
     Args:
         config: a resolved configuration with current names, see `runs.format.migrate_config`.
     """
     folder = str(config["run_dir"])  # a damaged checkpoint may hold anything
-    return {
+    identity = {
         key: value.replace(folder, "run_dir") if isinstance(value, str) else value
         for key, value in iter_leaves(config)
         if not f"{key}.".startswith(tuple(f"{name}." for name in NOT_COMPARED))
     }
+    targets = {key: value for key, value in identity.items() if key.endswith("_target_") and isinstance(value, str)}
+    for key, target in targets.items():
+        for name, value in ADDED_OPTIONS.get(target, {}).items():
+            identity.setdefault(key.replace("_target_", name), value)
+    return identity
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -1,0 +1,43 @@
+"""Tests of the comparison of configurations."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra.utils import get_class
+
+from vae_lightning.config.comparison import ADDED_OPTIONS, changed_options, config_identity, differences
+
+OLD = {"run_dir": "here", "model": {"_target_": "Model", "prior": {"_target_": "Prior"}}}
+
+
+@pytest.fixture
+def _added(monkeypatch):
+    monkeypatch.setitem(ADDED_OPTIONS, "Model", {"option": "before"})
+    monkeypatch.setitem(ADDED_OPTIONS, "Prior", {"depth": 1})
+
+
+def configuration(option: str, depth: int) -> dict[str, object]:
+    prior = {"_target_": "Prior", "depth": depth}
+    return {"run_dir": "there", "model": {"_target_": "Model", "option": option, "prior": prior}}
+
+
+@pytest.mark.usefixtures("_added")
+def test_run_older_than_an_option_has_the_value_of_before():
+    same, other = configuration("before", 1), configuration("after", 2)
+    assert config_identity(OLD) == config_identity(same)
+    expected = {"model.option": ("before", "after"), "model.prior.depth": (1, 2)}
+    assert differences(config_identity(OLD), config_identity(other)) == expected
+    assert changed_options(OLD, same, Path("run")) == {}
+
+
+@pytest.mark.usefixtures("_added")
+def test_added_options_of_other_classes_are_left_out():
+    config = {"run_dir": "here", "model": {"_target_": "Other"}, "data": {"_target_": ["damaged"]}}
+    assert config_identity(config) == {"model._target_": "Other", "data._target_": ["damaged"]}
+
+
+@pytest.mark.parametrize("target", ADDED_OPTIONS)
+def test_added_options_are_arguments_of_their_class(target):
+    """Otherwise a renamed option would make old runs different."""
+    assert ADDED_OPTIONS[target].keys() <= inspect.signature(get_class(target)).parameters.keys()
