@@ -250,6 +250,7 @@ BASES = [
     "model=dip_vae",
     "model=info_vae model/likelihood=discretized_logistic",
     "model=iwae model/optimizer=adagrad",
+    "model=piwae model.num_bounds=2 model.num_samples=2",
     "model=cvae model/prior=class_conditional",
     "data=sprites data.image_shape=[1,16,16] data.factor_sizes=[3,2,4,4,4] data.val_size=20 data.test_size=50",
 ]

@@ -31,7 +31,9 @@ NOT_COMPARED = (
 COUNTED = ("data.num_classes", "model.num_classes")
 
 # Options that a class was given later, with the values that runs had before. So an older run is still the same run.
-ADDED_OPTIONS: dict[str, dict[str, Any]] = {}
+ADDED_OPTIONS: dict[str, dict[str, Any]] = {
+    "vae_lightning.models.IWAE": {"gradient": "standard"},
+}
 
 # These end the training, so a run with a higher limit continues the same run.
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
@@ -44,13 +46,16 @@ CHANGEABLE = {
     "decay",
     "discriminator_start",
     "discriminator_weight",
+    "elbo_weight",
     "entropy_weight",
     "gamma",
+    "gradient",
     "lambda_d",
     "lambda_gc",
     "lambda_gd",
     "lambda_mmd",
     "lambda_od",
+    "num_bounds",
     "num_samples",
     "perceptual_weight",
     "temperature",

@@ -169,6 +169,8 @@ FIELD_RULES = {
     "discriminator_weight": NOT_NEGATIVE,
     "discriminator_start": NOT_NEGATIVE,
     "num_samples": SIZE,
+    "num_bounds": SIZE,
+    "elbo_weight": Rule(lambda v: is_number(v) and 0 <= v <= 1, "a number from 0 to 1"),
     "num_components": SIZE,
     "num_groups": FEW,
     "transforms": FEW,

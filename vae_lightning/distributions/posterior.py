@@ -41,6 +41,10 @@ class DiagonalGaussian(NamedTuple):
         """Return the Gaussians of k·B draws, the batch k times in a row."""
         return self if k == 1 else DiagonalGaussian(self.mu.repeat(k, 1), self.logvar.repeat(k, 1))
 
+    def detach(self) -> "DiagonalGaussian":
+        """Return the same Gaussians, whose parameters have no gradient."""
+        return DiagonalGaussian(self.mu.detach(), self.logvar.detach())
+
     def rsample(self, noise: Tensor | None = None) -> Tensor:
         """Draw z = mu + σ·ε, (B, D), differentiable in mu and logvar. vae-cvae-mnist, Eq. 24.
 

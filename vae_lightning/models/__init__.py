@@ -7,6 +7,7 @@ from vae_lightning.models.autoencoder_kl import AutoencoderKL
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.models.beta_tcvae import BetaTCVAE
 from vae_lightning.models.beta_vae import BetaVAE
+from vae_lightning.models.ciwae import CIWAE
 from vae_lightning.models.cvae_gan import CVAEGAN
 from vae_lightning.models.dip_vae import DIPVAE
 from vae_lightning.models.factor_vae import FactorVAE
@@ -16,6 +17,8 @@ from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
 from vae_lightning.models.latent_prior import LatentPrior
 from vae_lightning.models.lfq_vae import LFQVAE
+from vae_lightning.models.miwae import MIWAE
+from vae_lightning.models.piwae import PIWAE
 from vae_lightning.models.rvq_vae import RVQVAE
 from vae_lightning.models.vae import VAE
 from vae_lightning.models.vae_gan import VAEGAN
@@ -23,12 +26,15 @@ from vae_lightning.models.vq_vae import VQVAE, QuantizedVAE
 
 __all__ = [
     "AE",
+    "CIWAE",
     "CVAEGAN",
     "DIPVAE",
     "FSQVAE",
     "HVAE",
     "IWAE",
     "LFQVAE",
+    "MIWAE",
+    "PIWAE",
     "RVQVAE",
     "VAE",
     "VAEGAN",
