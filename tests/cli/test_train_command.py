@@ -56,7 +56,7 @@ def test_debug_shows_the_stack_trace(tmp_path):
 def test_help_names_the_groups_and_shows_commands(tmp_path):
     done = run_train(tmp_path, "--help")
     assert done.returncode == 0
-    for group in ("model", "model/prior", "data", "experiment"):
+    for group in ("model", "model/posterior", "model/prior", "data", "experiment"):
         choices = sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
         assert f"{group}: {', '.join(choices)}" in " ".join(done.stdout.split())
     assert done.stdout.count("python train.py") >= 5

@@ -68,6 +68,8 @@ LOGGED = {  # in addition to loss, objective and distortion, and except for ae a
     "piwae": {"beta"},
     "ciwae": {"beta"},
     "vamp_vae": {"beta"},
+    "planar_vae": {"beta"},
+    "iaf_vae": {"beta"},
     "hvae": {"beta", "rate_group_1", "rate_group_2"},
     "vq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "fsq_vae": {"perplexity", "codes_in_use"},
@@ -128,6 +130,16 @@ def test_every_choice_of_group_trains(group, small):
 )
 def test_prior_trains(prior, model, small):
     metrics = train(small(f"model={model}", f"model/prior={prior}"))
+    assert metrics["test/nelbo"] < 46
+    assert metrics["test/rate"] > 0
+
+
+POSTERIORS = {"full_covariance": "beta_vae", "iaf": "info_vae", "planar": "iwae"}  # each with another objective
+
+
+@pytest.mark.parametrize("posterior", choices("model/posterior"))
+def test_posterior_trains(posterior, small):
+    metrics = train(small(f"model={POSTERIORS[posterior]}", f"model/posterior={posterior}"))
     assert metrics["test/nelbo"] < 46
     assert metrics["test/rate"] > 0
 

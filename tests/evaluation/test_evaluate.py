@@ -45,6 +45,7 @@ from vae_lightning.models import (
     AutoencoderKL,
     ELBOModule,
 )
+from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow
 from vae_lightning.training.train import train
 
 TINY = Settings(
@@ -67,6 +68,9 @@ MODELS = {
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
     "iwae": partial(IWAE, num_samples=3),
     "piwae": partial(PIWAE, num_bounds=2, num_samples=2),
+    "full_covariance": partial(VAE, posterior=FullCovariance),
+    "planar_vae": partial(VAE, posterior=PlanarFlow),
+    "iaf_vae": partial(IWAE, posterior=InverseAutoregressiveFlow),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
     "autoencoder_kl": AutoencoderKL,
@@ -78,6 +82,7 @@ MODELS = {
     "lfq_vae": partial(LFQVAE, code_dim=1),
     "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
 }
+NOT_FACTORIZED = ("hvae", "full_covariance", "planar_vae", "iaf_vae")
 WITHOUT_DENSITY = ("ae", "wae", "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
 
 
@@ -120,8 +125,9 @@ def test_every_model_has_its_numbers_or_a_reason_why_not(name, parts, make_conte
     assert 0 <= found["linear_probe"].value <= 1
     assert (found["log_px"].value is None) == (name in WITHOUT_DENSITY)
     assert (found["nelbo"].value is None) == (name in ("ae", "wae"))
-    assert (found["mutual_information"].value is None) == (name in (*WITHOUT_DENSITY, "hvae"))
-    assert (found["dimension_wise_kl"].value is None) == (name in (*WITHOUT_DENSITY, "hvae", "by_class", "vamp_vae"))
+    assert (found["mutual_information"].value is None) == (name in (*WITHOUT_DENSITY, *NOT_FACTORIZED))
+    other_prior = ("by_class", "vamp_vae")
+    assert (found["dimension_wise_kl"].value is None) == (name in (*WITHOUT_DENSITY, *NOT_FACTORIZED, *other_prior))
     if name not in WITHOUT_DENSITY:
         assert -found["log_px"].value < found["nelbo"].value
     if name != "ae" and name != "wae":
@@ -168,7 +174,7 @@ def test_posterior_and_prior_are_drawn_independently(make_context, parts):
     assert torch.cdist(z, prior).min() > 0
 
 
-@pytest.mark.parametrize("name", ["cvae", "by_class", "hvae", "vamp_vae"])
+@pytest.mark.parametrize("name", ["cvae", "by_class", "hvae", "vamp_vae", *NOT_FACTORIZED[1:]])
 def test_log_px_does_not_depend_on_the_chunk(name, parts, make_context):
     model = build(name, parts)
     values = [

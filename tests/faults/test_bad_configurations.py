@@ -198,6 +198,10 @@ ERRORS = {  # overrides -> start of the error
     "callbacks.last.dirpath=elsewhere": "callbacks.last: must be saved as last.ckpt in checkpoints/ of the run",
     "callbacks.figures.title=[1]": "callbacks.figures.title=[1]: must be text",
     "model=beta_vae model/prior=class_conditional": "model/prior=class_conditional: requires labels. Set",
+    "model=ae model/posterior=iaf": "model/posterior: AE has its own posterior. Leave it out.",
+    "model=dip_vae model/posterior=iaf": "model/posterior: DIPVAE requires a diagonal Gaussian. Leave it out.",
+    "model/posterior=iaf model.latent_dim=1": "model.latent_dim=1: model/posterior=iaf requires at least 2. Set",
+    "model/posterior=nope": "model/posterior=nope: no such choice. Choose one of full_covariance, ",
     "model=beta_tcvae model/prior=vamp": "model/prior: BetaTCVAE requires N(0, I). Set model/prior=standard_normal.",
 }
 

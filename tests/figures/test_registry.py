@@ -45,6 +45,7 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=rvq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
         (["model=hvae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=iwae"], ALWAYS | POINTS | RATES | PROJECTIONS),
+        (["model=iaf_vae"], ALWAYS | POINTS | PROJECTIONS),
         (["model=vamp_vae", "model.latent_dim=2"], ALWAYS | POINTS),
         (["model=cvae"], ALWAYS | POINTS | RATES | PROJECTIONS | CLASSES),
         (["model=cvae", "model/prior=class_conditional"], ALWAYS | POINTS | RATES | PROJECTIONS | CLASSES),

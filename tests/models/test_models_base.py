@@ -34,6 +34,7 @@ from vae_lightning.models import (
     InfoVAE,
 )
 from vae_lightning.networks import Conv, ResNet
+from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow
 from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -52,6 +53,9 @@ MODELS = {
     "piwae": partial(PIWAE, num_bounds=2, num_samples=3, gradient="stl"),
     "ciwae": partial(CIWAE, num_samples=3, gradient="dreg"),
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
+    "full_covariance": partial(VAE, posterior=FullCovariance),
+    "planar_vae": partial(VAE, posterior=PlanarFlow),
+    "iaf_vae": partial(IWAE, num_samples=3, posterior=partial(InverseAutoregressiveFlow, hidden_dims=[8])),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
     "fsq_vae": partial(FSQVAE, levels=[5]),

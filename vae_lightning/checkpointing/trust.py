@@ -12,6 +12,7 @@ TRUSTED_PACKAGES = (
     "vae_lightning.models",
     "vae_lightning.networks",
     "vae_lightning.distributions",
+    "vae_lightning.posteriors",
     "vae_lightning.priors",
     "vae_lightning.regularizers",
     "torch.optim",

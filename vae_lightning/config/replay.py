@@ -10,6 +10,7 @@ REPLAYED_PACKAGES = (
     "vae_lightning.models.",
     "vae_lightning.networks.",
     "vae_lightning.distributions.",
+    "vae_lightning.posteriors.",
     "vae_lightning.priors.",
     "vae_lightning.regularizers.",
     "vae_lightning.data.",

@@ -152,6 +152,7 @@ FIELD_RULES = {
     "autoencoder": COMPONENT,
     "likelihood": COMPONENT,
     "prior": COMPONENT,
+    "posterior": COMPONENT,
     "optimizer": COMPONENT,
     "discriminator_optimizer": COMPONENT,
     "latent_dim": SIZE,

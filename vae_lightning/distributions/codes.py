@@ -1,7 +1,7 @@
 """Discrete codes: a posterior with all its mass on a few entries of a codebook, and the interface of quantizers."""
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -35,6 +35,10 @@ class Codes(NamedTuple):
     def rsample(self, noise: Tensor | None = None) -> Tensor:
         """Return the codes as latents, (B, P·d), with the gradient of the features. van den Oord et al. 2017, 3.2."""
         return as_latents(self.features + (self.codes - self.features).detach(), self.grid_size)
+
+    def kl(self, p: Any) -> Tensor:
+        """Compute KL(q || p) to a distribution of indices, (B,): -log p(indices), since all mass of q is on them."""
+        return -p.log_prob(self.indices)
 
 
 class Quantizer(Posterior):

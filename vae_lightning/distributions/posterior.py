@@ -1,7 +1,7 @@
 """Posteriors q(z|x), which map the encoder's features to a distribution over latents."""
 
 import math
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,11 @@ ACTIVE_UNIT_VARIANCE = 0.01
 def sample_noise(n: int, dim: int, generator: torch.Generator | None = None) -> Tensor:
     """Draw n rows from N(0, I), (n, dim), on the CPU, so that samples are the same on all devices."""
     return local_rows(torch.randn(global_batch_size(n), dim, generator=generator))
+
+
+def noise_like(x: Tensor) -> Tensor:
+    """Draw this process's rows of standard normal noise for the global batch, of the shape of x (B, D)."""
+    return local_rows(torch.randn(global_batch_size(len(x)), x.shape[1], dtype=x.dtype, device=x.device))
 
 
 class DiagonalGaussian(NamedTuple):
@@ -51,9 +56,7 @@ class DiagonalGaussian(NamedTuple):
         Args:
             noise: ε, (B, D); None to draw it from N(0, I).
         """
-        if noise is None:
-            shape = (global_batch_size(len(self.mu)), self.mu.shape[1])
-            noise = local_rows(torch.randn(shape, dtype=self.mu.dtype, device=self.mu.device))
+        noise = noise_like(self.mu) if noise is None else noise
         return self.mu + torch.exp(0.5 * self.logvar) * noise
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -65,9 +68,38 @@ class DiagonalGaussian(NamedTuple):
         squared = (z - self.mu).square() * torch.exp(-self.logvar)
         return -0.5 * (squared + self.logvar + LOG_2PI).sum(-1)
 
+    def kl(self, p: Any) -> Tensor | None:
+        """Compute KL(q || p), (B,), in nats, if p is also a `DiagonalGaussian`; None otherwise."""
+        return kl_per_latent(self, p).sum(1) if isinstance(p, DiagonalGaussian) else None
+
 
 class StandardGaussian(DiagonalGaussian):
     """N(0, I), where mu and logvar are zeros, (1, D). Formulas may take a shortcut for it."""
+
+
+def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Compute KL(N(mu, σ²) || N(0, 1)) of each latent in nats, ½ (mu² + σ² - log σ² - 1). vae-cvae-mnist, Eq. 17.
+
+    Its derivatives are mu with respect to mu (Eq. 22) and σ - 1/σ with respect to σ (Eq. 23).
+
+    >>> gaussian_kl(torch.tensor([0.0, 1.0]), torch.zeros(2))
+    tensor([0.0000, 0.5000])
+
+    Args:
+        mu: means, of any shape.
+        logvar: log σ², of the same shape.
+
+    Returns:
+        One divergence per latent, of the same shape. Their sum over the last dimension is that of the whole code.
+    """
+    return 0.5 * (mu.square() + torch.exp(logvar) - logvar - 1)
+
+
+def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
+    """Compute KL(q || p) of each latent, (B, D), in nats."""
+    if isinstance(p, StandardGaussian):  # exactly equal, and faster
+        return gaussian_kl(q.mu, q.logvar)
+    return gaussian_kl((q.mu - p.mu) * torch.exp(-0.5 * p.logvar), q.logvar - p.logvar)
 
 
 class DeltaDistribution(NamedTuple):
@@ -99,16 +131,20 @@ def projection(num_features: int, latent_shape: LatentShape) -> nn.Module:
 class Posterior(nn.Module):
     """Base class of modules that map features (B, F) or (B, F, h, w) to q(z|x).
 
-    The distribution has the property `mean` and the method `rsample(noise)`. With a density, it also has `log_prob(z)`
-    and `repeat(k)`.
+    The distribution has the property `mean` and the method `rsample(noise)`. With a density, it also has `log_prob(z)`,
+    `repeat(k)`, and `kl(p)`, which returns None for a prior to which the KL has no closed form.
 
     Attributes:
         has_density: whether the distribution has a density, which a KL and importance weights require.
         factorizes: whether it is a `DiagonalGaussian` that depends on x only, so that each latent has a known density.
+        support: the set of all z, which must be that of the prior.
+        matching_prior: a choice of model/prior with this support.
     """
 
     has_density: ClassVar[bool] = True
     factorizes: ClassVar[bool] = False
+    support: ClassVar[str] = "vectors"
+    matching_prior: ClassVar[str] = "standard_normal"
 
 
 class GaussianPosterior(Posterior):

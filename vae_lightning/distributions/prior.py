@@ -31,11 +31,13 @@ class Prior(nn.Module):
         uses_condition: whether the distribution depends on the condition.
         is_discrete: whether the distribution is one of indices of codes, instead of latents.
         has_density: whether the distribution has a method `log_prob`, which the KL to it requires.
+        support: the set of all z, which must be that of the posterior.
     """
 
     uses_condition: ClassVar[bool] = False
     is_discrete: ClassVar[bool] = False
     has_density: ClassVar[bool] = True
+    support: ClassVar[str] = "vectors"
 
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
         """Return a distribution with the methods `log_prob(z)` and `sample(n, generator)`."""

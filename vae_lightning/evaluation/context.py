@@ -27,8 +27,8 @@ class Encoded(NamedTuple):
     Attributes:
         mean: the posterior means, (N, D).
         z: one draw from each posterior, (N, D); the code itself if the posterior has no density.
-        logvar: log σ², (N, D); None if the posterior is not Gaussian. In a hierarchy, like the mean, it is conditional
-            on the means of the groups above.
+        logvar: log σ², (N, D); None if the posterior is not a diagonal Gaussian. In a hierarchy, like the mean, it is
+            conditional on the means of the groups above.
         kl: the KL of each latent to the prior, (N, D); None if it has no closed form.
     """
 

@@ -9,7 +9,7 @@ from vae_lightning.metrics.information import information as information_terms
 
 DRAWS_PER_PASS = {"cpu": 128, "cuda": 4096}  # fits the CPU's cache; keeps a GPU busy
 
-NOT_FACTORIZED = "this prior does not factorize over latents, or is not the same for all images"
+NOT_FACTORIZED = "q(z|x) or p(z) does not factorize over latents, or p(z) is not the same for all images"
 
 
 def information(context: EvaluationContext) -> Results:
@@ -21,9 +21,9 @@ def kl_terms(context: EvaluationContext) -> Results:
     """Compute I(x; z), total correlation and dimension-wise KL from the exact aggregate posterior."""
     names = ("mutual_information", "total_correlation", "dimension_wise_kl")
     mean, z, logvar, _ = context.encoded
-    if logvar is None:
+    if not context.model.posterior.has_density:
         return unavailable(names, f"q(z|x) of {context.name} has no density")
-    if not context.model.posterior.factorizes:
+    if logvar is None or not context.model.posterior.factorizes:
         return unavailable(
             names, f"q(z|x) of {context.name} does not factorize over latents, so its marginals have no closed form"
         )
@@ -48,7 +48,7 @@ def kl_terms(context: EvaluationContext) -> Results:
 
 def latent_usage(context: EvaluationContext) -> Results:
     """Count the active units and compute the KL of each latent."""
-    mean, _, logvar, kl = context.encoded
+    mean, _, _, kl = context.encoded
     results = {
         "active_units": Result(
             float(active_units(mean)),
@@ -57,7 +57,8 @@ def latent_usage(context: EvaluationContext) -> Results:
     }
     if kl is None:
         no_density = f"q(z|x) of {context.name} has no density"
-        return results | unavailable(("kl_per_latent",), no_density if logvar is None else NOT_FACTORIZED)
+        has_density = context.model.posterior.has_density
+        return results | unavailable(("kl_per_latent",), NOT_FACTORIZED if has_density else no_density)
     return results | {"kl_per_latent": Result(kl.double().mean(0).tolist(), note="nats")}
 
 

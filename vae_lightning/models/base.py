@@ -62,17 +62,20 @@ class ELBOModule(Configurable, L.LightningModule):
         network: builds encoder and decoder; None for a `default_network`.
         likelihood: maps the decoder's output to p(x|z); None for a `default_likelihood`.
         optimizer: parameters -> optimizer.
-        posterior: (num_features, latent_shape) -> the module that maps features to q(z|x).
+        posterior: (num_features, latent_shape) -> the module that maps features to q(z|x); None for a
+            `GaussianPosterior`.
         prior: (latent_dim, latent_shape, condition_dim, image_shape, posterior) -> the module that returns p(z).
         init_std: initialize the weights and biases of all linear and convolutional layers from N(0, init_std²); None
             keeps torch's initialization.
+        own_posterior: that of a model with a posterior of its own, which then cannot be chosen.
 
     Attributes:
         latent_shape: D, or the shape (C, h, w) of a map of latents.
         latent_dim: the number of latents, D = C·h·w for a map. All methods take and return latents as vectors (B, D).
 
     Raises:
-        UserError: if the model is conditional but the data has no labels, or does not support the prior or network.
+        UserError: if the model is conditional but the data has no labels, or does not support the prior, posterior or
+            network.
     """
 
     warmup: float = 1.0  # in [0, 1], set by the BetaWarmup callback
@@ -93,9 +96,10 @@ class ELBOModule(Configurable, L.LightningModule):
         network: Network | None = None,
         likelihood: Likelihood | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] = OPTIMIZER,
-        posterior: Callable[[int, LatentShape], Posterior] = GaussianPosterior,
+        posterior: Callable[[int, LatentShape], Posterior] | None = None,
         prior: Callable[..., Prior] = StandardNormal,
         init_std: float | None = None,
+        own_posterior: Callable[[int, LatentShape], Posterior] | None = None,
     ) -> None:
         super().__init__()
         self.condition_dim = condition_size(conditional, num_classes)
@@ -111,7 +115,12 @@ class ELBOModule(Configurable, L.LightningModule):
                 " model/network=resnet."
             )
         self.encoder = network.encoder(self.image_shape, self.condition_dim)
-        self.posterior = posterior(self.encoder.num_features, self.latent_shape)
+        if own_posterior and posterior:
+            raise UserError(f"model/posterior: {type(self).__name__} has its own posterior. Leave it out.")
+        build_posterior = own_posterior or posterior or GaussianPosterior
+        self.posterior = build_posterior(self.encoder.num_features, self.latent_shape)
+        if regularizer.diagonal_gaussian_only and not self.posterior.factorizes:
+            raise UserError(f"model/posterior: {type(self).__name__} requires a diagonal Gaussian. Leave it out.")
         self.prior = self.build_prior(prior)
         if not self.prior.has_density:
             raise UserError(
@@ -148,6 +157,12 @@ class ELBOModule(Configurable, L.LightningModule):
             posterior=self.posterior,
         )
         built.check(self.encoder, self.posterior)
+        if built.has_density and built.support != self.posterior.support:
+            raise UserError(
+                f"model/prior: {type(built).__name__} is a distribution of {built.support}, but"
+                f" {type(self.posterior).__name__} one of {self.posterior.support}. Set"
+                f" model/prior={self.posterior.matching_prior}."
+            )
         return built
 
     # ---------------------------------------------------------------- the model

@@ -29,7 +29,7 @@ class FSQVAE(QuantizedVAE):
     def __init__(self, *, levels: Sequence[int] = (8, 5, 5, 5), latent_dim: int = 4, **kwargs: Any) -> None:
         super().__init__(
             regularizer=UniformCodes(codebook_size=prod(levels)),
-            posterior=partial(FiniteScalarQuantizer, levels=levels),
+            own_posterior=partial(FiniteScalarQuantizer, levels=levels),
             latent_dim=latent_dim,
             **kwargs,
         )

@@ -121,7 +121,7 @@ class HVAE(ELBOModule):
         super().__init__(
             regularizer=GroupedKL(beta=1.0, num_groups=num_groups),
             latent_dim=num_groups * latent_dim,
-            posterior=partial(LadderPosterior, num_groups=num_groups, hidden_dims=hidden_dims),
+            own_posterior=partial(LadderPosterior, num_groups=num_groups, hidden_dims=hidden_dims),
             **kwargs,
         )
 

@@ -36,4 +36,6 @@ class WAE(ELBOModule):
     def __init__(self, *, lambda_mmd: float = 1000.0, kernel: str = "imq", **kwargs: Any) -> None:
         regularizer = MMD(alpha=1.0, lambda_mmd=lambda_mmd, kernel=kernel)
         # A bounded code could not have the distribution N(0, I).
-        super().__init__(regularizer=regularizer, posterior=partial(DeltaPosterior, activation="Identity"), **kwargs)
+        super().__init__(
+            regularizer=regularizer, own_posterior=partial(DeltaPosterior, activation="Identity"), **kwargs
+        )

@@ -38,7 +38,7 @@ class LFQVAE(QuantizedVAE):
     ) -> None:
         super().__init__(
             regularizer=LookupFreeQuantization(beta=beta, entropy_weight=entropy_weight, temperature=temperature),
-            posterior=partial(LookupFreeQuantizer, code_dim=code_dim),
+            own_posterior=partial(LookupFreeQuantizer, code_dim=code_dim),
             latent_dim=latent_dim,
             **kwargs,
         )

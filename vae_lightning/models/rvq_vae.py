@@ -50,7 +50,7 @@ class RVQVAE(QuantizedVAE):
         )
         super().__init__(
             regularizer=Quantization(beta=beta, codebook_size=codebook_size, ema=True),
-            posterior=posterior,
+            own_posterior=posterior,
             latent_dim=latent_dim,
             **kwargs,
         )

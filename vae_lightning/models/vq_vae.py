@@ -57,7 +57,9 @@ class VQVAE(QuantizedVAE):
     ) -> None:
         super().__init__(
             regularizer=Quantization(beta=beta, codebook_size=codebook_size, ema=ema),
-            posterior=partial(VectorQuantizer, code_dim=code_dim, codebook_size=codebook_size, ema=ema, decay=decay),
+            own_posterior=partial(
+                VectorQuantizer, code_dim=code_dim, codebook_size=codebook_size, ema=ema, decay=decay
+            ),
             latent_dim=latent_dim,
             **kwargs,
         )

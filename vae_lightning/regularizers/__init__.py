@@ -1,10 +1,11 @@
 """Penalties that objectives add to the distortion, without Lightning or Hydra."""
 
+from vae_lightning.distributions.posterior import gaussian_kl, kl_per_latent
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 from vae_lightning.regularizers.capacity import Capacity
 from vae_lightning.regularizers.density_ratio import DensityRatio, Discriminator, permute_dims
 from vae_lightning.regularizers.dip import DIP, covariance
-from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, gaussian_kl, kl, kl_per_latent
+from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, kl
 from vae_lightning.regularizers.mmd import MMD, mmd
 from vae_lightning.regularizers.quantization import LookupFreeQuantization, Quantization, UniformCodes
 from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose

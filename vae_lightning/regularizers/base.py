@@ -17,11 +17,13 @@ class Regularizer(nn.Module):
         beta: the weight called β in papers, before warm-up.
         dataset_size: N, the number of training images, which the model sets from the data; None until then.
         standard_normal_only: whether the formulas hold for p(z) = N(0, I) only.
+        diagonal_gaussian_only: whether they hold for a diagonal Gaussian q(z|x) only.
     """
 
     beta: float = 1.0
     dataset_size: int | None = None
     standard_normal_only: bool = False
+    diagonal_gaussian_only: bool = False
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (penalty, terms) for a batch."""

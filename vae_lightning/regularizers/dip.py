@@ -32,7 +32,7 @@ class DIP(Regularizer):
         UserError: if the variant is neither `i` nor `ii`.
     """
 
-    standard_normal_only = True
+    standard_normal_only = diagonal_gaussian_only = True
 
     def __init__(self, *, variant: str = "ii", lambda_od: float = 10.0, lambda_d: float = 10.0) -> None:
         super().__init__()

@@ -89,7 +89,7 @@ class TotalCorrelation(Regularizer):
         UserError: if the estimator is neither `stratified` nor `weighted`, or a weight is negative.
     """
 
-    standard_normal_only = True
+    standard_normal_only = diagonal_gaussian_only = True
 
     def __init__(
         self, *, alpha: float = 1.0, beta: float = 6.0, gamma: float = 1.0, estimator: str = "stratified"

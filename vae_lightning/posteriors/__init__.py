@@ -1,0 +1,7 @@
+"""Posteriors beyond the diagonal Gaussian, which any objective that does not require one can use."""
+
+from vae_lightning.posteriors.full_covariance import FullCovariance, FullGaussian
+from vae_lightning.posteriors.inverse_autoregressive import InverseAutoregressiveFlow
+from vae_lightning.posteriors.planar import PlanarFlow
+
+__all__ = ["FullCovariance", "FullGaussian", "InverseAutoregressiveFlow", "PlanarFlow"]

@@ -1,0 +1,100 @@
+"""Planar flows."""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vae_lightning.distributions import GaussianPosterior, Posterior
+from vae_lightning.distributions.posterior import promote_to_float32
+from vae_lightning.posteriors.flow import FlowDistribution
+from vae_lightning.posteriors.shapes import vector_dim
+from vae_lightning.types import LatentShape
+
+BISECTIONS = 60  # more than the bits of a double
+MIN_DERIVATIVE = 0.01  # of the transform along w, so that rounding does not make it negative
+
+
+class PlanarTransform(NamedTuple):
+    """f(z) = z + u tanh(wᵀz + b). Rezende & Mohamed 2015, section 4.1.
+
+    Attributes:
+        u: (B, D), with wᵀu > -1, so that f is invertible.
+        w: (B, D).
+        b: (B,).
+    """
+
+    u: Tensor
+    w: Tensor
+    b: Tensor
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map z (B, D); return the result and the log determinant of the map, (B,)."""
+        h = torch.tanh((self.w * z).sum(1) + self.b)
+        slope = (self.w * self.u).sum(1)
+        return z + self.u * h[:, None], torch.log1p(slope * (1 - h.square()))
+
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Invert the map at z (B, D); return the result and the log determinant of the map there, (B,).
+
+        a = wᵀf⁻¹(z) is the root of a + wᵀu tanh(a + b) = wᵀz, which increases in a. It is found by bisection. One step
+        of Newton's method at the root gives it the gradient of the inverse.
+        """
+        slope, target = (self.w * self.u).sum(1), (self.w * z).sum(1)
+
+        def excess(a: Tensor) -> Tensor:
+            return a + slope * torch.tanh(a + self.b) - target
+
+        with torch.no_grad():
+            low, high = target - slope.abs(), target + slope.abs()
+            for _ in range(BISECTIONS):
+                middle = (low + high) / 2
+                is_above = excess(middle) > 0
+                low, high = torch.where(is_above, low, middle), torch.where(is_above, middle, high)
+            root = (low + high) / 2
+            derivative = 1 + slope * (1 - torch.tanh(root + self.b).square())
+        a = root - excess(root) / derivative
+        inverse = z - self.u * torch.tanh(a + self.b)[:, None]
+        return inverse, self.forward(inverse)[1]
+
+    def repeat(self, k: int) -> "PlanarTransform":
+        """Return the maps of k·B draws, the batch k times in a row."""
+        return PlanarTransform(self.u.repeat(k, 1), self.w.repeat(k, 1), self.b.repeat(k))
+
+
+class PlanarFlow(Posterior):
+    """A Gaussian mapped by planar transforms, whose parameters depend on the image. Rezende & Mohamed 2015.
+
+    A linear layer predicts u, w and b of each transform. Then u is changed along w, so that wᵀu becomes m(wᵀu) > -1, as
+    in their appendix A.1. Here m is a softplus with m(0) = 0. With the paper's m(0) = -0.3, u would grow without bound
+    as w approaches 0.
+
+    Args:
+        num_features: F.
+        latent_shape: D.
+        transforms: number of transforms in a row.
+
+    Raises:
+        UserError: if the latents form a map.
+    """
+
+    def __init__(self, num_features: int, latent_shape: LatentShape, *, transforms: int = 8) -> None:
+        super().__init__()
+        self.dim, self.transforms = vector_dim(latent_shape, "planar"), transforms
+        self.base = GaussianPosterior(num_features, latent_shape)
+        self.parameters_of_transforms = nn.Linear(num_features, transforms * (2 * self.dim + 1))
+
+    def forward(self, features: Tensor) -> FlowDistribution:
+        """Map features (B, F) to q(z|x)."""
+        parameters = promote_to_float32(self.parameters_of_transforms(features)).chunk(self.transforms, dim=1)
+        return FlowDistribution(self.base(features), [self.planar(p) for p in parameters])
+
+    def planar(self, parameters: Tensor) -> PlanarTransform:
+        """Return the transform of unconstrained parameters, (B, 2D + 1)."""
+        u, w, b = parameters.split([self.dim, self.dim, 1], dim=1)
+        wu = (w * u).sum(1, keepdim=True)
+        change = (1 - MIN_DERIVATIVE) * (F.softplus(wu + math.log(math.e - 1)) - 1) - wu
+        squared_norm = w.square().sum(1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
+        return PlanarTransform(u + change * w / squared_norm, w, b.squeeze(1))
