@@ -6,11 +6,13 @@ from vae_lightning.callbacks.collapse import CollapseMonitor
 from vae_lightning.callbacks.embedding_projector import EmbeddingProjector
 from vae_lightning.callbacks.figures import Figures
 from vae_lightning.callbacks.graceful_shutdown import GracefulShutdown
+from vae_lightning.callbacks.gradient_skip import GradientSkip
 from vae_lightning.callbacks.histograms import PosteriorHistograms
 from vae_lightning.callbacks.progress import ProgressBar
 from vae_lightning.callbacks.pruning import Pruning
 from vae_lightning.callbacks.run_state import RunState
 from vae_lightning.callbacks.terminate_on_nan import TerminateOnNaN
+from vae_lightning.callbacks.weight_ema import WeightEMA
 from vae_lightning.errors import Interrupted
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "EmbeddingProjector",
     "Figures",
     "GracefulShutdown",
+    "GradientSkip",
     "Interrupted",
     "PosteriorHistograms",
     "ProgressBar",
     "Pruning",
     "RunState",
     "TerminateOnNaN",
+    "WeightEMA",
     "warmup_factor",
 ]

@@ -22,6 +22,7 @@ from vae_lightning.models.piwae import PIWAE
 from vae_lightning.models.rvq_vae import RVQVAE
 from vae_lightning.models.vae import VAE
 from vae_lightning.models.vae_gan import VAEGAN
+from vae_lightning.models.vdvae import VDVAE
 from vae_lightning.models.vq_vae import VQVAE, QuantizedVAE
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RVQVAE",
     "VAE",
     "VAEGAN",
+    "VDVAE",
     "VQVAE",
     "WAE",
     "Adversarial",

@@ -82,6 +82,7 @@ class ELBOModule(Configurable, L.LightningModule):
     default_network: ClassVar[type[Network]] = Conv
     default_likelihood: ClassVar[Callable[[], Likelihood]] = Bernoulli
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
+    hierarchical: ClassVar[bool] = False  # whether a `Network.hierarchical` is supported
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
 
@@ -105,6 +106,11 @@ class ELBOModule(Configurable, L.LightningModule):
         self.condition_dim = condition_size(conditional, num_classes)
         network = network or self.default_network()
         likelihood = likelihood or type(self).default_likelihood()
+        if network.hierarchical and not self.hierarchical:
+            raise UserError(
+                f"model/network: {type(self).__name__} does not support latents at several resolutions. Set"
+                " model=vdvae, or model/network=resnet."
+            )
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)
         self.latent_shape = network.latent_shape(self.image_shape, latent_dim)
@@ -223,20 +229,23 @@ class ELBOModule(Configurable, L.LightningModule):
         return self.decode(self.encode(x, y).mean, y).mean
 
     @torch.no_grad()
-    def sample(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None, **options: Any
+    ) -> Tensor:
         """Sample n images from the model, (n, C, H, W) in [0, 1].
 
         Args:
             n: number of images.
             y: labels, (n,) or (n, K), of a conditional model.
             generator: for reproducible samples.
+            **options: of `sample_prior`, such as the temperature of a `VDVAE`.
 
         Raises:
             UserError: if labels are missing, or given to a model that is not conditional.
         """
         if y is not None and not self.condition_dim:
             raise UserError("sample: this model is not conditional. Leave out y.")
-        return self.decode(self.sample_prior(n, y, generator), y).mean
+        return self.decode(self.sample_prior(n, y, generator, **options), y).mean
 
     def impute(
         self,

@@ -119,7 +119,7 @@ class HVAE(ELBOModule):
         self, *, latent_dim: int = 10, num_groups: int = 2, hidden_dims: Sequence[int] = (128,), **kwargs: Any
     ) -> None:
         super().__init__(
-            regularizer=GroupedKL(beta=1.0, num_groups=num_groups),
+            regularizer=GroupedKL(beta=1.0, group_sizes=[latent_dim] * num_groups),
             latent_dim=num_groups * latent_dim,
             own_posterior=partial(LadderPosterior, num_groups=num_groups, hidden_dims=hidden_dims),
             **kwargs,

@@ -1,5 +1,8 @@
 """KL divergence from the posterior to the prior."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 from vae_lightning.distributions import ForwardPass
@@ -47,17 +50,18 @@ class GroupedKL(KL):
 
     Args:
         beta: β >= 0.
-        num_groups: L; the latents are L groups of equal size, the top group first.
+        group_sizes: number of latents of each group, the top group first.
     """
 
     standard_normal_only = True  # for the top group
 
-    def __init__(self, *, beta: float, num_groups: int) -> None:
+    def __init__(self, *, beta: float, group_sizes: Sequence[int]) -> None:
         super().__init__(beta=beta)
-        self.num_groups = num_groups
+        self.group_sizes = list(group_sizes)
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (β · rate, {rate, rate_group_1, ..., rate_group_L})."""
-        rates = kl_per_latent(out.qz, out.pz).mean(0).unflatten(0, (self.num_groups, -1)).sum(1)  # (L,)
+        per_latent = kl_per_latent(out.qz, out.pz).mean(0)
+        rates = torch.stack([group.sum() for group in per_latent.split(self.group_sizes)])  # (L,)
         rate = rates.sum()
         return self.beta * rate, {"rate": rate} | {f"rate_group_{i}": value for i, value in enumerate(rates, 1)}
