@@ -34,6 +34,9 @@ SMALL = [
 ]
 
 
+LADDER = ["model.network.channels=[4,4]", "model.network.groups=[1,1]"]
+
+
 @pytest.fixture
 def configuration(tmp_path: Path) -> Callable[..., DictConfig]:
     """Return a function that composes a configuration: configuration("model=ae", run="name of its directory")."""
@@ -48,7 +51,13 @@ def configuration(tmp_path: Path) -> Callable[..., DictConfig]:
 @pytest.fixture
 def small(configuration) -> Callable[..., DictConfig]:
     """Return a function that composes a configuration of the embedded digits, which trains in a second."""
-    return partial(configuration, *SMALL)
+
+    def compose_small(*overrides: str, run: str = "run") -> DictConfig:
+        if "model=vdvae" in overrides:  # its network is a ladder
+            return configuration(*[o for o in SMALL if "network" not in o], *LADDER, *overrides, run=run)
+        return configuration(*SMALL, *overrides, run=run)
+
+    return compose_small
 
 
 @pytest.fixture

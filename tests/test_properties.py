@@ -31,6 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "burgess": {"width": 4, "hidden_dims": [8]},
     "resnet": {"channels": [4, 4, 4]},
     "spatial_resnet": {"channels": [4, 4, 4]},
+    "ladder": {"channels": [4, 4, 4], "groups": [1, 0, 2]},
     "factor_vae": {"discriminator_dims": [8]},
     "autoencoder_kl": {"discriminator_channels": [4, 4]},
     "hvae": {"hidden_dims": [8]},
@@ -62,7 +63,7 @@ def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
     """Draw the configuration of a model, images and labels."""
     shape = [draw(st.integers(1, 3)), draw(sides), draw(sides)]
     model = draw(st.sampled_from(MODELS))
-    network = draw(st.sampled_from(NETWORKS))
+    network = "ladder" if model == "vdvae" else draw(st.sampled_from(NETWORKS))
     if network in ("celeba", "kim_mnih"):
         shape[1:] = [draw(st.sampled_from([16, 63, 64, 65])), 64]
     classes = draw(st.integers(1, 4))

@@ -18,22 +18,23 @@ CALLBACKS = {
     "projector": "EmbeddingProjector",
     "warmup": "BetaWarmup",
 }
+DEEP = {"weight_ema": "WeightEMA", "gradient_skip": "GradientSkip"}  # of conf/callbacks/deep.yaml
 LIGHTNING_DEFAULTS = {"best", "last", "progress_bar"}  # their arguments and defaults are those of Lightning's class
 REQUIRED = {"folder": "here/figures", "title": "a run"}  # arguments without a default
 
 
-def callback_configs() -> dict[str, dict[str, Any]]:
-    """Return the resolved configuration of each callback in conf/callbacks/default.yaml."""
+def callback_configs(choice: str) -> dict[str, dict[str, Any]]:
+    """Return the resolved configuration of each callback in conf/callbacks/<choice>.yaml."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", ["callbacks=default", "run_dir=here", "name='a run'"])
+        config = compose("train", [f"callbacks={choice}", "run_dir=here", "name='a run'"])
     return OmegaConf.to_container(config.callbacks, resolve=True)
 
 
-@pytest.mark.parametrize("name", CALLBACKS)
-def test_default_arguments_equal_the_yaml_file(name):
-    config = callback_configs()[name]
-    assert config.pop("_target_") == f"vae_lightning.callbacks.{CALLBACKS[name]}"
-    parameters = inspect.signature(getattr(vae_lightning.callbacks, CALLBACKS[name])).parameters
+@pytest.mark.parametrize(("name", "cls"), (CALLBACKS | DEEP).items())
+def test_default_arguments_equal_the_yaml_file(name, cls):
+    config = callback_configs("deep")[name]
+    assert config.pop("_target_") == f"vae_lightning.callbacks.{cls}"
+    parameters = inspect.signature(getattr(vae_lightning.callbacks, cls)).parameters
     required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
     assert required == REQUIRED.keys() & parameters.keys()
     defaults = {key: REQUIRED.get(key, parameter.default) for key, parameter in parameters.items()}
@@ -41,10 +42,11 @@ def test_default_arguments_equal_the_yaml_file(name):
 
 
 def test_every_callback_of_the_yaml_file_is_covered():
-    assert callback_configs().keys() == CALLBACKS.keys() | LIGHTNING_DEFAULTS
+    assert callback_configs("default").keys() == CALLBACKS.keys() | LIGHTNING_DEFAULTS
+    assert callback_configs("deep").keys() == callback_configs("default").keys() | DEEP.keys()
 
 
-@pytest.mark.parametrize("name", sorted(set(CALLBACKS.values()) - {"Figures"}))
+@pytest.mark.parametrize("name", sorted({*CALLBACKS.values(), *DEEP.values()} - {"Figures"}))
 def test_no_argument_is_required(name):
     getattr(vae_lightning.callbacks, name)()
 

@@ -71,6 +71,7 @@ LOGGED = {  # in addition to loss, objective and distortion, and except for ae a
     "planar_vae": {"beta"},
     "iaf_vae": {"beta"},
     "hvae": {"beta", "rate_group_1", "rate_group_2"},
+    "vdvae": {"beta", "rate_group_1", "rate_group_2"},
     "vq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "fsq_vae": {"perplexity", "codes_in_use"},
     "lfq_vae": {"beta", "entropy_weight", "commitment", "entropy_penalty", "perplexity", "codes_in_use"},
@@ -154,7 +155,10 @@ def test_callbacks_save_best_and_last_checkpoint(callbacks, configuration, tmp_p
 
 @pytest.mark.parametrize("network", choices("model/network"))
 def test_network_trains(network, configuration):
-    metrics = train(configuration(f"model/network={network}", "data.image_shape=[1,64,64]", *QUICK, *FEW_BATCHES))
+    model = "model=vdvae" if network == "ladder" else "model=vae"
+    metrics = train(
+        configuration(model, f"model/network={network}", "data.image_shape=[1,64,64]", *QUICK, *FEW_BATCHES)
+    )
     assert metrics["test/distortion"] > 0
 
 

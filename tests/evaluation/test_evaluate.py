@@ -40,11 +40,13 @@ from vae_lightning.models import (
     RVQVAE,
     VAE,
     VAEGAN,
+    VDVAE,
     VQVAE,
     WAE,
     AutoencoderKL,
     ELBOModule,
 )
+from vae_lightning.networks import Ladder
 from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow
 from vae_lightning.training.train import train
 
@@ -72,6 +74,7 @@ MODELS = {
     "planar_vae": partial(VAE, posterior=PlanarFlow),
     "iaf_vae": partial(IWAE, posterior=InverseAutoregressiveFlow),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
+    "vdvae": partial(VDVAE, network=Ladder(channels=[4, 8], groups=[0, 2])),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
     "autoencoder_kl": AutoencoderKL,
     "cvae_gan": partial(CVAEGAN, **CONDITIONAL),
@@ -82,7 +85,7 @@ MODELS = {
     "lfq_vae": partial(LFQVAE, code_dim=1),
     "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
 }
-NOT_FACTORIZED = ("hvae", "full_covariance", "planar_vae", "iaf_vae")
+NOT_FACTORIZED = ("hvae", "vdvae", "full_covariance", "planar_vae", "iaf_vae")
 WITHOUT_DENSITY = ("ae", "wae", "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
 
 

@@ -21,9 +21,11 @@ QUICK = ["~callbacks.figures", "logger=none"]
 
 def error_line(directory, *overrides: str) -> str:
     """Return the error that the command line prints for these overrides."""
+    has_ladder = {"model=vdvae", "model/network=ladder"} & {*overrides}
+    small = [option for option in SMALL if not (has_ladder and "network" in option)]
     try:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            cfg = compose("train", normalize([f"run_dir={directory / 'run'}", *SMALL, *overrides]))
+            cfg = compose("train", normalize([f"run_dir={directory / 'run'}", *small, *overrides]))
         validate_config(cfg)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -93,6 +95,13 @@ ERRORS = {  # overrides -> start of the error
     "model=ciwae model.elbo_weight=2": "model.elbo_weight=2: must be a number from 0 to 1.",
     "model=vamp_vae model.prior.num_components=0": "model.prior.num_components=0: must be an integer from 1 to",
     "model=hvae model.num_groups=0": "model.num_groups=0: must be an integer from 1 to 1,000.",
+    "model=vdvae model.network.groups=[]": "model.network.groups=[]: must be a list of at least 1 value",
+    "model=vdvae model.network.groups=[1]": "model.network.groups=[1]: must be 4 numbers. Set one per entry of",
+    "model=vdvae model.network.groups=[1,1,1,0]": "model.network.groups=[1, 1, 1, 0]: the last level, the top of",
+    "model=vdvae model/network=mlp": "model/network: VDVAE requires latents at several resolutions. Set",
+    "model/network=ladder": "model/network: VAE does not support latents at several resolutions. Set model=vdvae, or",
+    "model=vdvae model/prior=gaussian_mixture": "model/prior: VDVAE requires N(0, I). Set",
+    "callbacks=deep callbacks.gradient_skip.max_norm=0": "callbacks.gradient_skip.max_norm=0: must be a number > 0.",
     "model=vq_vae model.codebook_size=1": "model.codebook_size=1: must be an integer from 2 to 1,000,000.",
     "model=vq_vae model.latent_dim=3 model.code_dim=2": "model.latent_dim=3: must be a multiple of 2, the",
     "model=vq_vae model.decay=1": "model.decay=1: must be a number > 0 and < 1.",

@@ -44,6 +44,7 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=lfq_vae", "model.latent_dim=10"], ALWAYS | PROJECTIONS | CODES),
         (["model=rvq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
         (["model=hvae"], ALWAYS | POINTS | RATES | PROJECTIONS),
+        (["model=vdvae"], ALWAYS | POINTS | RATES | PROJECTIONS | {"samples_by_temperature"}),
         (["model=iwae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=iaf_vae"], ALWAYS | POINTS | PROJECTIONS),
         (["model=vamp_vae", "model.latent_dim=2"], ALWAYS | POINTS),

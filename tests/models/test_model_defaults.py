@@ -16,7 +16,7 @@ import vae_lightning.models
 import vae_lightning.networks
 from vae_lightning.distributions import VampPrior
 from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule, LatentPrior, QuantizedVAE
-from vae_lightning.networks import MLP, Burgess, Conv, Network, ResNet, SpatialNetwork, SpatialResNet
+from vae_lightning.networks import MLP, Burgess, Conv, Ladder, Network, ResNet, SpatialNetwork, SpatialResNet
 from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow
 
 SHAPE, NUM_CLASSES = (1, 28, 28), 10
@@ -28,7 +28,14 @@ PRESETS = {
     "iaf_vae": {"posterior": InverseAutoregressiveFlow},
     "planar_vae": {"posterior": PlanarFlow},
 }  # a model with options other than its defaults
-NETWORKS = {"conv": Conv, "mlp": MLP, "resnet": ResNet, "burgess": Burgess, "spatial_resnet": SpatialResNet}
+NETWORKS = {
+    "conv": Conv,
+    "mlp": MLP,
+    "resnet": ResNet,
+    "burgess": Burgess,
+    "spatial_resnet": SpatialResNet,
+    "ladder": Ladder,
+}
 OTHER_NETWORKS = {"celeba", "kim_mnih"}  # `Conv` with other options than its defaults
 
 

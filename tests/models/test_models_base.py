@@ -2,6 +2,7 @@
 
 import warnings
 from functools import partial
+from typing import Any
 
 import lightning as L
 import pytest
@@ -24,6 +25,7 @@ from vae_lightning.models import (
     RVQVAE,
     VAE,
     VAEGAN,
+    VDVAE,
     VQVAE,
     WAE,
     AnnealedVAE,
@@ -33,11 +35,18 @@ from vae_lightning.models import (
     FactorVAE,
     InfoVAE,
 )
-from vae_lightning.networks import Conv, ResNet
+from vae_lightning.networks import Conv, Ladder, ResNet
 from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow
 from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
+
+
+def small_vdvae(**parts: Any) -> VDVAE:
+    """Return a VDVAE with a network of its own instead of that of the parts."""
+    return VDVAE(**{**parts, "network": Ladder(channels=[4, 8], groups=[1, 1])})
+
+
 MODELS = {
     "ae": AE,
     "vae": VAE,
@@ -57,6 +66,7 @@ MODELS = {
     "planar_vae": partial(VAE, posterior=PlanarFlow),
     "iaf_vae": partial(IWAE, num_samples=3, posterior=partial(InverseAutoregressiveFlow, hidden_dims=[8])),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
+    "vdvae": small_vdvae,
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
     "fsq_vae": partial(FSQVAE, levels=[5]),
     "lfq_vae": partial(LFQVAE, code_dim=1),

@@ -139,7 +139,7 @@ def test_last_layers_of_branches_are_scaled_by_the_depth():
         assert isinstance(block.block, ResidualBottleneck)
         layers = (block.prior[-1], block.block.residual[-1], block.merge)
         variances.append([layer.weight.detach().var() for layer in layers])
-    assert_close(torch.tensor(variances[0]) / 16, torch.tensor(variances[1]), rtol=0.1, atol=0)
+    assert_close(torch.tensor(variances[0]) / 16, torch.tensor(variances[1]), rtol=0.25, atol=0)
 
 
 def test_errors_name_the_remedy():
@@ -149,7 +149,5 @@ def test_errors_name_the_remedy():
         VAE(image_shape=(1, 8, 8), network=SMALL)
     with pytest.raises(UserError, match=r"^model\.network\.groups=\[1\]: must be 2 numbers\. Set one per entry of"):
         Ladder(channels=[4, 8], groups=[1])
-    with pytest.raises(
-        UserError, match=r"^model\.network\.groups=\[1, 0\]: the last level, .* Set its number to 1"
-    ):
+    with pytest.raises(UserError, match=r"^model\.network\.groups=\[1, 0\]: the last level, .* Set its number to 1"):
         Ladder(channels=[4, 8], groups=[1, 0])

@@ -22,6 +22,7 @@ PERIODIC = ("reconstructions", "samples", "rate_per_latent", "rate_history", "co
 FINAL = (
     "training_curves",
     "nearest_images",
+    "samples_by_temperature",
     "latent_space",
     "latent_space_tsne",
     "manifold",

@@ -78,16 +78,18 @@ class FigureContext:
         """
         return to_device(probe_images(self.data, n), self.model.device)
 
-    def samples(self, n: int, labels: Tensor | None = None) -> Tensor:
+    def samples(self, n: int, labels: Tensor | None = None, **options: Any) -> Tensor:
         """Sample n images from the prior, the same each time, (n, C, H, W) in [0, 1].
 
         Args:
             n: number of images; fewer if labels have to be taken from fewer images.
             labels: of a conditional model, (n,) or (n, K); by default those of the probe images.
+            **options: of the model's `sample_prior`.
         """
         if labels is None and self.model.condition_dim:
             labels = self.images(n).y
-        return self.model.sample(n if labels is None else len(labels), labels, torch.Generator().manual_seed(0))
+        n = n if labels is None else len(labels)
+        return self.model.sample(n, labels, torch.Generator().manual_seed(0), **options)
 
     @cached_property
     def posterior(self) -> PosteriorStats | None:

@@ -10,6 +10,7 @@ from vae_lightning import plotting
 from vae_lightning.distributions import Codes, Quantizer, StandardNormal
 from vae_lightning.errors import UserError
 from vae_lightning.figures.context import FigureContext, isolated_eval
+from vae_lightning.models import VDVAE
 from vae_lightning.plotting.interpolations import linear, spherical
 from vae_lightning.plotting.latent_space import has_umap, identity, pca, tsne, umap
 from vae_lightning.plotting.manifold import linear_values, plane, quantiles
@@ -23,6 +24,7 @@ MANIFOLD_SIZE = 20  # images along each side
 MAX_TRAVERSED = 32  # latents
 MAX_CLASSES = 10
 NUM_PAIRS = 5  # of images to interpolate between
+TEMPERATURES = (0.4, 0.6, 0.8, 0.9, 1.0)  # factors on the standard deviation of the prior
 NUM_SAMPLE_ROWS = 3  # of samples above their nearest training images
 
 FIGURES: dict[str, Callable[[FigureContext], Drawing]] = {}
@@ -78,6 +80,17 @@ def samples(ctx: FigureContext) -> Drawing:
         x = ctx.samples(len(y), y)
         return plotting.samples(x, f"Samples from the prior, one row per class\n{ctx.title}", ctx.classes)
     return plotting.samples(ctx.samples(100), f"Samples from the prior\n{ctx.title}")
+
+
+@register_figure
+def samples_by_temperature(ctx: FigureContext) -> Drawing:
+    """Draw samples of a hierarchy at several temperatures, one row each, with the same noise."""
+    if not isinstance(ctx.model, VDVAE):
+        return None
+    labels = torch.arange(NUM_STEPS, device=ctx.model.device) % len(ctx.classes) if ctx.classes else None
+    rows = [ctx.samples(NUM_STEPS, labels, temperature=temperature) for temperature in TEMPERATURES]
+    names = [f"{temperature:g}" for temperature in TEMPERATURES]
+    return plotting.image_grid(torch.stack(rows), f"Samples at temperatures below 1\n{ctx.title}", names)
 
 
 @register_figure

@@ -134,7 +134,7 @@ class VDVAE(ELBOModule):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
         """Return q(z_l|z_<l, x) of all groups, given the means of the groups above."""
-        return self.top_down(x, y, noise=torch.zeros(len(x), self.latent_dim, dtype=self.dtype, device=self.device))[0]
+        return self.top_down(x, y, noise=self.decoder.start.new_zeros(len(x), self.latent_dim))[0]
 
     def top_down(
         self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
@@ -143,8 +143,8 @@ class VDVAE(ELBOModule):
         condition = self.condition(y)
         features = [repeat_rows(f, num_samples) for f in self.encoder(self.as_images(x), condition)]
         if noise is None:
-            n = global_batch_size(num_samples * len(x))
-            noise = local_rows(torch.randn(n, self.latent_dim, dtype=self.dtype, device=self.device))
+            shape = (global_batch_size(num_samples * len(x)), self.latent_dim)
+            noise = local_rows(torch.randn_like(self.decoder.start.new_empty(shape)))
         return self.posterior(features, repeat_rows(condition, num_samples), noise, self.decoder)
 
     def sample_prior(
@@ -158,7 +158,7 @@ class VDVAE(ELBOModule):
             generator: for reproducible samples.
             temperature: factor on the standard deviation of every group. Below 1, samples are closer to the modes.
         """
-        noise = temperature * sample_noise(n, self.latent_dim, generator).to(self.device, self.dtype)
+        noise = temperature * sample_noise(n, self.latent_dim, generator).to(self.decoder.start)
         noises = iter(noise.split(self.decoder.sizes, dim=1))
         z: list[Tensor] = []
 

@@ -92,8 +92,9 @@ class Ladder(Network):
         heads = nn.ModuleList()
         for level in self.group_levels:
             shape = self.levels(image_shape)[level]
-            heads.append(Bottleneck(shape, 2 * shape[0], 2 * latent_dim, self.bottleneck))
-            rescale(heads[-1][-1], 0.1)
+            head = Bottleneck(shape, 2 * shape[0], 2 * latent_dim, self.bottleneck)
+            rescale(head[-1], 0.1)
+            heads.append(head)
         return heads
 
     def build_decoder(self, latent_shape: LatentShape, condition_dim: int, output_shape: Shape) -> "TopDown":
