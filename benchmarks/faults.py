@@ -48,6 +48,7 @@ MODELS = {
     "info_vae": [],
     "vamp_vae": ["model.prior.num_components=8"],
     "iwae": [],
+    "geco_vae": [],  # a multiplier in buffers
     "piwae": ["model.gradient=dreg"],
 }
 DEFAULT_MODELS = ["vae", "beta_tcvae", "factor_vae", "vq_vae"]

@@ -59,6 +59,8 @@ LOGGED = {  # in addition to loss, objective and distortion, and except for ae a
     "cvae": {"beta"},
     "beta_vae": {"beta"},
     "annealed_vae": {"gamma", "capacity"},
+    "free_bits_vae": {"beta", "free_bits"},
+    "geco_vae": {"beta", "constraint", "lambda"},
     "beta_tcvae": {"beta", *DECOMPOSITION},
     "factor_vae": {"beta", "gamma", "total_correlation"},
     "dip_vae": {"beta", "dip_diagonal", "dip_off_diagonal"},

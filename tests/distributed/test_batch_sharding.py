@@ -15,13 +15,14 @@ from vae_lightning.distributed.batch_sharding import (
     sum_across_processes,
 )
 from vae_lightning.distributions import DiagonalGaussian, ForwardPass, GaussianMixture
-from vae_lightning.regularizers import DIP, MMD, Capacity, Regularizer, TotalCorrelation
+from vae_lightning.regularizers import DIP, MMD, Capacity, FreeBits, Regularizer, TotalCorrelation
 
 TOTAL, D, WORLD_SIZE = 7, 3, 2  # an odd batch, split into four and three images
 OBJECTIVES = {
     "stratified": TotalCorrelation(alpha=2.0, beta=6.0, gamma=3.0, estimator="stratified"),
     "weighted": TotalCorrelation(alpha=2.0, beta=6.0, gamma=3.0, estimator="weighted"),
     "capacity": Capacity(gamma=10.0, capacity=1.0),
+    "free_bits": FreeBits(free_bits=0.5),
     "dip_i": DIP(variant="i", lambda_od=2.0, lambda_d=3.0),
     "dip_ii": DIP(variant="ii", lambda_od=2.0, lambda_d=3.0),
     "mmd": MMD(alpha=0.5, lambda_mmd=10.0, kernel="imq"),

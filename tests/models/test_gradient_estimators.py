@@ -72,7 +72,7 @@ def gradients(model, n, shift):
 @pytest.mark.parametrize("warmup", [1.0, 0.4])
 @pytest.mark.parametrize("name", MODELS)
 def test_dreg_has_the_expectation_of_the_standard_gradient_and_less_variance(name, warmup, build):
-    """Tucker et al. 2019, section 4."""
+    """Tucker et al. 2019."""
     n = 50_000
     standard, dreg = (gradients(build(name, gradient, warmup), n, shift=0.3) for gradient in ("standard", "dreg"))
     error = ((standard.var(0) + dreg.var(0)) / n).sqrt()
@@ -83,7 +83,7 @@ def test_dreg_has_the_expectation_of_the_standard_gradient_and_less_variance(nam
 
 
 def test_stl_is_unbiased_for_one_sample_only(build):
-    """Roeder et al. 2017; Tucker et al. 2019, section 3, for more than one."""
+    """Roeder et al. 2017; Tucker et al. 2019, for more than one."""
     n = 200_000
     for num_samples, is_unbiased in ((1, True), (4, False)):
         both = []

@@ -17,6 +17,7 @@ from vae_lightning.models import (
     CIWAE,
     DIPVAE,
     FSQVAE,
+    GECOVAE,
     HVAE,
     IWAE,
     LFQVAE,
@@ -33,6 +34,7 @@ from vae_lightning.models import (
     BetaTCVAE,
     BetaVAE,
     FactorVAE,
+    FreeBitsVAE,
     InfoVAE,
 )
 from vae_lightning.networks import Conv, Ladder, ResNet
@@ -52,6 +54,8 @@ MODELS = {
     "vae": VAE,
     "beta_vae": partial(BetaVAE, beta=4.0),
     "annealed_vae": partial(AnnealedVAE, gamma=10.0, capacity=5.0),
+    "free_bits_vae": partial(FreeBitsVAE, free_bits=0.01),
+    "geco_vae": partial(GECOVAE, tolerance=40.0),
     "beta_tcvae": partial(BetaTCVAE, beta=4.0, alpha=1.0, gamma=1.0, estimator="stratified"),
     "factor_vae": partial(FactorVAE, gamma=4.0, discriminator_dims=[16], discriminator_optimizer=ADAM),
     "dip_vae": partial(DIPVAE, variant="ii", lambda_od=1.0, lambda_d=1.0),

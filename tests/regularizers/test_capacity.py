@@ -31,3 +31,11 @@ def test_warmup_raises_the_capacity_but_not_gamma():
     assert regularizer.apply_warmup(penalty, terms, 0.75).item() == pytest.approx(0, abs=1e-5)
     assert regularizer.apply_warmup(penalty, terms, 1.0) == penalty
     assert regularizer.effective_weights(0.5) == {"gamma": 10.0, "capacity": 2.0}
+
+
+def test_capacity_rises_from_its_initial_value():
+    regularizer = Capacity(gamma=10.0, capacity=4.0, initial_capacity=2.0)
+    penalty, terms = regularizer(forward_pass(3.0))
+    assert [regularizer.effective_weights(w)["capacity"] for w in (0.0, 0.5, 1.0)] == [2.0, 3.0, 4.0]
+    assert regularizer.apply_warmup(penalty, terms, 0.0).item() == pytest.approx(10)
+    assert regularizer.apply_warmup(penalty, terms, 0.5).item() == pytest.approx(0, abs=1e-5)

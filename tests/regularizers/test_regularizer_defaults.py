@@ -12,6 +12,7 @@ from vae_lightning.regularizers import (
     Capacity,
     DensityRatio,
     Discriminator,
+    FreeBits,
     LookupFreeQuantization,
     Quantization,
     TotalCorrelation,
@@ -21,6 +22,7 @@ from vae_lightning.regularizers import (
 MODELS = {
     Capacity: ["annealed_vae"],
     DIP: ["dip_vae"],
+    FreeBits: ["free_bits_vae"],
     DensityRatio: ["factor_vae"],
     Discriminator: ["factor_vae"],
     MMD: ["info_vae", "wae"],

@@ -32,6 +32,7 @@ COUNTED = ("data.num_classes", "model.num_classes")
 
 # Options that a class was given later, with the values that runs had before. So an older run is still the same run.
 ADDED_OPTIONS: dict[str, dict[str, Any]] = {
+    "vae_lightning.models.AnnealedVAE": {"initial_capacity": 0.0},
     "vae_lightning.models.IWAE": {"gradient": "standard"},
 }
 
@@ -48,8 +49,11 @@ CHANGEABLE = {
     "discriminator_weight",
     "elbo_weight",
     "entropy_weight",
+    "free_bits",
     "gamma",
     "gradient",
+    "group_size",
+    "initial_capacity",
     "lambda_d",
     "lambda_gc",
     "lambda_gd",
@@ -58,7 +62,9 @@ CHANGEABLE = {
     "num_bounds",
     "num_samples",
     "perceptual_weight",
+    "step_size",
     "temperature",
+    "tolerance",
 }
 CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}
 

@@ -11,7 +11,9 @@ from vae_lightning.models.ciwae import CIWAE
 from vae_lightning.models.cvae_gan import CVAEGAN
 from vae_lightning.models.dip_vae import DIPVAE
 from vae_lightning.models.factor_vae import FactorVAE
+from vae_lightning.models.free_bits_vae import FreeBitsVAE
 from vae_lightning.models.fsq_vae import FSQVAE
+from vae_lightning.models.geco_vae import GECOVAE
 from vae_lightning.models.hvae import HVAE
 from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
@@ -31,6 +33,7 @@ __all__ = [
     "CVAEGAN",
     "DIPVAE",
     "FSQVAE",
+    "GECOVAE",
     "HVAE",
     "IWAE",
     "LFQVAE",
@@ -49,6 +52,7 @@ __all__ = [
     "BetaVAE",
     "ELBOModule",
     "FactorVAE",
+    "FreeBitsVAE",
     "InfoVAE",
     "LatentPrior",
     "QuantizedVAE",

@@ -9,7 +9,7 @@ from vae_lightning.models.iwae import IWAE
 
 
 class CIWAE(IWAE):
-    """β · ELBO + (1-β) · IWAE, both with the same K samples. Rainforth et al. 2018, section 4.
+    """β · ELBO + (1-β) · IWAE, both with the same K samples. Rainforth et al. 2018.
 
     Args:
         num_samples: K >= 1.

@@ -41,9 +41,9 @@ class IWAE(ELBOModule):
 
     - `standard`: that of the bound as well.
     - `stl`: without that of log q(z|x) for fixed z, whose expectation is 0 for K = 1, and not for K > 1. "Sticking the
-      landing", Roeder et al. 2017, section 3.
+      landing", Roeder et al. 2017.
     - `dreg`: the same, with w̃_k² in place of w̃_k. So it has the expectation of the standard one for all K, and less
-      variance. Doubly reparameterized, Tucker et al. 2019, section 4.
+      variance. Doubly reparameterized, Tucker et al. 2019.
 
     Args:
         num_samples: K >= 1; 1 gives the VAE with a sampled KL. The decoder processes K times the batch.

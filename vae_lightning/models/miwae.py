@@ -8,7 +8,7 @@ from vae_lightning.models.iwae import IWAE, importance_weighted_bound
 
 
 class MIWAE(IWAE):
-    """The mean of M bounds of `IWAE` with K samples each. Rainforth et al. 2018, section 4.
+    """The mean of M bounds of `IWAE` with K samples each. Rainforth et al. 2018.
 
     Compared with one bound of M·K samples it is less tight, but the gradient of the encoder has a higher
     signal-to-noise ratio.

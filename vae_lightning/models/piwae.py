@@ -12,7 +12,7 @@ from vae_lightning.models.miwae import MIWAE
 class PIWAE(MIWAE):
     """The bound of `IWAE` with M·K samples for decoder and prior, that of `MIWAE` for the encoder.
 
-    Rainforth et al. 2018, section 4. So the decoder has the tightest bound, which `loss` and `objective` are, and the
+    Rainforth et al. 2018. So the decoder has the tightest bound, which `loss` and `objective` are, and the
     encoder the better gradient. Both gradients come from a single backward pass.
 
     Raises:

@@ -5,6 +5,7 @@ from vae_lightning.regularizers.base import NoPenalty, Regularizer
 from vae_lightning.regularizers.capacity import Capacity
 from vae_lightning.regularizers.density_ratio import DensityRatio, Discriminator, permute_dims
 from vae_lightning.regularizers.dip import DIP, covariance
+from vae_lightning.regularizers.free_bits import FreeBits
 from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, kl
 from vae_lightning.regularizers.mmd import MMD, mmd
 from vae_lightning.regularizers.quantization import LookupFreeQuantization, Quantization, UniformCodes
@@ -18,6 +19,7 @@ __all__ = [
     "Decomposition",
     "DensityRatio",
     "Discriminator",
+    "FreeBits",
     "GroupedKL",
     "LookupFreeQuantization",
     "NoPenalty",

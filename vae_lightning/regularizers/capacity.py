@@ -9,7 +9,7 @@ from vae_lightning.regularizers.kl import kl
 
 
 class Capacity(Regularizer):
-    """γ · |rate - C(t)| with C(t) = warm-up · C. Burgess et al. 2018, Eq. 8.
+    """γ · |rate - C(t)|, where C(t) rises from C(0) to C in proportion to the warm-up. Burgess et al. 2018, Eq. 8.
 
     The rate is averaged over the batch before the difference is taken, since C is the average capacity of the code.
     Single images may have other rates.
@@ -17,12 +17,13 @@ class Capacity(Regularizer):
     Args:
         gamma: γ >= 0.
         capacity: C >= 0, the final capacity in nats.
+        initial_capacity: C(0) >= 0, in nats.
     """
 
-    def __init__(self, *, gamma: float = 1000.0, capacity: float = 25.0) -> None:
+    def __init__(self, *, gamma: float = 1000.0, capacity: float = 25.0, initial_capacity: float = 0.0) -> None:
         super().__init__()
         self.gamma = gamma
-        self.capacity = capacity
+        self.capacity, self.initial_capacity = capacity, initial_capacity
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (γ · |rate - C|, {rate})."""
@@ -31,8 +32,12 @@ class Capacity(Regularizer):
 
     def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
         """Return γ · |rate - C(t)|. The warm-up raises the capacity, not γ."""
-        return self.gamma * (terms["rate"] - warmup * self.capacity).abs()
+        return self.gamma * (terms["rate"] - self.capacity_at(warmup)).abs()
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
         """Return γ and C(t)."""
-        return {"gamma": self.gamma, "capacity": warmup * self.capacity}
+        return {"gamma": self.gamma, "capacity": self.capacity_at(warmup)}
+
+    def capacity_at(self, warmup: float) -> float:
+        """Return C(t) for a warm-up factor."""
+        return self.initial_capacity + warmup * (self.capacity - self.initial_capacity)
