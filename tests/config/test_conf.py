@@ -74,6 +74,7 @@ LOGGED = {  # in addition to loss, objective and distortion, and except for ae a
     "iaf_vae": {"beta"},
     "hvae": {"beta", "rate_group_1", "rate_group_2"},
     "vdvae": {"beta", "rate_group_1", "rate_group_2"},
+    "hiwae": {"beta"},
     "vq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "fsq_vae": {"perplexity", "codes_in_use"},
     "lfq_vae": {"beta", "entropy_weight", "commitment", "entropy_penalty", "perplexity", "codes_in_use"},

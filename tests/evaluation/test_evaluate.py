@@ -33,6 +33,7 @@ from vae_lightning.models import (
     AE,
     CVAEGAN,
     FSQVAE,
+    HIWAE,
     HVAE,
     IWAE,
     LFQVAE,
@@ -75,6 +76,7 @@ MODELS = {
     "iaf_vae": partial(IWAE, posterior=InverseAutoregressiveFlow),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vdvae": partial(VDVAE, network=Ladder(channels=[4, 8], groups=[0, 2])),
+    "hiwae": partial(HIWAE, num_samples=3, upper_dims=[2], hidden_dims=[8]),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
     "autoencoder_kl": AutoencoderKL,
     "cvae_gan": partial(CVAEGAN, **CONDITIONAL),
@@ -85,7 +87,7 @@ MODELS = {
     "lfq_vae": partial(LFQVAE, code_dim=1),
     "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
 }
-NOT_FACTORIZED = ("hvae", "vdvae", "full_covariance", "planar_vae", "iaf_vae")
+NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae")
 WITHOUT_DENSITY = ("ae", "wae", "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
 
 

@@ -98,6 +98,8 @@ ERRORS = {  # overrides -> start of the error
     "model=miwae model.num_bounds=0": "model.num_bounds=0: must be an integer from 1 to 1,000,000.",
     "model=ciwae model.elbo_weight=2": "model.elbo_weight=2: must be a number from 0 to 1.",
     "model=vamp_vae model.prior.num_components=0": "model.prior.num_components=0: must be an integer from 1 to",
+    "model=hiwae model.upper_dims=[0]": "model.upper_dims=[0]: must be a list, each an integer from 1 to 1,000,000.",
+    "model=hiwae model/prior=gaussian_mixture": "model/prior: HIWAE requires N(0, I). Set model/prior=standard_normal.",
     "model=hvae model.num_groups=0": "model.num_groups=0: must be an integer from 1 to 1,000.",
     "model=vdvae model.network.groups=[]": "model.network.groups=[]: must be a list of at least 1 value",
     "model=vdvae model.network.groups=[1]": "model.network.groups=[1]: must be 4 numbers. Set one per entry of",

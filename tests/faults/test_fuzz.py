@@ -246,6 +246,7 @@ BASES = [
     "model=vq_vae",
     "model=hvae",
     "model=vdvae model.network.channels=[4,4] model.network.groups=[0,2]",
+    "model=hiwae",
     "model=vamp_vae model/likelihood=gaussian",
     "model=beta_tcvae model/network=resnet",
     "model=dip_vae",

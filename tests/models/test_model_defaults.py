@@ -15,7 +15,7 @@ from torch import nn
 import vae_lightning.models
 import vae_lightning.networks
 from vae_lightning.distributions import VampPrior
-from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule, LatentPrior, QuantizedVAE
+from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule, Hierarchical, LatentPrior, QuantizedVAE
 from vae_lightning.networks import MLP, Burgess, Conv, Ladder, Network, ResNet, SpatialNetwork, SpatialResNet
 from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow
 
@@ -149,6 +149,7 @@ def test_every_model_has_a_yaml_file():
     classes = {getattr(vae_lightning.models, name) for name in vae_lightning.models.__all__} - {
         ELBOModule,
         Adversarial,
+        Hierarchical,
         LatentPrior,
         QuantizedVAE,
     }

@@ -87,9 +87,10 @@ class RunState(L.Callback):
 def update_optimizers(trainer: L.Trainer, pl_module: L.LightningModule, names: set[str]) -> None:
     """Set hyper-parameters of the optimizers, such as `lr`, to the values of the configuration."""
     configured: Any = pl_module.configure_optimizers()
-    for optimizer, new in zip(
-        trainer.optimizers, configured if isinstance(configured, list) else [configured], strict=True
-    ):
+    if isinstance(configured, tuple):  # with schedulers
+        configured, _ = configured
+    optimizers = configured if isinstance(configured, list) else [configured]
+    for optimizer, new in zip(trainer.optimizers, optimizers, strict=True):
         for group, new_group in zip(optimizer.param_groups, new.param_groups, strict=True):
             group.update({name: new_group[name] for name in names & new_group.keys()})
 

@@ -88,7 +88,7 @@ def validate_optimization(config: dict[str, Any]) -> None:
     """Check that nothing is requested that Lightning cannot do for a model with two optimizers.
 
     Raises:
-        UserError: for gradient accumulation, gradient clipping or weight averaging.
+        UserError: for gradient accumulation, a scheduler, gradient clipping or weight averaging.
     """
     if "discriminator_optimizer" not in config["model"]:
         return
@@ -99,6 +99,8 @@ def validate_optimization(config: dict[str, Any]) -> None:
             f"trainer.accumulate_grad_batches={trainer['accumulate_grad_batches']}: not available for {name}, which has"
             " two optimizers. Leave it out and set a larger data.batch_size."
         )
+    if config["model"].get("scheduler"):
+        raise UserError(f"model/scheduler: not available for {name}, which has two optimizers. Leave it out.")
     if trainer.get("gradient_clip_val"):
         raise UserError(
             f"trainer.gradient_clip_val={trainer['gradient_clip_val']}: not available for {name}, which has two"

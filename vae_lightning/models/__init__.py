@@ -14,6 +14,8 @@ from vae_lightning.models.factor_vae import FactorVAE
 from vae_lightning.models.free_bits_vae import FreeBitsVAE
 from vae_lightning.models.fsq_vae import FSQVAE
 from vae_lightning.models.geco_vae import GECOVAE
+from vae_lightning.models.hierarchical import Hierarchical
+from vae_lightning.models.hiwae import HIWAE
 from vae_lightning.models.hvae import HVAE
 from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
@@ -34,6 +36,7 @@ __all__ = [
     "DIPVAE",
     "FSQVAE",
     "GECOVAE",
+    "HIWAE",
     "HVAE",
     "IWAE",
     "LFQVAE",
@@ -53,6 +56,7 @@ __all__ = [
     "ELBOModule",
     "FactorVAE",
     "FreeBitsVAE",
+    "Hierarchical",
     "InfoVAE",
     "LatentPrior",
     "QuantizedVAE",

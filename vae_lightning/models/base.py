@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from vae_lightning.config.serialization import Configurable, describe
 from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, scale_loss
@@ -62,6 +63,7 @@ class ELBOModule(Configurable, L.LightningModule):
         network: builds encoder and decoder; None for a `default_network`.
         likelihood: maps the decoder's output to p(x|z); None for a `default_likelihood`.
         optimizer: parameters -> optimizer.
+        scheduler: optimizer -> learning rate scheduler, which steps after each epoch; None for a constant rate.
         posterior: (num_features, latent_shape) -> the module that maps features to q(z|x); None for a
             `GaussianPosterior`.
         prior: (latent_dim, latent_shape, condition_dim, image_shape, posterior) -> the module that returns p(z).
@@ -97,6 +99,7 @@ class ELBOModule(Configurable, L.LightningModule):
         network: Network | None = None,
         likelihood: Likelihood | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] = OPTIMIZER,
+        scheduler: Callable[..., LRScheduler] | None = None,
         posterior: Callable[[int, LatentShape], Posterior] | None = None,
         prior: Callable[..., Prior] = StandardNormal,
         init_std: float | None = None,
@@ -135,17 +138,22 @@ class ELBOModule(Configurable, L.LightningModule):
         if regularizer.standard_normal_only and not isinstance(self.prior, StandardNormal):
             raise UserError(f"model/prior: {type(self).__name__} requires N(0, I). Set model/prior=standard_normal.")
         output_shape = (channels * likelihood.values_per_pixel, height, width)
-        self.decoder = network.build_decoder(self.latent_shape, self.condition_dim, output_shape)
+        self.decoder = network.build_decoder(self.decoded_shape, self.condition_dim, output_shape)
         self.likelihood = likelihood
-        self.init_training(regularizer, optimizer)
+        self.init_training(regularizer, optimizer, scheduler)
         if init_std is not None:
             for part in (self.encoder, self.posterior, self.decoder):
                 part.apply(partial(init_layer, std=init_std))
 
-    def init_training(self, regularizer: Regularizer, optimizer: Callable[..., torch.optim.Optimizer]) -> None:
+    def init_training(
+        self,
+        regularizer: Regularizer,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Callable[..., LRScheduler] | None = None,
+    ) -> None:
         """Set the attributes that the training needs besides the parts of the model."""
         self.regularizer = regularizer
-        self.optimizer = optimizer
+        self.optimizer, self.scheduler = optimizer, scheduler
         self.shard = BatchShard()  # the rows of a batch that belong to this process; by default all
         self.means = {stage: RunningMeans() for stage in ("train", "val", "test")}
 
@@ -170,6 +178,11 @@ class ELBOModule(Configurable, L.LightningModule):
                 f" model/prior={self.posterior.matching_prior}."
             )
         return built
+
+    @property
+    def decoded_shape(self) -> LatentShape:
+        """Shape of the latents that the decoder receives, the last ones of z: by default all."""
+        return self.latent_shape
 
     # ---------------------------------------------------------------- the model
 
@@ -220,6 +233,7 @@ class ELBOModule(Configurable, L.LightningModule):
         if z.dim() != 2 or z.shape[1] != self.latent_dim:
             raise UserError(f"decode: z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}.")
         condition = self.condition(y)
+        z = z[:, -num_latents(self.decoded_shape) :]
         output = self.decoder(z if condition is None else torch.cat([z, condition], dim=1))
         return self.likelihood(promote_to_float32(output))
 
@@ -383,8 +397,9 @@ class ELBOModule(Configurable, L.LightningModule):
         self.log_epoch("test")
 
     def configure_optimizers(self) -> Any:
-        """Build the optimizer of all parameters."""
-        return self.optimizer(self.parameters())
+        """Build the optimizer of all parameters, and the scheduler of its learning rate if there is one."""
+        optimizer = self.optimizer(self.parameters())
+        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
         """Reset the gradients without the 60 µs per step that `optimizer.zero_grad()` spends on profiler hooks."""

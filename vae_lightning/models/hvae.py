@@ -1,22 +1,19 @@
 """The ladder VAE: groups of latents, each conditioned on those above it."""
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
-from vae_lightning.models.base import ELBOModule
+from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior
+from vae_lightning.models.hierarchical import Draw, Hierarchical, HierarchicalPosterior, concatenate
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.regularizers import GroupedKL
 
-Draw = Callable[[DiagonalGaussian], Tensor]
 
-
-class LadderPosterior(Posterior):
+class LadderPosterior(HierarchicalPosterior):
     """A hierarchy p(z_1) Π_l p(z_l | z_<l) and its posterior, inferred from the top down. Sønderby et al. 2016.
 
     The bottom-up pass maps features to evidence for the lowest group, then for the one above, up to the first. The
@@ -34,6 +31,7 @@ class LadderPosterior(Posterior):
     def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
         super().__init__()
         group_dim = latent_dim // num_groups
+        self.group_dims = [group_dim] * num_groups
         self.register_buffer("zeros", torch.zeros(1, group_dim), persistent=False)
         dims = [num_features, *hidden_dims]
         self.up = nn.ModuleList()  # evidence of a group -> evidence of the one above
@@ -95,12 +93,7 @@ def precision_weighted(a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaus
     return DiagonalGaussian(weight * a.mu + (1 - weight) * b.mu, -torch.logaddexp(-a.logvar, -b.logvar))
 
 
-def concatenate(groups: list[DiagonalGaussian]) -> DiagonalGaussian:
-    """Concatenate groups (B, D/L) to one Gaussian (B, D)."""
-    return DiagonalGaussian(torch.cat([g.mu for g in groups], dim=1), torch.cat([g.logvar for g in groups], dim=1))
-
-
-class HVAE(ELBOModule):
+class HVAE(Hierarchical):
     """distortion + Σ_l KL(q(z_l|z_<l, x) || p(z_l|z_<l)), with ladder inference. Sønderby et al. 2016.
 
     The decoder receives all groups. `rate_group_1` is the KL of the top group, and so on; they sum to the rate.
@@ -112,9 +105,6 @@ class HVAE(ELBOModule):
         **kwargs: the others of `ELBOModule`.
     """
 
-    posterior: LadderPosterior
-    requires_vector = True
-
     def __init__(
         self, *, latent_dim: int = 10, num_groups: int = 2, hidden_dims: Sequence[int] = (128,), **kwargs: Any
     ) -> None:
@@ -124,19 +114,3 @@ class HVAE(ELBOModule):
             own_posterior=partial(LadderPosterior, num_groups=num_groups, hidden_dims=hidden_dims),
             **kwargs,
         )
-
-    def infer(
-        self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
-    ) -> tuple[DiagonalGaussian, DiagonalGaussian, Tensor]:
-        """Encode images, and draw latents; q and p of each group are conditioned on the draws of the groups above."""
-        evidence = [q.repeat(num_samples) for q in super().encode(x, y)]
-        noises = itertools.repeat(None) if noise is None else iter(noise.chunk(len(evidence), dim=1))
-        return self.posterior.infer(evidence, lambda q: q.rsample(next(noises)))
-
-    def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
-        """Return q(z_l|z_<l, x) of all groups, given the means of the groups above."""
-        return self.posterior.infer(super().encode(x, y), lambda q: q.mu)[0]
-
-    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents from the prior, from the top down, (n, D)."""
-        return self.posterior.sample(n, generator)

@@ -27,7 +27,7 @@ class LatentPrior(ELBOModule):
     rate is missing for deterministic codes, and for priors without a density.
 
     Args:
-        autoencoder: a trained model of any kind but `HVAE`, which has a learned prior already.
+        autoencoder: a trained model of any kind but `Hierarchical`, which has a learned prior already.
         prior: see `ELBOModule`.
         conditional: learn p(z|y), even if the autoencoder does not use labels.
         num_classes: K, if conditional.
