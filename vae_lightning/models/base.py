@@ -84,7 +84,7 @@ class ELBOModule(Configurable, L.LightningModule):
     default_network: ClassVar[type[Network]] = Conv
     default_likelihood: ClassVar[Callable[[], Likelihood]] = Bernoulli
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
-    hierarchical: ClassVar[bool] = False  # whether a `Network.hierarchical` is supported
+    multi_resolution: ClassVar[bool] = False  # whether a network with latents at several resolutions is supported
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
 
@@ -109,7 +109,7 @@ class ELBOModule(Configurable, L.LightningModule):
         self.condition_dim = condition_size(conditional, num_classes)
         network = network or self.default_network()
         likelihood = likelihood or type(self).default_likelihood()
-        if network.hierarchical and not self.hierarchical:
+        if network.multi_resolution and not self.multi_resolution:
             raise UserError(
                 f"model/network: {type(self).__name__} does not support latents at several resolutions. Set"
                 " model=vdvae, or model/network=resnet."

@@ -94,7 +94,7 @@ class VDVAE(ELBOModule):
     posterior: TopDownPosterior
     decoder: TopDown
     default_network = Ladder
-    hierarchical = True
+    multi_resolution = True
 
     def __init__(
         self,

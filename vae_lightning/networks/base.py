@@ -33,11 +33,11 @@ class Network(Configurable, ABC):
     Attributes:
         code_activation: name of the `torch.nn` module that is applied to the code of an autoencoder with this network.
             The latents of a variational model are never bounded.
-        hierarchical: whether the latents are groups that the decoder receives one after the other.
+        multi_resolution: whether the decoder receives latents at several resolutions, which few models support.
     """
 
     code_activation: ClassVar[str] = "Identity"
-    hierarchical: ClassVar[bool] = False
+    multi_resolution: ClassVar[bool] = False
 
     @abstractmethod
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:

@@ -38,7 +38,7 @@ class Ladder(Network):
         UserError: if the two lists do not match, or the lowest level has no groups.
     """
 
-    hierarchical = True
+    multi_resolution = True
 
     channels: Sequence[int] = field(default_factory=lambda: [16, 32, 64, 64])
     groups: Sequence[int] = field(default_factory=lambda: [0, 2, 2, 2])
