@@ -16,7 +16,7 @@ from vae_lightning.figures.context import FigureContext, probe_images
 from vae_lightning.figures.registry import FIGURES, check_names, draw_figures, pairs_of
 from vae_lightning.training.train import train
 
-ALWAYS = {"reconstructions", "samples", "nearest_images"}
+ALWAYS = {"reconstructions", "imputations", "samples", "nearest_images"}
 POINTS = {"latent_space", "traversals", "traversals_animation", "interpolations"}
 RATES = {"rate_per_latent"}
 PROJECTIONS = {"latent_space_tsne"}
@@ -94,6 +94,19 @@ def test_reconstructions_of_red_images_are_drawn_in_red(small):
     row = first[first.min(-1) < 1]  # without the white gaps
     assert row[:, 0].max() > 0.5
     assert row[:, 1:].max() == 0
+
+
+def test_imputations_keep_the_upper_half_and_do_not_look_at_the_lower_one(small):
+    model, data = build_model(small), build_data(small)
+    grids = []
+    for _ in range(2):
+        ((_, figure),) = draw_figures(FigureContext(model, data), ["imputations"])
+        grids.append(pixels(figure).squeeze())
+        data.splits["val"].x[:, :, 4:] = 255
+    assert grids[0].shape == (3 * 9 - 1, 10 * 9 - 1)
+    np.testing.assert_array_equal(grids[0][9:13], grids[0][18:22])
+    np.testing.assert_array_equal(grids[0][:17], grids[1][:17])
+    assert grids[1][22:26].min() == 1
 
 
 def test_nearest_images_of_a_model_that_copies_training_images(small, monkeypatch):

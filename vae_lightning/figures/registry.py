@@ -23,6 +23,7 @@ NUM_FRAMES = 14  # of an animation in one direction
 MANIFOLD_SIZE = 20  # images along each side
 MAX_TRAVERSED = 32  # latents
 MAX_CLASSES = 10
+NUM_GIBBS_STEPS = 100  # to fill in missing pixels
 NUM_PAIRS = 5  # of images to interpolate between
 TEMPERATURES = (0.4, 0.6, 0.8, 0.9, 1.0)  # factors on the standard deviation of the prior
 NUM_SAMPLE_ROWS = 3  # of samples above their nearest training images
@@ -91,6 +92,19 @@ def samples_by_temperature(ctx: FigureContext) -> Drawing:
     rows = [ctx.samples(NUM_STEPS, labels, temperature=temperature) for temperature in TEMPERATURES]
     names = [f"{temperature:g}" for temperature in TEMPERATURES]
     return plotting.image_grid(torch.stack(rows), f"Samples at temperatures below 1\n{ctx.title}", names)
+
+
+@register_figure
+def imputations(ctx: FigureContext) -> Drawing:
+    """Draw images without their lower half, what Gibbs sampling fills in on average, and the images."""
+    x, y = ctx.images(NUM_STEPS)
+    mask = (torch.arange(x.shape[2], device=x.device) < x.shape[2] // 2)[:, None]
+    try:
+        filled = ctx.model.impute(x, mask, y, samples=NUM_GIBBS_STEPS)
+    except UserError:  # the pixels of the likelihood are not independent
+        return None
+    rows = torch.stack([x.where(mask, 0.5), filled, x])
+    return plotting.image_grid(rows, f"Lower halves filled in\n{ctx.title}", ("observed", "filled in", "original"))
 
 
 @register_figure

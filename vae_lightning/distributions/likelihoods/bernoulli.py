@@ -34,7 +34,7 @@ class BernoulliImages(IndependentPixels):
 
     def sample(self) -> Tensor:
         """Draw binary images, (B, C, H, W)."""
-        return torch.bernoulli(self.mean)
+        return (torch.rand_like(self.logits) < self.mean).to(self.logits)
 
 
 class Bernoulli(Likelihood):
