@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 
-from vae_lightning.distributions import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian, Laplace
+from vae_lightning.distributions import (
+    MSSSIM,
+    Bernoulli,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    Gaussian,
+    Laplace,
+    LogCosh,
+)
 from vae_lightning.distributions.likelihoods.scale import SCALE_TYPES
 
 OUTPUT = torch.linspace(-4, 4, 2 * 3 * 4 * 4).view(2, 3, 4, 4)
@@ -16,6 +25,10 @@ LIKELIHOODS = {
     "bernoulli": Bernoulli(),
     "continuous_bernoulli": ContinuousBernoulli(),
     "discretized_logistic": DiscretizedLogistic(scale=0.1),
+    "discretized_logistic_mixture": DiscretizedLogisticMixture(num_components=2),
+    "log_cosh": LogCosh(),
+    "log_cosh-pixel": LogCosh(scale_type="pixel"),
+    "ms_ssim": MSSSIM(window_size=3),
     **{
         f"gaussian-{scale_type}": Gaussian(sigma=0.1, scale_type=scale_type, image_shape=(3, 4, 4))
         for scale_type in SCALE_TYPES
@@ -25,11 +38,18 @@ LIKELIHOODS = {
         for scale_type in SCALE_TYPES
     },
 }
-OUTPUTS_SCALE = {"gaussian-pixel", "laplace-pixel", "discretized_logistic"}
+OUTPUTS_SCALE = {"gaussian-pixel", "laplace-pixel", "log_cosh-pixel", "discretized_logistic"}
+WITHOUT_INDEPENDENT_PIXELS = ("discretized_logistic_mixture", "ms_ssim")
+OF_8_BITS = ["discretized_logistic", "discretized_logistic_mixture"]
 
 
 @pytest.fixture(params=LIKELIHOODS)
 def likelihood(request):
+    return copy.deepcopy(LIKELIHOODS[request.param])
+
+
+@pytest.fixture(params=[name for name in LIKELIHOODS if name not in WITHOUT_INDEPENDENT_PIXELS])
+def independent_pixels(request):
     return copy.deepcopy(LIKELIHOODS[request.param])
 
 
@@ -38,14 +58,18 @@ def test_values_per_pixel_is_2_if_the_decoder_outputs_the_scale():
     assert {likelihood.values_per_pixel for likelihood in LIKELIHOODS.values()} == {1, 2}
 
 
-def test_only_the_discretized_logistic_is_of_8_bit_images():
-    assert [name for name, likelihood in LIKELIHOODS.items() if likelihood.eight_bit] == ["discretized_logistic"]
+def test_only_the_discretized_logistics_are_of_8_bit_images():
+    assert [name for name, likelihood in LIKELIHOODS.items() if likelihood.eight_bit] == OF_8_BITS
+
+
+def decoder_output(likelihood) -> torch.Tensor:
+    """Return a decoder's output for two RGB images, which rises from image 0 to image 1."""
+    return OUTPUT.repeat(1, 7, 1, 1)[:, : likelihood.output_channels(3)]
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_mean_is_an_image_and_log_prob_has_one_value_per_image(likelihood, training):
-    output = torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel]
-    px = likelihood.train(training)(output)
+    px = likelihood.train(training)(decoder_output(likelihood))
     assert px.mean.shape == X.shape
     assert px.mean.min() >= 0
     assert px.mean.max() <= 1
@@ -59,8 +83,11 @@ def test_log_prob_and_gradient_are_finite_and_exact_at_extreme_outputs(likelihoo
     values = torch.cat([extremes, -extremes])
     grid = torch.cartesian_prod(values, values, torch.tensor([0, 1 / 255, 128 / 255, 1]))
     output, x = grid[:, : likelihood.values_per_pixel, None, None], grid[:, 2:, None, None]
-    if likelihood.values_per_pixel == 1:  # three equal channels, since each may have its own scale
-        output, x = output.expand(-1, 3, 1, 1), x.expand(-1, 3, 1, 1)
+    if isinstance(likelihood, DiscretizedLogisticMixture):  # all 20 values, in the other order for component 2
+        output, x = torch.cat([grid[:, :2]] * 5 + [grid[:, [1, 0]]] * 5, dim=1)[..., None, None], x.expand(-1, 3, 1, 1)
+    elif likelihood.values_per_pixel == 1:  # three equal channels, since each may have its own scale
+        size = 3 if isinstance(likelihood, MSSSIM) else 1  # that of the window
+        output, x = output.expand(-1, 3, size, size), x.expand(-1, 3, size, size)
     output = output.clone().requires_grad_()
     log_prob = copy.deepcopy(likelihood)(output).log_prob(x)
     log_prob.sum().backward()
@@ -71,7 +98,7 @@ def test_log_prob_and_gradient_are_finite_and_exact_at_extreme_outputs(likelihoo
 
 
 def test_state_dict_restores_the_likelihood(likelihood):
-    output = torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel]
+    output = decoder_output(likelihood)
     other = copy.deepcopy(likelihood)
     likelihood(output).log_prob(X)  # updates a running average
     with torch.no_grad():
@@ -103,8 +130,8 @@ def test_bernoulli_is_exact_at_extreme_logits():
     assert px.log_prob(torch.ones(1, 1, 1, 1)).item() == 0
 
 
-def test_missing_pixels_are_left_out_of_the_sum(likelihood):
-    px = likelihood.eval()(torch.cat([OUTPUT, -OUTPUT], dim=1)[:, : 3 * likelihood.values_per_pixel])
+def test_missing_pixels_are_left_out_of_the_sum(independent_pixels):
+    px = independent_pixels.eval()(decoder_output(independent_pixels))
     mask = torch.rand(X.shape, generator=torch.Generator().manual_seed(1)) < 0.5
     log_p = px.pixel_log_prob(X)
     assert log_p.shape == X.shape
@@ -116,8 +143,9 @@ def test_missing_pixels_are_left_out_of_the_sum(likelihood):
 
 
 @pytest.mark.parametrize("output", [-3.0, 0.0, 0.5])
-def test_samples_have_the_distribution_of_log_prob(likelihood, output):
+def test_samples_have_the_distribution_of_log_prob(independent_pixels, output):
     """The fraction of samples below several values, compared with a sum or an integral of the probabilities."""
+    likelihood = independent_pixels
     n = 20_000
     torch.manual_seed(0)
     outputs = torch.full((n, likelihood.values_per_pixel * 3, 1, 1), output)

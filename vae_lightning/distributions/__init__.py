@@ -5,12 +5,15 @@ from vae_lightning.distributions.codes import Codes, Quantizer
 from vae_lightning.distributions.finite_scalar_quantizer import FiniteScalarQuantizer
 from vae_lightning.distributions.forward_pass import ForwardPass
 from vae_lightning.distributions.likelihoods import (
+    MSSSIM,
     Bernoulli,
     BernoulliImages,
     ContinuousBernoulli,
     ContinuousBernoulliImages,
     DiscretizedLogistic,
     DiscretizedLogisticImages,
+    DiscretizedLogisticMixture,
+    DiscretizedLogisticMixtureImages,
     Gaussian,
     GaussianImages,
     ImageDistribution,
@@ -18,6 +21,9 @@ from vae_lightning.distributions.likelihoods import (
     Laplace,
     LaplaceImages,
     Likelihood,
+    LogCosh,
+    LogCoshImages,
+    MSSSIMImages,
 )
 from vae_lightning.distributions.lookup_free_quantizer import LookupFreeQuantizer
 from vae_lightning.distributions.posterior import (
@@ -33,6 +39,7 @@ from vae_lightning.distributions.residual_quantizer import ResidualQuantizer
 from vae_lightning.distributions.vector_quantizer import VectorQuantizer
 
 __all__ = [
+    "MSSSIM",
     "Bernoulli",
     "BernoulliImages",
     "ClassConditional",
@@ -45,6 +52,8 @@ __all__ = [
     "DiagonalGaussian",
     "DiscretizedLogistic",
     "DiscretizedLogisticImages",
+    "DiscretizedLogisticMixture",
+    "DiscretizedLogisticMixtureImages",
     "FiniteScalarQuantizer",
     "ForwardPass",
     "Gaussian",
@@ -56,7 +65,10 @@ __all__ = [
     "Laplace",
     "LaplaceImages",
     "Likelihood",
+    "LogCosh",
+    "LogCoshImages",
     "LookupFreeQuantizer",
+    "MSSSIMImages",
     "Posterior",
     "Prior",
     "Quantizer",

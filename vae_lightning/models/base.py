@@ -137,7 +137,7 @@ class ELBOModule(Configurable, L.LightningModule):
             )
         if regularizer.standard_normal_only and not isinstance(self.prior, StandardNormal):
             raise UserError(f"model/prior: {type(self).__name__} requires N(0, I). Set model/prior=standard_normal.")
-        output_shape = (channels * likelihood.values_per_pixel, height, width)
+        output_shape = (likelihood.output_channels(channels), height, width)
         self.decoder = network.build_decoder(self.decoded_shape, self.condition_dim, output_shape)
         self.likelihood = likelihood
         self.init_training(regularizer, optimizer, scheduler)

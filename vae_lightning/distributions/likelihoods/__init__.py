@@ -4,15 +4,24 @@ from vae_lightning.distributions.likelihoods.base import ImageDistribution, Inde
 from vae_lightning.distributions.likelihoods.bernoulli import Bernoulli, BernoulliImages
 from vae_lightning.distributions.likelihoods.continuous_bernoulli import ContinuousBernoulli, ContinuousBernoulliImages
 from vae_lightning.distributions.likelihoods.discretized_logistic import DiscretizedLogistic, DiscretizedLogisticImages
+from vae_lightning.distributions.likelihoods.discretized_logistic_mixture import (
+    DiscretizedLogisticMixture,
+    DiscretizedLogisticMixtureImages,
+)
 from vae_lightning.distributions.likelihoods.location_scale import Gaussian, GaussianImages, Laplace, LaplaceImages
+from vae_lightning.distributions.likelihoods.log_cosh import LogCosh, LogCoshImages
+from vae_lightning.distributions.likelihoods.ms_ssim import MSSSIM, MSSSIMImages
 
 __all__ = [
+    "MSSSIM",
     "Bernoulli",
     "BernoulliImages",
     "ContinuousBernoulli",
     "ContinuousBernoulliImages",
     "DiscretizedLogistic",
     "DiscretizedLogisticImages",
+    "DiscretizedLogisticMixture",
+    "DiscretizedLogisticMixtureImages",
     "Gaussian",
     "GaussianImages",
     "ImageDistribution",
@@ -20,4 +29,7 @@ __all__ = [
     "Laplace",
     "LaplaceImages",
     "Likelihood",
+    "LogCosh",
+    "LogCoshImages",
+    "MSSSIMImages",
 ]

@@ -45,20 +45,25 @@ class IndependentPixels(ABC):
 
 
 class Likelihood(Configurable, nn.Module, ABC):
-    """Maps the decoder's output (B, C · values_per_pixel, H, W) to p(x|z).
+    """Maps the decoder's output (B, output_channels, H, W) to p(x|z).
 
     Attributes:
         values_per_pixel: number of values that the decoder outputs per pixel and channel. If there are two, the first C
-            channels of its output are the first values, and the last C channels the second.
+            channels of its output are the first values, and the last C channels the second. A likelihood whose channels
+            share values overrides `output_channels` instead.
         eight_bit: whether `log_prob` is the log probability of 8-bit images, for which bits per dimension are defined.
     """
 
     values_per_pixel: int = 1
     eight_bit: ClassVar[bool] = False
 
+    def output_channels(self, channels: int) -> int:
+        """Return the number of channels that the decoder outputs for images with C channels."""
+        return channels * self.values_per_pixel
+
     @abstractmethod
     def forward(self, output: Tensor) -> ImageDistribution:
-        """Map the decoder's output (B, C · values_per_pixel, H, W) to p(x|z)."""
+        """Map the decoder's output (B, output_channels, H, W) to p(x|z)."""
 
 
 def bits_per_dim(nats: T, image_shape: tuple[int, ...]) -> T:

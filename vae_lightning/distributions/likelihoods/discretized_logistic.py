@@ -30,23 +30,28 @@ class DiscretizedLogisticImages(IndependentPixels):
     log_scale: Tensor
 
     def pixel_log_prob(self, x: Tensor) -> Tensor:
-        """Compute the log mass of each value k/255 of images (B, C, H, W), in nats.
-
-        With F = sigmoid, a bin from u to u + w has the mass F(u + w) − F(u) = F(u + w) · F(−u) · (1 − e⁻ʷ). The
-        logarithms of these factors neither underflow nor cancel.
-        """
-        k = torch.round(WHITE * x)  # integers, so the upper edge of a bin is exactly the lower edge of the next
-        log_w = -self.log_scale - math.log(WHITE)  # width of a bin, in units of s
-        w = torch.exp(log_w)
-        log_upper = F.logsigmoid((k + 0.5 - WHITE * self.mean) * w).masked_fill(k == WHITE, 0)
-        log_lower = F.logsigmoid((WHITE * self.mean - k + 0.5) * w).masked_fill(k == 0, 0)
-        log_width = log_w + log_expm1_ratio(w)  # log(1 − e⁻ʷ), also for w so small that 1 − e⁻ʷ rounds to 0
-        return log_upper + log_lower + log_width.masked_fill((k == 0) | (k == WHITE), 0)
+        """Compute the log mass of each value k/255 of images (B, C, H, W), in nats."""
+        return log_mass(x, self.mean, self.log_scale)
 
     def sample(self) -> Tensor:
         """Draw images with gray values k/255, (B, C, H, W) in [0, 1]."""
         gray = self.mean + torch.exp(self.log_scale) * torch.logit(torch.rand_like(self.mean))
         return torch.round(WHITE * gray.clamp(0, 1)) / WHITE
+
+
+def log_mass(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Compute the log mass of gray values k/255 under a logistic, elementwise.
+
+    With F = sigmoid, a bin from u to u + w has the mass F(u + w) − F(u) = F(u + w) · F(−u) · (1 − e⁻ʷ). The logarithms
+    of these factors neither underflow nor cancel.
+    """
+    k = torch.round(WHITE * x)  # integers, so the upper edge of a bin is exactly the lower edge of the next
+    log_w = -log_scale - math.log(WHITE)  # width of a bin, in units of s
+    w = torch.exp(log_w)
+    log_upper = F.logsigmoid((k + 0.5 - WHITE * mean) * w).masked_fill(k == WHITE, 0)
+    log_lower = F.logsigmoid((WHITE * mean - k + 0.5) * w).masked_fill(k == 0, 0)
+    log_width = log_w + log_expm1_ratio(w)  # log(1 − e⁻ʷ), also for w so small that 1 − e⁻ʷ rounds to 0
+    return log_upper + log_lower + log_width.masked_fill((k == 0) | (k == WHITE), 0)
 
 
 class DiscretizedLogistic(Likelihood):

@@ -29,17 +29,28 @@ class LocationScaleImages(IndependentPixels):
 
     def pixel_log_prob(self, x: Tensor) -> Tensor:
         """Compute the log density of each value of images (B, C, H, W), in nats."""
-        p = self.power
         u = (x - self.mean) * torch.exp(-self.log_scale)
-        log_v = math.log(2) + math.log(p) / p + math.lgamma(1 + 1 / p)
-        return -u.abs().pow(p) / p - self.log_scale - log_v
+        return -self.energy(u) - self.log_scale - self.log_volume
+
+    def energy(self, u: Tensor) -> Tensor:
+        """Compute the negative log density of u, less the constant, with the shape of u."""
+        return u.abs().pow(self.power) / self.power
+
+    @property
+    def log_volume(self) -> float:
+        """Compute log V, the log integral of exp(-energy)."""
+        p = self.power
+        return math.log(2) + math.log(p) / p + math.lgamma(1 + 1 / p)
 
     def sample(self) -> Tensor:
-        """Draw images, (B, C, H, W): |u|ᵖ / p has a Gamma(1/p) distribution."""
+        """Draw images, (B, C, H, W)."""
+        return self.mean + torch.exp(self.log_scale) * self.sample_deviation()
+
+    def sample_deviation(self) -> Tensor:
+        """Draw u, (B, C, H, W): |u|ᵖ / p has a Gamma(1/p) distribution."""
         p = self.power
         size = torch.distributions.Gamma(torch.full_like(self.mean, 1 / p), 1.0).sample()
-        u = (p * size).pow(1 / p) * (2 * torch.bernoulli(torch.full_like(size, 0.5)) - 1)
-        return self.mean + torch.exp(self.log_scale) * u
+        return (p * size).pow(1 / p) * (2 * torch.bernoulli(torch.full_like(size, 0.5)) - 1)
 
 
 class GaussianImages(LocationScaleImages):
@@ -98,7 +109,11 @@ class LocationScale(Likelihood):
         mean = torch.sigmoid(location)
         if self.training and isinstance(self.scale, OptimalScale):
             return CalibratedImages(mean, self.images, self.scale.fit)
-        return self.images(mean, self.scale(*offset))
+        return self.build(mean, self.scale(*offset))
+
+    def build(self, mean: Tensor, log_scale: Tensor) -> LocationScaleImages:
+        """Build the distribution of images from their mean (B, C, H, W) and log s, broadcastable to it."""
+        return self.images(mean, log_scale)
 
 
 class Gaussian(LocationScale):
