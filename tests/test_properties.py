@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from vae_lightning.data import Batch, EpochSampler, InMemoryLoader
 from vae_lightning.errors import UserError
-from vae_lightning.models import CVAEGAN, VAEGAN, AutoencoderKL, ELBOModule
+from vae_lightning.models import AAE, CVAEGAN, VAEGAN, AutoencoderKL, ELBOModule
 from vae_lightning.models.running_means import RunningMeans
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
@@ -33,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "spatial_resnet": {"channels": [4, 4, 4]},
     "ladder": {"channels": [4, 4, 4], "groups": [1, 0, 2]},
     "factor_vae": {"discriminator_dims": [8]},
+    "aae": {"discriminator_dims": [8]},
     "autoencoder_kl": {"discriminator_channels": [4, 4]},
     "hvae": {"hidden_dims": [8]},
     "vq_vae": {"codebook_size": 4},
@@ -53,7 +54,8 @@ def load_choice(group: str, choice: str) -> Any:
 
 
 WEIGHTS = ("beta", "gamma", "alpha", "lambda_mmd", "lambda_od", "lambda_d", "lambda_gd", "lambda_gc", "capacity")
-WEIGHTS += ("perceptual_weight", "discriminator_weight", "discriminator_start")
+WEIGHTS += ("lambda_sw", "lambda_adv", "lambda_decoder", "perceptual_weight", "pixel_weight", "discriminator_weight")
+WEIGHTS += ("discriminator_start",)
 sides = st.integers(1, 20)
 weights = st.one_of(st.just(0.0), st.floats(1e-3, 10), st.floats(10, 1e6))
 
@@ -80,6 +82,9 @@ def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
             config[name] = draw(weights)
     if "scale_type" in config["likelihood"]:
         config["likelihood"]["scale_type"] = draw(st.sampled_from(["fixed", "model", "channel", "pixel", "optimal"]))
+    if "window_size" in config["likelihood"]:
+        config["likelihood"]["window_size"] = draw(st.sampled_from([3, 5, 11]))
+    if "image_shape" in config["likelihood"]:
         config["likelihood"]["image_shape"] = shape
     n = draw(st.integers(1, 5))
     torch.manual_seed(draw(st.integers(0, 9)))
@@ -114,7 +119,7 @@ def test_losses_and_gradients_are_finite_and_shapes_are_correct(case):
     terms = model.objective(out)
     assert all(value.shape == () and value.isfinite() for value in terms.values()), terms
     losses = [terms["loss"]]
-    if isinstance(model, VAEGAN | AutoencoderKL):  # FactorVAE's discriminator requires another batch of data
+    if isinstance(model, AAE | VAEGAN | AutoencoderKL):  # FactorVAE's discriminator requires another batch of data
         losses.append(model.discriminator_loss(out))
     sum(losses).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())

@@ -93,6 +93,8 @@ ERRORS = {  # overrides -> start of the error
     "model=geco_vae model.step_size=0": "model.step_size=0: must be a number > 0.",
     "model=dip_vae model.lambda_od=-1": "model.lambda_od=-1: must be a number >= 0.",
     "model=info_vae model.lambda_mmd=0": "model.lambda_mmd=0: must be a number > 0.",
+    "model=wae model.bandwidth_factors=[]": "model.bandwidth_factors=[]: must be a list of at least 1 value, each a",
+    "model=swae model.power=0.5": "model.power=0.5: must be a number >= 1.",
     "model=iwae model.num_samples=0": "model.num_samples=0: must be an integer from 1 to 1,000,000.",
     "model=iwae model.gradient=score": "model.gradient=score: not a valid choice. Choose one of standard, stl, dreg.",
     "model=miwae model.num_bounds=0": "model.num_bounds=0: must be an integer from 1 to 1,000,000.",

@@ -6,7 +6,7 @@ import lightning as L
 import torch
 
 from vae_lightning.data import DigitsDataModule
-from vae_lightning.models import CVAEGAN, VAEGAN, AutoencoderKL, FactorVAE
+from vae_lightning.models import AAE, CVAEGAN, VAEGAN, AutoencoderKL, FactorVAE
 from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -18,6 +18,7 @@ def cvae_gan(**parts) -> CVAEGAN:
 
 
 MODELS = {
+    "aae": partial(AAE, lambda_adv=5.0, discriminator_dims=[16], discriminator_optimizer=ADAM),
     "factor_vae": partial(FactorVAE, gamma=5.0, discriminator_dims=[16, 16], discriminator_optimizer=ADAM),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
     "autoencoder_kl": partial(

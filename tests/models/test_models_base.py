@@ -13,8 +13,10 @@ from torch import nn
 from vae_lightning.distributions import ClassConditional, VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import (
+    AAE,
     AE,
     CIWAE,
+    DFCVAE,
     DIPVAE,
     FSQVAE,
     GECOVAE,
@@ -24,7 +26,9 @@ from vae_lightning.models import (
     LFQVAE,
     MIWAE,
     PIWAE,
+    RAE,
     RVQVAE,
+    SWAE,
     VAE,
     VAEGAN,
     VDVAE,
@@ -62,6 +66,11 @@ MODELS = {
     "dip_vae": partial(DIPVAE, variant="ii", lambda_od=1.0, lambda_d=1.0),
     "info_vae": partial(InfoVAE, alpha=0.5, lambda_mmd=10.0, kernel="rbf"),
     "wae": partial(WAE, lambda_mmd=10.0, kernel="imq"),
+    "swae": SWAE,
+    "dfc_vae": DFCVAE,
+    "aae": partial(AAE, discriminator_dims=[16]),
+    "rae": RAE,
+    "rae-l2": partial(RAE, variant="l2"),
     "iwae": partial(IWAE, num_samples=3),
     "miwae": partial(MIWAE, num_bounds=2, num_samples=3),
     "piwae": partial(PIWAE, num_bounds=2, num_samples=3, gradient="stl"),

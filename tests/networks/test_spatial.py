@@ -6,7 +6,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from vae_lightning.errors import UserError
-from vae_lightning.models import AE, FSQVAE, HIWAE, HVAE, RVQVAE, VAE, VQVAE, BetaTCVAE, FactorVAE
+from vae_lightning.models import AAE, AE, FSQVAE, HIWAE, HVAE, RVQVAE, VAE, VQVAE, BetaTCVAE, FactorVAE
 from vae_lightning.networks import SpatialResNet
 from vae_lightning.networks.base import VectorToMap
 
@@ -74,7 +74,7 @@ def test_number_of_codes_and_rate_of_a_map():
     assert model.sample_prior(3).shape == (3, 24)
 
 
-@pytest.mark.parametrize("cls", [FactorVAE, HVAE, HIWAE])
+@pytest.mark.parametrize("cls", [AAE, FactorVAE, HVAE, HIWAE])
 def test_models_that_require_vectors_say_so(cls):
     with pytest.raises(UserError, match=rf"{cls.__name__} requires a vector of latents, not a map. Set model/network="):
         cls(network=SMALL, image_shape=(1, 8, 8))

@@ -83,3 +83,38 @@ def test_delta_distribution_has_no_rate():
 def test_unknown_kernel_raises():
     with pytest.raises(UserError, match=r"model.kernel=linear: not a valid choice. Choose one of rbf, imq."):
         MMD(alpha=1.0, lambda_mmd=1.0, kernel="linear")
+
+
+def test_biased_estimate_by_hand_includes_pairs_of_a_point_with_itself():
+    within_a = (3 + 2 * (rbf(1) + rbf(9) + rbf(4))) / 9
+    within_b = (3 + 2 * (rbf(4) + rbf(4) + rbf(0))) / 9
+    between = (rbf(0) + 2 * rbf(4) + 3 * rbf(1) + rbf(9) + 2 * rbf(1)) / 9
+    expected = within_a + within_b - 2 * between
+    assert mmd(A, B, "rbf", estimator="biased").item() == pytest.approx(expected, rel=1e-6)
+    assert mmd(A, A.flip(0), "imq", estimator="biased").item() == pytest.approx(0, abs=1e-6)
+
+
+def test_bandwidth_is_the_scale_of_squared_distances():
+    stretched = mmd(3 * A, 3 * B, "imq", bandwidth=9 * 2.0)
+    torch.testing.assert_close(stretched, mmd(A, B, "imq"))
+
+
+def test_kernels_of_several_bandwidths_are_added():
+    factors = (0.1, 1.0, 5.0)
+    expected = sum(mmd(A, B, "imq", bandwidth=2.0 * factor) for factor in factors)
+    torch.testing.assert_close(mmd(A, B, "imq", bandwidth_factors=factors), expected)
+
+
+def test_options_reach_the_estimate():
+    out = forward_pass(DeltaDistribution(torch.randn(50, 2)))
+    options = {"bandwidth": 3.0, "bandwidth_factors": [0.5, 2.0]}
+    torch.manual_seed(1)
+    _, terms = MMD(alpha=1.0, lambda_mmd=1.0, kernel="imq", mmd_estimator="biased", **options)(out)
+    torch.manual_seed(1)
+    expected = mmd(out.z, out.pz.sample(50), "imq", estimator="biased", **options)
+    assert torch.equal(terms["mmd"], expected)
+
+
+def test_unknown_estimator_raises():
+    with pytest.raises(UserError, match=r"model.mmd_estimator=v: not a valid choice. Choose one of unbiased, biased."):
+        MMD(alpha=1.0, lambda_mmd=1.0, kernel="rbf", mmd_estimator="v")

@@ -9,17 +9,20 @@ from omegaconf import OmegaConf
 from vae_lightning.regularizers import (
     DIP,
     MMD,
+    AdversarialMatching,
     Capacity,
     DensityRatio,
     Discriminator,
     FreeBits,
     LookupFreeQuantization,
     Quantization,
+    SlicedWasserstein,
     TotalCorrelation,
 )
 
 # The YAML files of the models that use a class.
 MODELS = {
+    AdversarialMatching: ["aae"],
     Capacity: ["annealed_vae"],
     DIP: ["dip_vae"],
     FreeBits: ["free_bits_vae"],
@@ -28,6 +31,7 @@ MODELS = {
     MMD: ["info_vae", "wae"],
     LookupFreeQuantization: ["lfq_vae"],
     Quantization: ["vq_vae", "rvq_vae"],
+    SlicedWasserstein: ["swae"],
     TotalCorrelation: ["beta_tcvae"],
 }
 OPTION_NAMES = {"hidden_dims": "discriminator_dims"}  # options whose names differ from the argument

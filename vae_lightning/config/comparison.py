@@ -30,10 +30,13 @@ NOT_COMPARED = (
 # Null in the configuration of a new run if they are counted in the data.
 COUNTED = ("data.num_classes", "model.num_classes")
 
+MMD_OPTIONS = {"bandwidth": None, "bandwidth_factors": [1.0], "mmd_estimator": "unbiased"}
 # Options that a class was given later, with the values that runs had before. So an older run is still the same run.
 ADDED_OPTIONS: dict[str, dict[str, Any]] = {
     "vae_lightning.models.AnnealedVAE": {"initial_capacity": 0.0},
     "vae_lightning.models.IWAE": {"gradient": "standard"},
+    "vae_lightning.models.InfoVAE": MMD_OPTIONS,
+    "vae_lightning.models.WAE": MMD_OPTIONS,
 }
 
 # These end the training, so a run with a higher limit continues the same run.
@@ -54,14 +57,19 @@ CHANGEABLE = {
     "gradient",
     "group_size",
     "initial_capacity",
+    "lambda_adv",
     "lambda_d",
+    "lambda_decoder",
     "lambda_gc",
     "lambda_gd",
     "lambda_mmd",
     "lambda_od",
+    "lambda_sw",
     "num_bounds",
+    "num_projections",
     "num_samples",
     "perceptual_weight",
+    "pixel_weight",
     "step_size",
     "temperature",
     "tolerance",

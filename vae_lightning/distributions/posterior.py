@@ -175,12 +175,13 @@ class DeltaPosterior(Posterior):
     Args:
         num_features: F.
         latent_shape: D, or the shape of a map.
-        activation: name of the `torch.nn` module that bounds the code; `Identity` for none.
+        activation: name of the `torch.nn` module that bounds the code. The default does not, since a bounded code could
+            not have the distribution N(0, I).
     """
 
     has_density = False
 
-    def __init__(self, num_features: int, latent_shape: LatentShape, activation: str) -> None:
+    def __init__(self, num_features: int, latent_shape: LatentShape, activation: str = "Identity") -> None:
         super().__init__()
         self.code = nn.Sequential(projection(num_features, latent_shape), getattr(nn, activation)())
 

@@ -22,7 +22,7 @@ from vae_lightning.rng import rng_state, set_rng_state
 
 NUM_PROBES = 500  # images over which the rate of each latent is averaged after each epoch
 MAX_CLASSES = 100  # that a figure can show
-GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_mmd": "λ"}
+GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_adv": "λ", "lambda_mmd": "λ", "lambda_sw": "λ"}
 
 
 class PosteriorStats(NamedTuple):

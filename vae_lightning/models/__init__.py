@@ -1,5 +1,6 @@
 """The variants, each a few lines on `ELBOModule`."""
 
+from vae_lightning.models.aae import AAE
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.models.ae import AE
 from vae_lightning.models.annealed_vae import AnnealedVAE
@@ -9,6 +10,7 @@ from vae_lightning.models.beta_tcvae import BetaTCVAE
 from vae_lightning.models.beta_vae import BetaVAE
 from vae_lightning.models.ciwae import CIWAE
 from vae_lightning.models.cvae_gan import CVAEGAN
+from vae_lightning.models.dfc_vae import DFCVAE
 from vae_lightning.models.dip_vae import DIPVAE
 from vae_lightning.models.factor_vae import FactorVAE
 from vae_lightning.models.free_bits_vae import FreeBitsVAE
@@ -23,16 +25,20 @@ from vae_lightning.models.latent_prior import LatentPrior
 from vae_lightning.models.lfq_vae import LFQVAE
 from vae_lightning.models.miwae import MIWAE
 from vae_lightning.models.piwae import PIWAE
+from vae_lightning.models.rae import RAE
 from vae_lightning.models.rvq_vae import RVQVAE
+from vae_lightning.models.swae import SWAE
 from vae_lightning.models.vae import VAE
 from vae_lightning.models.vae_gan import VAEGAN
 from vae_lightning.models.vdvae import VDVAE
 from vae_lightning.models.vq_vae import VQVAE, QuantizedVAE
 
 __all__ = [
+    "AAE",
     "AE",
     "CIWAE",
     "CVAEGAN",
+    "DFCVAE",
     "DIPVAE",
     "FSQVAE",
     "GECOVAE",
@@ -42,7 +48,9 @@ __all__ = [
     "LFQVAE",
     "MIWAE",
     "PIWAE",
+    "RAE",
     "RVQVAE",
+    "SWAE",
     "VAE",
     "VAEGAN",
     "VDVAE",

@@ -1,6 +1,6 @@
 """InfoVAE and Wasserstein autoencoder, which match the aggregate posterior to the prior by MMD."""
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from vae_lightning.distributions import DeltaPosterior
@@ -14,12 +14,33 @@ class InfoVAE(ELBOModule):
     Args:
         alpha: α <= 1; 1 gives the MMD-VAE, without a KL term.
         lambda_mmd: λ > 0.
-        kernel: `rbf` or `imq`.
+        kernel: `rbf` or `imq`; for this and the next three, see `mmd`.
+        bandwidth: s; None for 2D.
+        bandwidth_factors: one kernel per factor of s.
+        mmd_estimator: `unbiased` or `biased`.
         **kwargs: those of `ELBOModule`.
     """
 
-    def __init__(self, *, alpha: float = 0.0, lambda_mmd: float = 1000.0, kernel: str = "rbf", **kwargs: Any) -> None:
-        super().__init__(regularizer=MMD(alpha=alpha, lambda_mmd=lambda_mmd, kernel=kernel), **kwargs)
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.0,
+        lambda_mmd: float = 1000.0,
+        kernel: str = "rbf",
+        bandwidth: float | None = None,
+        bandwidth_factors: Sequence[float] = (1.0,),
+        mmd_estimator: str = "unbiased",
+        **kwargs: Any,
+    ) -> None:
+        regularizer = MMD(
+            alpha=alpha,
+            lambda_mmd=lambda_mmd,
+            kernel=kernel,
+            bandwidth=bandwidth,
+            bandwidth_factors=bandwidth_factors,
+            mmd_estimator=mmd_estimator,
+        )
+        super().__init__(regularizer=regularizer, **kwargs)
 
 
 class WAE(ELBOModule):
@@ -29,13 +50,29 @@ class WAE(ELBOModule):
 
     Args:
         lambda_mmd: λ > 0.
-        kernel: `rbf` or `imq`.
+        kernel: `rbf` or `imq`; for this and the next three, see `mmd`.
+        bandwidth: s; None for 2D.
+        bandwidth_factors: one kernel per factor of s.
+        mmd_estimator: `unbiased` or `biased`.
         **kwargs: those of `ELBOModule`.
     """
 
-    def __init__(self, *, lambda_mmd: float = 1000.0, kernel: str = "imq", **kwargs: Any) -> None:
-        regularizer = MMD(alpha=1.0, lambda_mmd=lambda_mmd, kernel=kernel)
-        # A bounded code could not have the distribution N(0, I).
-        super().__init__(
-            regularizer=regularizer, own_posterior=partial(DeltaPosterior, activation="Identity"), **kwargs
+    def __init__(
+        self,
+        *,
+        lambda_mmd: float = 1000.0,
+        kernel: str = "imq",
+        bandwidth: float | None = None,
+        bandwidth_factors: Sequence[float] = (1.0,),
+        mmd_estimator: str = "unbiased",
+        **kwargs: Any,
+    ) -> None:
+        regularizer = MMD(
+            alpha=1.0,
+            lambda_mmd=lambda_mmd,
+            kernel=kernel,
+            bandwidth=bandwidth,
+            bandwidth_factors=bandwidth_factors,
+            mmd_estimator=mmd_estimator,
         )
+        super().__init__(regularizer=regularizer, own_posterior=DeltaPosterior, **kwargs)

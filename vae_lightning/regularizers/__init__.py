@@ -3,19 +3,23 @@
 from vae_lightning.distributions.posterior import gaussian_kl, kl_per_latent
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 from vae_lightning.regularizers.capacity import Capacity
-from vae_lightning.regularizers.density_ratio import DensityRatio, Discriminator, permute_dims
+from vae_lightning.regularizers.code_norm import CodeNorm
+from vae_lightning.regularizers.density_ratio import AdversarialMatching, DensityRatio, Discriminator, permute_dims
 from vae_lightning.regularizers.dip import DIP, covariance
 from vae_lightning.regularizers.free_bits import FreeBits
 from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, kl
 from vae_lightning.regularizers.mmd import MMD, mmd
 from vae_lightning.regularizers.quantization import LookupFreeQuantization, Quantization, UniformCodes
+from vae_lightning.regularizers.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose
 
 __all__ = [
     "DIP",
     "KL",
     "MMD",
+    "AdversarialMatching",
     "Capacity",
+    "CodeNorm",
     "Decomposition",
     "DensityRatio",
     "Discriminator",
@@ -26,6 +30,7 @@ __all__ = [
     "Quantization",
     "Rate",
     "Regularizer",
+    "SlicedWasserstein",
     "TotalCorrelation",
     "UniformCodes",
     "covariance",
@@ -35,4 +40,5 @@ __all__ = [
     "kl_per_latent",
     "mmd",
     "permute_dims",
+    "sliced_wasserstein",
 ]

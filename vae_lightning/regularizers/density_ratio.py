@@ -1,4 +1,4 @@
-"""Total correlation estimated by a discriminator between q(z) and the product of its marginals."""
+"""Penalties by a discriminator between q(z) and another distribution: the product of its marginals, or the prior."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,9 @@ def permute_dims(z: Tensor) -> Tensor:
 
 
 class Discriminator(nn.Sequential):
-    """Maps latents (B, D) to logits (B,) of z coming from q(z), not Π_d q(z_d). Kim & Mnih 2018, appendix A.
+    """Maps latents (B, D) to logits (B,) of z coming from q(z), not from p(z). Kim & Mnih 2018, appendix A.
+
+    p(z) is Π_d q(z_d) in the FactorVAE, and the prior in the adversarial autoencoder.
 
     One logit with a sigmoid replaces the paper's two outputs with a softmax.
 
@@ -41,14 +43,14 @@ class Discriminator(nn.Sequential):
         """Map latents (B, D) to logits (B,)."""
         return promote_to_float32(super().forward(z))
 
-    def loss(self, z: Tensor, z_permuted: Tensor) -> Tensor:
-        """Compute the cross-entropy between samples of q(z) and of Π_d q(z_d), a scalar. It is log 2 at chance level.
+    def loss(self, z: Tensor, other: Tensor) -> Tensor:
+        """Compute the cross-entropy between samples of q(z) and of p(z), a scalar. It is log 2 at chance level.
 
         Args:
             z: samples from q(z), (B, D).
-            z_permuted: samples from Π_d q(z_d), (B, D), from another batch.
+            other: samples from p(z), (B, D).
         """
-        return 0.5 * (F.softplus(-self(z)).mean() + F.softplus(self(z_permuted)).mean())
+        return 0.5 * (F.softplus(-self(z)).mean() + F.softplus(self(other)).mean())
 
 
 class DensityRatio(Regularizer):
@@ -74,3 +76,31 @@ class DensityRatio(Regularizer):
     def effective_weights(self, warmup: float) -> dict[str, float]:
         """Return the weights of KL and TC."""
         return {"beta": warmup, "gamma": warmup * self.gamma}
+
+
+class AdversarialMatching(Regularizer):
+    """λ · E_q(z)[-log(1 - D(z))], the loss of an encoder whose codes should pass for samples of the prior.
+
+    D(z) is the probability that z is a code. This is the non-saturating loss: the encoder maximizes the probability of
+    the wrong answer, as in Goodfellow et al. 2014, section 3. It is λ log 2 at chance level.
+
+    Args:
+        discriminator: maps latents to logits. It is trained separately, with `Discriminator.loss`.
+        lambda_adv: λ >= 0.
+    """
+
+    standard_normal_only = True  # nothing trains a prior
+
+    def __init__(self, *, discriminator: Discriminator, lambda_adv: float = 10.0) -> None:
+        super().__init__()
+        self.lambda_adv = lambda_adv
+        self.discriminator = discriminator
+
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (λ · generator loss, {generator_loss})."""
+        generator = F.softplus(self.discriminator(out.z)).mean()
+        return self.lambda_adv * generator, {"generator_loss": generator}
+
+    def effective_weights(self, warmup: float) -> dict[str, float]:
+        """Return the weight of the generator loss."""
+        return {"lambda_adv": warmup * self.lambda_adv}

@@ -1,6 +1,7 @@
 """Maximum mean discrepancy between the aggregate posterior and the prior."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,30 +12,47 @@ from vae_lightning.errors import UserError, check_choice
 from vae_lightning.regularizers.base import Regularizer
 from vae_lightning.regularizers.kl import kl
 
-# Functions of the squared distance. The scale is its mean between two samples of N(0, I), 2 D.
+# Functions of the squared distance and a scale of it.
 KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "rbf": lambda squared, scale: torch.exp(-squared / scale),
     "imq": lambda squared, scale: scale / (scale + squared),
 }
 
 
-def mmd(a: Tensor, b: Tensor, kernel: str) -> Tensor:
-    """Estimate MMD² between the distributions of two samples, a scalar. Gretton et al. 2012, Eq. 3.
+ESTIMATORS = ("unbiased", "biased")
 
-    Pairs of a point with itself are excluded, so the estimate is unbiased and may be negative. A sample of size one has
-    no other pairs, so its term is omitted.
+
+def mmd(
+    a: Tensor,
+    b: Tensor,
+    kernel: str,
+    *,
+    bandwidth: float | None = None,
+    bandwidth_factors: Sequence[float] = (1.0,),
+    estimator: str = "unbiased",
+) -> Tensor:
+    """Estimate MMD² between the distributions of two samples, a scalar. Gretton et al. 2012, Eqs. 3 and 5.
 
     Args:
         a: first sample, (N, D).
         b: second sample, (M, D).
-        kernel: `rbf`, exp(-‖a-b‖² / 2D), or `imq`, 2D / (2D + ‖a-b‖²), as in Tolstikhin et al. 2018, section 4.
+        kernel: `rbf`, exp(-‖a-b‖² / s), or `imq`, s / (s + ‖a-b‖²), as in Tolstikhin et al. 2018, section 4.
+        bandwidth: s; None for 2D, the mean of ‖a-b‖² for two samples of N(0, I).
+        bandwidth_factors: the kernel is the sum of those with the bandwidths s · factor. The code of Tolstikhin et al.
+            uses 0.1, 0.2, 0.5, 1, 2, 5 and 10.
+        estimator: `unbiased` excludes pairs of a point with itself, so the estimate may be negative; a sample of size
+            one has no other pairs, so its term is omitted. `biased` includes them, so the estimate is never negative.
     """
+    scale = 2.0 * a.shape[1] if bandwidth is None else bandwidth
 
     def k(x: Tensor, y: Tensor) -> Tensor:
-        return KERNELS[kernel]((x[:, None] - y[None]).square().sum(2), 2.0 * a.shape[1])
+        squared = (x[:, None] - y[None]).square().sum(2)
+        return sum((KERNELS[kernel](squared, factor * scale) for factor in bandwidth_factors), squared.new_zeros(()))
 
     def within(x: Tensor) -> Tensor:
         pairs = k(x, x)
+        if estimator == "biased":
+            return pairs.mean()
         return (pairs.sum() - pairs.diagonal().sum()) / max(len(x) * (len(x) - 1), 1)
 
     return within(a) + within(b) - 2 * k(a, b).mean()
@@ -50,12 +68,24 @@ class MMD(Regularizer):
         alpha: α <= 1. Below 0, the rate has a larger weight than in the VAE.
         kernel: `rbf` or `imq`; see `mmd`.
         lambda_mmd: λ > 0.
+        bandwidth: see `mmd`.
+        bandwidth_factors: see `mmd`.
+        mmd_estimator: `unbiased` or `biased`; see `mmd`.
 
     Raises:
-        UserError: if the kernel is neither `rbf` nor `imq`, or the weight of KL or MMD² is negative.
+        UserError: if the kernel or the estimator is not one of these, or the weight of KL or MMD² is negative.
     """
 
-    def __init__(self, *, alpha: float, kernel: str, lambda_mmd: float = 1000.0) -> None:
+    def __init__(
+        self,
+        *,
+        alpha: float,
+        kernel: str,
+        lambda_mmd: float = 1000.0,
+        bandwidth: float | None = None,
+        bandwidth_factors: Sequence[float] = (1.0,),
+        mmd_estimator: str = "unbiased",
+    ) -> None:
         super().__init__()
         if alpha > 1 or alpha + lambda_mmd < 1:
             raise UserError(
@@ -63,11 +93,17 @@ class MMD(Regularizer):
                 " alpha + lambda_mmd - 1 of the MMD must be >= 0."
             )
         self.alpha, self.lambda_mmd = alpha, lambda_mmd
-        self.kernel = check_choice("model.kernel", kernel, KERNELS)
+        self.mmd = partial(
+            mmd,
+            kernel=check_choice("model.kernel", kernel, KERNELS),
+            bandwidth=bandwidth,
+            bandwidth_factors=tuple(bandwidth_factors),
+            estimator=check_choice("model.mmd_estimator", mmd_estimator, ESTIMATORS),
+        )
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {mmd, and rate if the posterior has a density})."""
-        terms = {"mmd": mmd(all_gather_rows(out.z), all_gather_rows(out.pz.sample(len(out.z))), self.kernel)}
+        terms = {"mmd": self.mmd(all_gather_rows(out.z), all_gather_rows(out.pz.sample(len(out.z))))}
         penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
         if not isinstance(out.qz, DeltaDistribution):
             terms["rate"] = kl(out).mean()

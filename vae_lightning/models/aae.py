@@ -1,0 +1,55 @@
+"""The adversarial autoencoder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from vae_lightning.distributions import DeltaPosterior, ForwardPass
+from vae_lightning.models.adversarial import Adversarial
+from vae_lightning.regularizers import AdversarialMatching, Discriminator
+
+
+class AAE(Adversarial):
+    """distortion + λ · generator loss, with a discriminator between codes and samples of N(0, I). Makhzani et al. 2016.
+
+    Of the paper's encoders this is the deterministic one, so there is no rate. Its two phases per batch, reconstruction
+    and matching, are one step on the sum of their losses here; the discriminator takes its own step.
+
+    The generator loss changes with the discriminator, so it cannot compare epochs. `objective` is the distortion.
+
+    Args:
+        lambda_adv: λ >= 0; 0 gives the autoencoder.
+        discriminator_dims: widths of the hidden layers of the discriminator.
+        latent_dim: D.
+        **kwargs: the others of `Adversarial`.
+    """
+
+    regularizer: AdversarialMatching
+    requires_vector = True
+
+    def __init__(
+        self,
+        *,
+        lambda_adv: float = 10.0,
+        discriminator_dims: Sequence[int] = (1000, 1000),
+        latent_dim: int = 10,
+        **kwargs: Any,
+    ) -> None:
+        discriminator = Discriminator(latent_dim, list(discriminator_dims))
+        regularizer = AdversarialMatching(lambda_adv=lambda_adv, discriminator=discriminator)
+        super().__init__(regularizer=regularizer, own_posterior=DeltaPosterior, latent_dim=latent_dim, **kwargs)
+
+    @property
+    def discriminator(self) -> Discriminator:  # type: ignore[override]
+        """The discriminator. It belongs to the regularizer, which computes the generator loss with it."""
+        return self.regularizer.discriminator
+
+    def objective(self, out: ForwardPass) -> dict[str, Tensor]:
+        """Compute the loss and all logged terms."""
+        terms = super().objective(out)
+        return terms | {"objective": terms["distortion"]}
+
+    def discriminator_loss(self, out: ForwardPass) -> Tensor:
+        """Compute the cross-entropy of telling codes from samples of the prior, without a gradient for the encoder."""
+        return self.discriminator.loss(out.z.detach(), self.sample_prior(len(out.z), out.y))
