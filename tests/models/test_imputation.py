@@ -9,6 +9,7 @@ import torch
 from vae_lightning.distributions import Bernoulli, BernoulliImages, GaussianImages, Likelihood
 from vae_lightning.errors import UserError
 from vae_lightning.models import AE, HVAE, IWAE, VAE, VQVAE
+from vae_lightning.models.imputation import METHODS
 from vae_lightning.networks import MLP
 
 SIGMA = 0.05
@@ -59,10 +60,10 @@ def conditional(model):
     return mean, covariance[~seen][:, ~seen] - gain @ covariance[seen][:, ~seen]
 
 
-@pytest.mark.parametrize("method", ["gibbs", "importance"])
+@pytest.mark.parametrize("method", METHODS)
 def test_average_converges_to_the_conditional_mean(method, linear):
-    """The encoder is exact for Gibbs sampling, and wrong for importance sampling."""
-    if method == "importance":
+    """For pseudo-Gibbs sampling only if the encoder is exact, for the other methods for any encoder."""
+    if method != "gibbs":
         ignore_images(linear)
     filled = linear.impute(X, MASK, method=method, samples=4000, generator=torch.Generator().manual_seed(0))
     mean, _ = conditional(linear)
@@ -70,9 +71,9 @@ def test_average_converges_to_the_conditional_mean(method, linear):
     assert torch.equal(filled[..., 0], X[..., 0])
 
 
-@pytest.mark.parametrize("method", ["gibbs", "importance"])
+@pytest.mark.parametrize("method", METHODS)
 def test_draws_have_the_conditional_mean_and_covariance(method, linear):
-    if method == "importance":
+    if method != "gibbs":
         ignore_images(linear)
     n = 3000
     x = X[:1].expand(n, -1, -1, -1)
@@ -102,14 +103,15 @@ MODELS = {
 
 
 @pytest.mark.parametrize("draw", [False, True])
-@pytest.mark.parametrize("method", ["gibbs", "importance"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", MODELS)
 def test_observed_pixels_are_unchanged_and_a_generator_reproduces_the_rest(name, method, draw, parts, images):
     model = MODELS[name](**{**parts, **getattr(MODELS[name], "keywords", {})}).eval()
     mask = torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
     fill = partial(model.impute, images, mask, torch.arange(7), method=method, samples=9, draw=draw, chunk=20)
-    if method == "importance" and name in ("ae", "vq_vae"):
-        with pytest.raises(UserError, match=r"has no density\. Use method=gibbs"):
+    if (method != "gibbs" and name in ("ae", "vq_vae")) or (method == "metropolis" and name == "hvae"):
+        fix = "method=importance" if name == "hvae" else "method=gibbs"
+        with pytest.raises(UserError, match=rf"impute: method={method}: .* Use {fix}"):
             fill()
         return
     state = torch.get_rng_state()
@@ -151,12 +153,12 @@ def test_invalid_arguments_raise(parts, images):
     with pytest.raises(UserError, match=r"training mode.*Call model\.eval\(\)"):
         model.impute(images, mask)
     model.eval()
-    with pytest.raises(UserError, match=r"method=mean: .*Choose one of gibbs, importance"):
+    with pytest.raises(UserError, match=r"method=mean: .*Choose one of gibbs, metropolis, importance"):
         model.impute(images, mask, method="mean")
     with pytest.raises(UserError, match="samples=0: must be an integer >= 1"):
         model.impute(images, mask, samples=0)
     with pytest.raises(UserError, match=r"mask must be bool of shape \(7, 1, 8, 8\).*got \(3, 3\)"):
         model.impute(images, mask[:3, :3])
-    for method in ("gibbs", "importance"):
+    for method in METHODS:
         with pytest.raises(UserError, match="the pixels of WholeImages are not independent given z"):
             VAE(**{**parts, "likelihood": Dependent()}).eval().impute(images, mask, method=method)

@@ -25,7 +25,6 @@ from vae_lightning.distributions import (
 from vae_lightning.distributions.likelihoods.base import bits_per_dim
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
-from vae_lightning.models.imputation import impute
 from vae_lightning.models.running_means import RunningMeans
 from vae_lightning.networks import Conv, Network
 from vae_lightning.regularizers import Regularizer
@@ -276,15 +275,16 @@ class ELBOModule(Configurable, L.LightningModule):
         """Fill in missing pixels of images; the result is (B, C, H, W) in [0, 1], with the observed pixels unchanged.
 
         `gibbs` is pseudo-Gibbs sampling (Rezende et al. 2014, appendix F), for every model; its limit is as good as
-        q(z|x). `importance` is importance sampling (Mattei & Frellsen 2019), which converges to p(x_mis | x_obs), but
-        needs densities of q(z|x) and p(z), and more samples the more z is known from x.
+        q(z|x). `metropolis` (Mattei & Frellsen 2018) and `importance` (Mattei & Frellsen 2019) converge to
+        p(x_mis | x_obs), but need densities of q(z|x) and p(z). Importance sampling draws z given zeros for missing
+        pixels, so it needs many samples if the encoder was not trained with such images.
 
         Args:
             x: images, uint8 or float in [0, 1]; missing pixels may have any value.
             mask: True for observed pixels, bool, broadcastable to x.
             y: labels of a conditional model.
-            method: `gibbs` or `importance`.
-            samples: steps of the Gibbs sampler, or number of importance samples per image.
+            method: `gibbs`, `metropolis` or `importance`.
+            samples: steps of the chain, or number of importance samples per image.
             draw: return a draw from p(x_mis | x_obs) instead of its mean. For several draws, repeat the images.
             chunk: importance samples per pass, which limits memory.
             generator: for reproducible results.
@@ -293,6 +293,8 @@ class ELBOModule(Configurable, L.LightningModule):
             UserError: if an argument is invalid, the pixels are not independent given z, a density does not exist, or
                 the model is in training mode.
         """
+        from vae_lightning.models.imputation import impute  # which imports this module
+
         return impute(self, x, mask, y, method=method, samples=samples, draw=draw, chunk=chunk, generator=generator)
 
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:

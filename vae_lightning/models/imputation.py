@@ -1,8 +1,6 @@
-"""Missing pixels: pseudo-Gibbs sampling and importance sampling of p(x_mis | x_obs)."""
+"""Missing pixels: Gibbs sampling and importance sampling of p(x_mis | x_obs)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,10 +8,10 @@ from torch import Tensor
 from vae_lightning.distributions import IndependentPixels
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError, check_choice
+from vae_lightning.models.base import ELBOModule, repeat_rows
 from vae_lightning.rng import seeded_by
 
-if TYPE_CHECKING:
-    from vae_lightning.models.base import ELBOModule
+METHODS = ("gibbs", "metropolis", "importance")
 
 
 @torch.no_grad()
@@ -30,47 +28,75 @@ def impute(
     generator: torch.Generator | None,
 ) -> Tensor:
     """Fill in missing pixels, see `ELBOModule.impute`."""
-    check_choice("impute: method", method, ("gibbs", "importance"))
+    check_choice("impute: method", method, METHODS)
     for name, value in {"samples": samples, "chunk": chunk}.items():
         if value < 1:
             raise UserError(f"impute: {name}={value}: must be an integer >= 1.")
     if model.training:
         raise UserError("impute: the model is in training mode, in which it would go on learning. Call model.eval().")
+    check_densities(model, method)
     try:
         mask = mask.to(x.device, torch.bool).expand_as(x)
     except RuntimeError as error:
-        raise UserError(
-            f"impute: mask must be bool of shape {tuple(x.shape)}, or broadcastable to it, got {tuple(mask.shape)}."
-        ) from error
+        shapes = f"{tuple(x.shape)}, or broadcastable to it, got {tuple(mask.shape)}"
+        raise UserError(f"impute: mask must be bool of shape {shapes}.") from error
     x = model.as_images(torch.where(mask, x, 0))
     with seeded_by(generator):
-        filling = (
-            gibbs(model, x, mask, y, steps=samples, draw=draw)
-            if method == "gibbs"
-            else importance(model, x, mask, y, samples=samples, draw=draw, chunk=chunk)
-        )
+        if method == "importance":
+            filling = importance(model, x, mask, y, samples=samples, draw=draw, chunk=chunk)
+        else:
+            filling = gibbs(model, x, mask, y, steps=samples, draw=draw, correct=method == "metropolis")
     return torch.where(mask, x, filling)
 
 
-def gibbs(model: ELBOModule, x: Tensor, mask: Tensor, y: Tensor | None, *, steps: int, draw: bool) -> Tensor:
+def check_densities(model: ELBOModule, method: str) -> None:
+    """Check that the model has the densities that a method needs.
+
+    Raises:
+        UserError: if it does not.
+    """
+    name, has_density = type(model).__name__, model.posterior.has_density and model.prior.has_density
+    if method != "gibbs" and not has_density:
+        raise UserError(f"impute: method={method}: q(z|x) or p(z) of {name} has no density. Use method=gibbs.")
+    if method == "metropolis" and not model.posterior.factorizes:
+        raise UserError(f"impute: method=metropolis: {name} has no q(z|x) of a given z. Use method=importance.")
+
+
+def gibbs(
+    model: ELBOModule, x: Tensor, mask: Tensor, y: Tensor | None, *, steps: int, draw: bool, correct: bool
+) -> Tensor:
     """Alternate z ~ q(z | x_obs, x_mis) and x_mis ~ p(x_mis | z), from x_mis = 0. Rezende et al. 2014, appendix F.
+
+    With `correct`, z is a proposal, accepted or rejected so that the chain converges to p(z, x_mis | x_obs) for any
+    q(z|x): Metropolis within Gibbs, Mattei & Frellsen 2018.
 
     Returns:
         the last draw of all pixels, or the average of E[x|z] over the second half of the steps.
     """
     filled, total = x, promote_to_float32(torch.zeros_like(x))
+    z: Any = None
+    px: Any = None
     for step in range(steps):
-        px = independent_pixels(model(filled, y).px)
-        filled = torch.where(mask, x, px.sample()[: len(x)].clamp(0, 1))  # IWAE repeats the batch
+        qz, pz, proposal = model.infer(filled, y)
+        proposed_px = decode(model, proposal, y)
+        if z is None or not correct:
+            z, px = proposal, proposed_px
+        else:
+            log_w = px.log_prob(filled) + pz.log_prob(z) - qz.log_prob(z)
+            proposed_log_w = proposed_px.log_prob(filled) + pz.log_prob(proposal) - qz.log_prob(proposal)
+            is_accepted = torch.rand_like(log_w).log() < proposed_log_w - log_w
+            z = torch.where(is_accepted[:, None], proposal, z)
+            px = decode(model, z, y)
+        filled = torch.where(mask, x, px.sample().clamp(0, 1))
         if step >= steps // 2:
-            total += px.mean[: len(x)]
+            total += px.mean
     return filled if draw else total / (steps - steps // 2)
 
 
 def importance(
     model: ELBOModule, x: Tensor, mask: Tensor, y: Tensor | None, *, samples: int, draw: bool, chunk: int
 ) -> Tensor:
-    """Weight z ~ q(z | x_obs, 0) by p(x_obs|z) p(z) / q(z | x_obs, 0). Mattei & Frellsen 2019.
+    """Weight z ~ q(z | x_obs, 0) by w = p(x_obs|z) p(z) / q(z | x_obs, 0). Mattei & Frellsen 2019.
 
     Returns:
         Σ w̃ E[x|z] with w̃ = w / Σ w, or a draw from p(x|z) for one z, chosen with the probabilities w̃.
@@ -78,40 +104,36 @@ def importance(
     log_sum = best = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
     mean = promote_to_float32(torch.zeros_like(x))
     chosen = mean.new_zeros(len(x), model.latent_dim)
-    done = 0
-    while done < samples:
-        n = min(samples - done, max(1, chunk // len(x)))
-        out = model(x.repeat(n, 1, 1, 1), None if y is None else y.repeat(n, *[1] * (y.dim() - 1)))
-        px = independent_pixels(out.px)
-        if not (model.prior.has_density and hasattr(out.qz, "log_prob")):
-            raise UserError(
-                f"impute: method=importance: q(z|x) or p(z) of {type(model).__name__} has no density. Use method=gibbs."
-            )
-        k = len(out.z) // len(x)  # n, or more for IWAE, whose batches are repeated too
-        log_px = px.log_prob(out.x, mask.repeat(k, 1, 1, 1))
-        log_w = (log_px + out.pz.log_prob(out.z) - out.qz.log_prob(out.z)).double().unflatten(0, (k, -1))
+    per_pass = max(1, chunk // max(1, len(x)))
+    for done in range(0, samples, per_pass):
+        k = min(per_pass, samples - done)
+        qz, pz, z = model.infer(x, y, k)
+        px = decode(model, z, repeat_rows(y, k))
+        log_px = px.log_prob(repeat_rows(x, k), repeat_rows(mask, k))
+        log_w = (log_px + pz.log_prob(z) - qz.log_prob(z)).double().unflatten(0, (k, -1))
         if draw:  # the largest log w + Gumbel noise: draws a z with the probabilities w̃, in any number of passes
             score, index = (log_w - torch.empty_like(log_w).exponential_().log()).max(0)
-            z = out.z.unflatten(0, (k, -1))[index, torch.arange(len(x), device=x.device)]
-            chosen, best = torch.where((score > best)[:, None], z, chosen), torch.maximum(score, best)
+            best_of_pass = z.unflatten(0, (k, -1))[index, torch.arange(len(x), device=x.device)]
+            chosen = torch.where((score > best)[:, None], best_of_pass, chosen)
+            best = torch.maximum(score, best)
         else:
             previous, log_sum = log_sum, torch.logaddexp(log_sum, log_w.logsumexp(0))
             weights = torch.cat([(previous - log_sum)[None], log_w - log_sum]).exp().to(mean)
             means = torch.cat([mean[None], px.mean.unflatten(0, (k, -1))])
             mean = torch.einsum("kb,kbchw->bchw", weights, means)
-        done += k
-    return independent_pixels(model.decode(chosen, y)).sample().clamp(0, 1) if draw else mean
+    return decode(model, chosen, y).sample().clamp(0, 1) if draw else mean
 
 
-def independent_pixels(px: Any) -> Any:
-    """Return p(x|z), if its pixels are independent.
+def decode(model: ELBOModule, z: Tensor, y: Tensor | None) -> Any:
+    """Decode latents to p(x|z), if its pixels are independent.
 
     Raises:
         UserError: if they are not.
     """
+    px = model.decode(z, y)
     if not isinstance(px, IndependentPixels):
         raise UserError(
             f"impute: the pixels of {type(px).__name__} are not independent given z, so none of them can be missing."
-            " Train a model with another likelihood, such as model/likelihood=gaussian."
+            " Use a model with another likelihood, such as model/likelihood=gaussian."
         )
     return px
