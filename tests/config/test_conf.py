@@ -76,6 +76,8 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "ciwae": {"beta"},
     "vamp_vae": {"beta"},
     "planar_vae": {"beta"},
+    "vmf_vae": {"beta"},
+    "poincare_vae": {"beta"},
     "iaf_vae": {"beta"},
     "hvae": {"beta", "rate_group_1", "rate_group_2"},
     "vdvae": {"beta", "rate_group_1", "rate_group_2"},
@@ -144,12 +146,18 @@ def test_prior_trains(prior, model, small):
     assert metrics["test/rate"] > 0
 
 
-POSTERIORS = {"full_covariance": "beta_vae", "iaf": "info_vae", "planar": "iwae"}  # each with another objective
+POSTERIORS = {  # each with another objective
+    "full_covariance": ["model=beta_vae"],
+    "iaf": ["model=info_vae"],
+    "planar": ["model=iwae"],
+    "von_mises_fisher": ["model=iwae", "model/prior=uniform_sphere"],
+    "poincare": ["model=info_vae", "model/prior=wrapped_normal"],
+}
 
 
 @pytest.mark.parametrize("posterior", choices("model/posterior"))
 def test_posterior_trains(posterior, small):
-    metrics = train(small(f"model={POSTERIORS[posterior]}", f"model/posterior={posterior}"))
+    metrics = train(small(f"model/posterior={posterior}", *POSTERIORS[posterior]))
     assert metrics["test/nelbo"] < 46
     assert metrics["test/rate"] > 0
 

@@ -52,7 +52,8 @@ from vae_lightning.models import (
     ELBOModule,
 )
 from vae_lightning.networks import Ladder
-from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow
+from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
+from vae_lightning.priors import UniformSphere, WrappedNormalPrior
 from vae_lightning.training.train import train
 
 TINY = Settings(
@@ -77,6 +78,8 @@ MODELS = {
     "piwae": partial(PIWAE, num_bounds=2, num_samples=2),
     "full_covariance": partial(VAE, posterior=FullCovariance),
     "planar_vae": partial(VAE, posterior=PlanarFlow),
+    "vmf_vae": partial(VAE, posterior=VonMisesFisher, prior=UniformSphere),
+    "poincare_vae": partial(VAE, posterior=PoincareBall, prior=WrappedNormalPrior),
     "iaf_vae": partial(IWAE, posterior=InverseAutoregressiveFlow),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vdvae": partial(VDVAE, network=Ladder(channels=[4, 8], groups=[0, 2])),
@@ -96,7 +99,7 @@ MODELS = {
     "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
 }
 WITHOUT_RATE = ("ae", "wae", "swae", "rae", "aae")
-NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae")
+NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
 WITHOUT_DENSITY = (*WITHOUT_RATE, "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
 
 

@@ -47,6 +47,8 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=vdvae"], ALWAYS | POINTS | RATES | PROJECTIONS | {"samples_by_temperature"}),
         (["model=iwae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=iaf_vae"], ALWAYS | POINTS | PROJECTIONS),
+        (["model=vmf_vae"], ALWAYS | POINTS | PROJECTIONS),
+        (["model=poincare_vae", "model.latent_dim=2"], ALWAYS | POINTS),
         (["model=vamp_vae", "model.latent_dim=2"], ALWAYS | POINTS),
         (["model=cvae"], ALWAYS | POINTS | RATES | PROJECTIONS | CLASSES),
         (["model=cvae", "model/prior=class_conditional"], ALWAYS | POINTS | RATES | PROJECTIONS | CLASSES),

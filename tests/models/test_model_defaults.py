@@ -17,7 +17,8 @@ import vae_lightning.networks
 from vae_lightning.distributions import VampPrior
 from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule, Hierarchical, LatentPrior, QuantizedVAE
 from vae_lightning.networks import MLP, Burgess, Conv, Ladder, Network, ResNet, SpatialNetwork, SpatialResNet
-from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow
+from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
+from vae_lightning.priors import UniformSphere, WrappedNormalPrior
 
 SHAPE, NUM_CLASSES = (1, 28, 28), 10
 FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
@@ -27,6 +28,8 @@ PRESETS = {
     "vamp_vae": {"prior": VampPrior},
     "iaf_vae": {"posterior": InverseAutoregressiveFlow},
     "planar_vae": {"posterior": PlanarFlow},
+    "vmf_vae": {"posterior": VonMisesFisher, "prior": UniformSphere},
+    "poincare_vae": {"posterior": PoincareBall, "prior": WrappedNormalPrior},
 }  # a model with options other than its defaults
 NETWORKS = {
     "conv": Conv,

@@ -43,7 +43,8 @@ from vae_lightning.models import (
     InfoVAE,
 )
 from vae_lightning.networks import Conv, Ladder, ResNet
-from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow
+from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
+from vae_lightning.priors import UniformSphere, WrappedNormalPrior
 from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -78,6 +79,8 @@ MODELS = {
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
     "full_covariance": partial(VAE, posterior=FullCovariance),
     "planar_vae": partial(VAE, posterior=PlanarFlow),
+    "vmf_vae": partial(VAE, posterior=VonMisesFisher, prior=UniformSphere),
+    "poincare_vae": partial(VAE, posterior=PoincareBall, prior=WrappedNormalPrior),
     "iaf_vae": partial(IWAE, num_samples=3, posterior=partial(InverseAutoregressiveFlow, hidden_dims=[8])),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vdvae": small_vdvae,

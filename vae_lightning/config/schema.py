@@ -193,6 +193,7 @@ FIELD_RULES = {
     "bottleneck": FEW,
     "residual_posterior": FLAG,
     "transforms": FEW,
+    "curvature": POSITIVE,
     "layers": FEW,
     "heads": FEW,
     "integration_steps": COUNT,

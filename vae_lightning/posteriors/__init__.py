@@ -3,5 +3,16 @@
 from vae_lightning.posteriors.full_covariance import FullCovariance, FullGaussian
 from vae_lightning.posteriors.inverse_autoregressive import InverseAutoregressiveFlow
 from vae_lightning.posteriors.planar import PlanarFlow
+from vae_lightning.posteriors.poincare import PoincareBall, WrappedNormal
+from vae_lightning.posteriors.von_mises_fisher import VonMisesFisher, VonMisesFisherDistribution
 
-__all__ = ["FullCovariance", "FullGaussian", "InverseAutoregressiveFlow", "PlanarFlow"]
+__all__ = [
+    "FullCovariance",
+    "FullGaussian",
+    "InverseAutoregressiveFlow",
+    "PlanarFlow",
+    "PoincareBall",
+    "VonMisesFisher",
+    "VonMisesFisherDistribution",
+    "WrappedNormal",
+]

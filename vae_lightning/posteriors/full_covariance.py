@@ -74,6 +74,8 @@ class FullCovariance(Posterior):
         dim = vector_dim(latent_shape, "full_covariance")
         self.mu, self.logvar = (nn.Linear(num_features, dim) for _ in range(2))
         self.off_diagonal = nn.Linear(num_features, dim * dim)
+        for parameter in self.off_diagonal.parameters():
+            nn.init.zeros_(parameter)  # starts as a diagonal Gaussian
 
     def forward(self, features: Tensor) -> FullGaussian:
         """Map features (B, F) to q(z|x)."""

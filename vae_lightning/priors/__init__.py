@@ -1,7 +1,8 @@
 """Priors with enough capacity to match an aggregate posterior: mixtures, flows, transformers, flow matching.
 
 They are learned for a trained model (`models.LatentPrior`). Those of continuous latents with a density can also be
-learned together with a model.
+learned together with a model. `UniformSphere` and `WrappedNormalPrior` are fixed, and belong to posteriors on a sphere or
+ball.
 """
 
 from vae_lightning.priors.code_transformer import CodeTransformer
@@ -9,6 +10,8 @@ from vae_lightning.priors.flow_matching import FlowMatching
 from vae_lightning.priors.flows import AutoregressiveFlow, CouplingFlow
 from vae_lightning.priors.mixture import MixturePrior
 from vae_lightning.priors.second_stage import SecondStageVAE
+from vae_lightning.priors.uniform_sphere import UniformSphere
+from vae_lightning.priors.wrapped_normal import WrappedNormalPrior
 
 __all__ = [
     "AutoregressiveFlow",
@@ -17,4 +20,6 @@ __all__ = [
     "FlowMatching",
     "MixturePrior",
     "SecondStageVAE",
+    "UniformSphere",
+    "WrappedNormalPrior",
 ]
