@@ -78,6 +78,7 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "planar_vae": {"beta"},
     "vmf_vae": {"beta"},
     "poincare_vae": {"beta"},
+    "joint_vae": {"gamma", "capacity", "discrete_capacity", "continuous_rate", "discrete_rate"},
     "iaf_vae": {"beta"},
     "hvae": {"beta", "rate_group_1", "rate_group_2"},
     "vdvae": {"beta", "rate_group_1", "rate_group_2"},
@@ -115,8 +116,9 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
 
 @pytest.mark.parametrize("model", [m for m in choices("model") if m not in WITHOUT_RATE and "q_vae" not in m])
 def test_warmup_reaches_every_model(model, small):
-    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1"))
-    weight = "capacity" if model == "annealed_vae" else "beta"
+    latent_dim = "model.latent_dim=20" if model == "joint_vae" else "model.latent_dim=3"
+    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1", latent_dim))
+    weight = "capacity" if model in ("annealed_vae", "joint_vae") else "beta"
     final = small(f"model={model}").model.get(weight, 1.0)
     assert metrics[f"train/{weight}"] == pytest.approx(0.1 * final)  # after one of ten epochs
 
@@ -152,6 +154,7 @@ POSTERIORS = {  # each with another objective
     "planar": ["model=iwae"],
     "von_mises_fisher": ["model=iwae", "model/prior=uniform_sphere"],
     "poincare": ["model=info_vae", "model/prior=wrapped_normal"],
+    "gumbel_softmax": ["model=iwae", "model/prior=uniform_categories", "model.posterior.categories=[2]"],
 }
 
 

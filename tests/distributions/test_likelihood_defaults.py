@@ -1,4 +1,4 @@
-"""Tests that the default arguments of likelihoods and priors equal those of the files in conf/."""
+"""Tests that the default arguments of likelihoods, priors and posteriors equal those of the files in conf/."""
 
 import inspect
 from pathlib import Path
@@ -8,13 +8,14 @@ import pytest
 from conftest import ROOT
 from omegaconf import OmegaConf
 
-from vae_lightning import distributions, priors
-from vae_lightning.distributions import Likelihood, Prior
+from vae_lightning import distributions, posteriors, priors
+from vae_lightning.distributions import Likelihood, Posterior, Prior
 
+PACKAGES = (distributions, posteriors, priors)
 PRESETS = {"absolute_error", "squared_error"}  # likelihoods with other options than their defaults
 FILES = sorted(
     file
-    for group in ("likelihood", "prior")
+    for group in ("likelihood", "prior", "posterior")
     for file in (ROOT / "conf/model" / group).glob("*.yaml")
     if file.stem not in PRESETS
 )
@@ -24,7 +25,8 @@ def load(file: Path) -> tuple[type, dict[str, Any]]:
     """Return the class of a YAML file and the options that do not depend on the data."""
     options = OmegaConf.to_container(OmegaConf.load(file))
     package, _, name = options.pop("_target_").rpartition(".")
-    cls = getattr({"vae_lightning.distributions": distributions, "vae_lightning.priors": priors}[package], name)
+    packages = {module.__name__: module for module in PACKAGES}
+    cls = getattr(packages[package], name)
     options.pop("_partial_", None)
     return cls, {name: value for name, value in options.items() if not str(value).startswith("${data.")}
 
@@ -41,7 +43,8 @@ def test_defaults_equal_the_yaml_file(file):
         cls()
 
 
-def test_every_likelihood_and_every_prior_has_a_yaml_file():
+def test_every_likelihood_prior_and_posterior_has_a_yaml_file():
     exported = [getattr(package, name) for package in (distributions, priors) for name in package.__all__]
     classes = {cls for cls in exported if issubclass(cls, Likelihood | Prior) and cls not in (Likelihood, Prior)}
+    classes |= {cls for name in posteriors.__all__ if issubclass(cls := getattr(posteriors, name), Posterior)}
     assert {load(file)[0] for file in FILES} == classes

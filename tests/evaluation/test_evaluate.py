@@ -50,6 +50,7 @@ from vae_lightning.models import (
     WAE,
     AutoencoderKL,
     ELBOModule,
+    JointVAE,
 )
 from vae_lightning.networks import Ladder
 from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
@@ -84,6 +85,7 @@ MODELS = {
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vdvae": partial(VDVAE, network=Ladder(channels=[4, 8], groups=[0, 2])),
     "hiwae": partial(HIWAE, num_samples=3, upper_dims=[2], hidden_dims=[8]),
+    "joint_vae": partial(JointVAE, categories=[2]),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
     "autoencoder_kl": AutoencoderKL,
     "cvae_gan": partial(CVAEGAN, **CONDITIONAL),
@@ -101,6 +103,7 @@ MODELS = {
 WITHOUT_RATE = ("ae", "wae", "swae", "rae", "aae")
 NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
 WITHOUT_DENSITY = (*WITHOUT_RATE, "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
+NOT_FACTORIZED += ("joint_vae",)
 
 
 def build(name: str, parts: dict[str, Any]) -> ELBOModule:

@@ -41,10 +41,18 @@ from vae_lightning.models import (
     FactorVAE,
     FreeBitsVAE,
     InfoVAE,
+    JointVAE,
 )
 from vae_lightning.networks import Conv, Ladder, ResNet
-from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
-from vae_lightning.priors import UniformSphere, WrappedNormalPrior
+from vae_lightning.posteriors import (
+    FullCovariance,
+    GumbelSoftmax,
+    InverseAutoregressiveFlow,
+    PlanarFlow,
+    PoincareBall,
+    VonMisesFisher,
+)
+from vae_lightning.priors import UniformCategories, UniformSphere, WrappedNormalPrior
 from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -82,6 +90,10 @@ MODELS = {
     "vmf_vae": partial(VAE, posterior=VonMisesFisher, prior=UniformSphere),
     "poincare_vae": partial(VAE, posterior=PoincareBall, prior=WrappedNormalPrior),
     "iaf_vae": partial(IWAE, num_samples=3, posterior=partial(InverseAutoregressiveFlow, hidden_dims=[8])),
+    "gumbel_softmax": partial(
+        BetaVAE, beta=2.0, posterior=partial(GumbelSoftmax, categories=[3]), prior=UniformCategories
+    ),
+    "joint_vae": partial(JointVAE, categories=[2]),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vdvae": small_vdvae,
     "hiwae": partial(HIWAE, num_samples=3, upper_dims=[2], hidden_dims=[8]),

@@ -1,4 +1,4 @@
-"""Tests of von Mises-Fisher distributions against Bessel functions, integrals, and the closed form in three dimensions."""
+"""Tests of von Mises-Fisher distributions against Bessel functions, integrals and closed forms."""
 
 import math
 

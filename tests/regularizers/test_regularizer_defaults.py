@@ -14,6 +14,7 @@ from vae_lightning.regularizers import (
     DensityRatio,
     Discriminator,
     FreeBits,
+    JointCapacity,
     LookupFreeQuantization,
     Quantization,
     SlicedWasserstein,
@@ -24,6 +25,7 @@ from vae_lightning.regularizers import (
 MODELS = {
     AdversarialMatching: ["aae"],
     Capacity: ["annealed_vae"],
+    JointCapacity: ["joint_vae"],
     DIP: ["dip_vae"],
     FreeBits: ["free_bits_vae"],
     DensityRatio: ["factor_vae"],

@@ -48,6 +48,7 @@ CHANGEABLE = {
     "beta",
     "capacity",
     "decay",
+    "discrete_capacity",
     "discriminator_start",
     "discriminator_weight",
     "elbo_weight",

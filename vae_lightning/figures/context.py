@@ -17,6 +17,7 @@ from vae_lightning.distributions import Codes, DiagonalGaussian
 from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE
 from vae_lightning.figures.history import History
 from vae_lightning.models import ELBOModule
+from vae_lightning.posteriors import JointDistribution
 from vae_lightning.regularizers import kl_per_latent
 from vae_lightning.rng import rng_state, set_rng_state
 
@@ -26,7 +27,7 @@ GREEK = {"beta": "Î²", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_adv": "Î
 
 
 class PosteriorStats(NamedTuple):
-    """Statistics of q(z|x) over N images.
+    """Statistics of q(z|x) over N images. If it has categories as well, D is the number of the continuous latents.
 
     Attributes:
         mu: the means, (N, D).
@@ -171,12 +172,15 @@ def posterior_stats(model: ELBOModule, images: Batch) -> PosteriorStats | None:
     n = len(images.x)
     if isinstance(out.qz, Codes):
         return None
-    mu = deviation = out.qz.mean[:n]  # IWAE repeats the batch
-    logvar = out.qz.logvar[:n] if isinstance(out.qz, DiagonalGaussian) else None
+    q, p = (out.qz.gaussian, out.pz.gaussian) if isinstance(out.qz, JointDistribution) else (out.qz, out.pz)
+    if q.mean.shape[1] == 0:
+        return None
+    mu = deviation = q.mean[:n]  # IWAE repeats the batch
+    logvar = q.logvar[:n] if isinstance(q, DiagonalGaussian) else None
     rates = None
-    if isinstance(out.qz, DiagonalGaussian) and isinstance(out.pz, DiagonalGaussian):
-        deviation = ((out.qz.mu - out.pz.mu) * torch.exp(-0.5 * out.pz.logvar))[:n]
-        rates = kl_per_latent(out.qz, out.pz).mean(0)
+    if isinstance(q, DiagonalGaussian) and isinstance(p, DiagonalGaussian):
+        deviation = ((q.mu - p.mu) * torch.exp(-0.5 * p.logvar))[:n]
+        rates = kl_per_latent(q, p).mean(0)
     return PosteriorStats(mu, logvar, deviation, rates)
 
 

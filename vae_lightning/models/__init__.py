@@ -21,6 +21,7 @@ from vae_lightning.models.hiwae import HIWAE
 from vae_lightning.models.hvae import HVAE
 from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
+from vae_lightning.models.joint_vae import JointVAE
 from vae_lightning.models.latent_prior import LatentPrior
 from vae_lightning.models.lfq_vae import LFQVAE
 from vae_lightning.models.miwae import MIWAE
@@ -66,6 +67,7 @@ __all__ = [
     "FreeBitsVAE",
     "Hierarchical",
     "InfoVAE",
+    "JointVAE",
     "LatentPrior",
     "QuantizedVAE",
 ]

@@ -1,6 +1,7 @@
 """Posteriors beyond the diagonal Gaussian, which any objective that does not require one can use."""
 
 from vae_lightning.posteriors.full_covariance import FullCovariance, FullGaussian
+from vae_lightning.posteriors.gumbel_softmax import GumbelSoftmax, JointDistribution
 from vae_lightning.posteriors.inverse_autoregressive import InverseAutoregressiveFlow
 from vae_lightning.posteriors.planar import PlanarFlow
 from vae_lightning.posteriors.poincare import PoincareBall, WrappedNormal
@@ -9,7 +10,9 @@ from vae_lightning.posteriors.von_mises_fisher import VonMisesFisher, VonMisesFi
 __all__ = [
     "FullCovariance",
     "FullGaussian",
+    "GumbelSoftmax",
     "InverseAutoregressiveFlow",
+    "JointDistribution",
     "PlanarFlow",
     "PoincareBall",
     "VonMisesFisher",

@@ -1,8 +1,7 @@
 """Priors with enough capacity to match an aggregate posterior: mixtures, flows, transformers, flow matching.
 
 They are learned for a trained model (`models.LatentPrior`). Those of continuous latents with a density can also be
-learned together with a model. `UniformSphere` and `WrappedNormalPrior` are fixed, and belong to posteriors on a sphere or
-ball.
+learned together with a model. `UniformSphere`, `WrappedNormalPrior` and `UniformCategories` have nothing to learn.
 """
 
 from vae_lightning.priors.code_transformer import CodeTransformer
@@ -10,6 +9,7 @@ from vae_lightning.priors.flow_matching import FlowMatching
 from vae_lightning.priors.flows import AutoregressiveFlow, CouplingFlow
 from vae_lightning.priors.mixture import MixturePrior
 from vae_lightning.priors.second_stage import SecondStageVAE
+from vae_lightning.priors.uniform_categories import UniformCategories
 from vae_lightning.priors.uniform_sphere import UniformSphere
 from vae_lightning.priors.wrapped_normal import WrappedNormalPrior
 
@@ -20,6 +20,7 @@ __all__ = [
     "FlowMatching",
     "MixturePrior",
     "SecondStageVAE",
+    "UniformCategories",
     "UniformSphere",
     "WrappedNormalPrior",
 ]

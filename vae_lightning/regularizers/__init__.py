@@ -2,7 +2,7 @@
 
 from vae_lightning.distributions.posterior import gaussian_kl, kl_per_latent
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
-from vae_lightning.regularizers.capacity import Capacity
+from vae_lightning.regularizers.capacity import Capacity, JointCapacity
 from vae_lightning.regularizers.code_norm import CodeNorm
 from vae_lightning.regularizers.density_ratio import AdversarialMatching, DensityRatio, Discriminator, permute_dims
 from vae_lightning.regularizers.dip import DIP, covariance
@@ -25,6 +25,7 @@ __all__ = [
     "Discriminator",
     "FreeBits",
     "GroupedKL",
+    "JointCapacity",
     "LookupFreeQuantization",
     "NoPenalty",
     "Quantization",

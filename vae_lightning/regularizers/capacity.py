@@ -1,5 +1,8 @@
 """Controlled capacity increase: a penalty for a rate other than a given capacity."""
 
+import math
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import all_gather_rows
@@ -41,3 +44,42 @@ class Capacity(Regularizer):
     def capacity_at(self, warmup: float) -> float:
         """Return C(t) for a warm-up factor."""
         return self.initial_capacity + warmup * (self.capacity - self.initial_capacity)
+
+
+class JointCapacity(Capacity):
+    """γ · (|rate of continuous latents - C(t)| + |rate of categories - C_d(t)|). Dupont 2018, Eq. 7.
+
+    C_d is at most the largest rate that the categories can have.
+
+    Args:
+        categories: numbers of categories K of the groups; the largest rate is Σ log K.
+        gamma: γ >= 0.
+        capacity: C >= 0, the final capacity of the continuous latents in nats.
+        discrete_capacity: C_d >= 0, that of the categories.
+    """
+
+    def __init__(
+        self,
+        *,
+        categories: Sequence[int],
+        gamma: float = 30.0,
+        capacity: float = 5.0,
+        discrete_capacity: float = 5.0,
+    ) -> None:
+        super().__init__(gamma=gamma, capacity=capacity)
+        self.discrete_capacity = min(discrete_capacity, sum(map(math.log, categories)))
+
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (the weighted sum, {rate, continuous_rate, discrete_rate})."""
+        continuous, discrete = (all_gather_rows(part).mean() for part in out.qz.kl_parts(out.pz))
+        terms = {"rate": continuous + discrete, "continuous_rate": continuous, "discrete_rate": discrete}
+        return self.apply_warmup(terms["rate"], terms, 1.0), terms
+
+    def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
+        """Return the penalty for the capacities C(t) and C_d(t). The warm-up raises the capacities, not γ."""
+        continuous = (terms["continuous_rate"] - self.capacity_at(warmup)).abs()
+        return self.gamma * (continuous + (terms["discrete_rate"] - warmup * self.discrete_capacity).abs())
+
+    def effective_weights(self, warmup: float) -> dict[str, float]:
+        """Return γ, C(t) and C_d(t)."""
+        return {**super().effective_weights(warmup), "discrete_capacity": warmup * self.discrete_capacity}
