@@ -50,6 +50,7 @@ from vae_lightning.models import (
     WAE,
     AutoencoderKL,
     ELBOModule,
+    HamiltonianVAE,
     JointVAE,
 )
 from vae_lightning.networks import Ladder
@@ -85,6 +86,7 @@ MODELS = {
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vdvae": partial(VDVAE, network=Ladder(channels=[4, 8], groups=[0, 2])),
     "hiwae": partial(HIWAE, num_samples=3, upper_dims=[2], hidden_dims=[8]),
+    "hamiltonian_vae": HamiltonianVAE,
     "joint_vae": partial(JointVAE, categories=[2]),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
     "autoencoder_kl": AutoencoderKL,
@@ -101,9 +103,9 @@ MODELS = {
     "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
 }
 WITHOUT_RATE = ("ae", "wae", "swae", "rae", "aae")
-NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
 WITHOUT_DENSITY = (*WITHOUT_RATE, "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
-NOT_FACTORIZED += ("joint_vae",)
+NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
+NOT_FACTORIZED += ("joint_vae", "hamiltonian_vae")
 
 
 def build(name: str, parts: dict[str, Any]) -> ELBOModule:

@@ -226,7 +226,8 @@ ERRORS = {  # overrides -> start of the error
     "model=poincare_vae model.posterior.curvature=0": "model.posterior.curvature=0: must be a number > 0.",
     "model=joint_vae model.latent_dim=9": "model.latent_dim=9: model/posterior=gumbel_softmax requires at least 10.",
     "model=joint_vae model.categories=[1]": "model.categories=[1]: must be a list of at least 1 value, each an integer",
-    "model=joint_vae model/prior=standard_normal model.latent_dim=10": "model/prior: StandardNormal is a distribution of vectors, but",
+    "model=joint_vae model/prior=standard_normal model.latent_dim=10": "model/prior: StandardNormal is a distribution",
+    "model=hamiltonian_vae model.leapfrog_step_size=2": "model.leapfrog_step_size=2: must be between 0 and 0.5. Set",
     "model/posterior=nope": "model/posterior=nope: no such choice. Choose one of full_covariance, ",
     "model=beta_tcvae model/prior=vamp": "model/prior: BetaTCVAE requires N(0, I). Set model/prior=standard_normal.",
 }

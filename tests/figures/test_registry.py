@@ -48,6 +48,7 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=iwae"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=iaf_vae"], ALWAYS | POINTS | PROJECTIONS),
         (["model=vmf_vae"], ALWAYS | POINTS | PROJECTIONS),
+        (["model=hamiltonian_vae"], ALWAYS | POINTS | PROJECTIONS),
         (["model=joint_vae", "model.latent_dim=14"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=joint_vae", "model.latent_dim=10"], ALWAYS | PROJECTIONS | {"latent_space", "interpolations"}),
         (["model=poincare_vae", "model.latent_dim=2"], ALWAYS | POINTS),

@@ -40,6 +40,7 @@ from vae_lightning.models import (
     BetaVAE,
     FactorVAE,
     FreeBitsVAE,
+    HamiltonianVAE,
     InfoVAE,
     JointVAE,
 )
@@ -93,6 +94,7 @@ MODELS = {
     "gumbel_softmax": partial(
         BetaVAE, beta=2.0, posterior=partial(GumbelSoftmax, categories=[3]), prior=UniformCategories
     ),
+    "hamiltonian_vae": partial(HamiltonianVAE, leapfrog_steps=2),
     "joint_vae": partial(JointVAE, categories=[2]),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "vdvae": small_vdvae,

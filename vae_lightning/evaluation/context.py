@@ -132,9 +132,10 @@ def encode(model: ELBOModule, batches: Iterable[Batch], seed: int) -> Encoded:
         means.append(q.mean.cpu())
         if not model.posterior.has_density:
             continue
-        qz, pz, z = model.infer(x, y, noise=torch.randn(q.mean.shape, generator=generator).to(q.mean.device))
+        noise = torch.randn(len(x), model.noise_dim, generator=generator)
+        qz, pz, z = model.infer(model.as_images(x), y, noise=noise.to(q.mean.device))
         draws.append(z.cpu())
-        if isinstance(q, DiagonalGaussian):
+        if isinstance(qz, DiagonalGaussian):
             logvars.append(q.logvar.cpu())
             if isinstance(pz, DiagonalGaussian):
                 kls.append(kl_per_latent(qz, pz).cpu())

@@ -57,7 +57,7 @@ def importance_estimate(context: EvaluationContext, n: int, samples: int) -> Lik
     return log_likelihood(
         context.importance_log_terms,
         n,
-        context.model.latent_dim,
+        context.model.noise_dim,
         samples=samples,
         chunk=settings.chunk,
         seed=settings.seed,

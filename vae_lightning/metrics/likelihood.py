@@ -12,7 +12,7 @@ from vae_lightning.distributions.likelihoods.base import bits_per_dim as bits_pe
 from vae_lightning.metrics.repeats import Track
 
 # Maps indices of images, int64 (b,), and standard normal noise (b, k, D) to log p(x|z) and log p(z) - log q(z|x) of
-# the k draws z = mu + σ·noise of each image, both of shape (b, k).
+# the k draws of each image that the noise gives, both of shape (b, k).
 LogTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -31,7 +31,7 @@ class LikelihoodEstimate(NamedTuple):
 
 
 def log_likelihood(
-    log_terms: LogTerms, n: int, latent_dim: int, *, samples: int, chunk: int, seed: int = 0, track: Track = iter
+    log_terms: LogTerms, n: int, noise_dim: int, *, samples: int, chunk: int, seed: int = 0, track: Track = iter
 ) -> LikelihoodEstimate:
     """Estimate log p(x) ≈ log 1/K Σ_k p(x, z_k) / q(z_k|x) of each image.
 
@@ -44,7 +44,7 @@ def log_likelihood(
     Args:
         log_terms: the log-densities of the model at given draws; see `LogTerms`. Its tensors may be on any device.
         n: N, the number of images.
-        latent_dim: D.
+        noise_dim: D, the number of noise variables per draw.
         samples: K ≥ 1.
         chunk: the number of draws per pass.
         seed: of the noise.
@@ -54,13 +54,13 @@ def log_likelihood(
     estimates = []
     for p in track(range(-(-n // images_per_pass))):
         indices = torch.arange(p * images_per_pass, min((p + 1) * images_per_pass, n))
-        estimates.append(estimate_images(log_terms, indices, latent_dim, samples, chunk, seed))
+        estimates.append(estimate_images(log_terms, indices, noise_dim, samples, chunk, seed))
     return LikelihoodEstimate(*(torch.cat(values).cpu() for values in zip(*estimates, strict=True)))
 
 
 @torch.no_grad()
 def estimate_images(
-    log_terms: LogTerms, indices: Tensor, latent_dim: int, samples: int, chunk: int, seed: int
+    log_terms: LogTerms, indices: Tensor, noise_dim: int, samples: int, chunk: int, seed: int
 ) -> LikelihoodEstimate:
     """Estimate the likelihood of some images jointly, with at most `chunk` draws per pass."""
     # One NumPy generator per image: unlike torch's, its numbers do not depend on how many are drawn at once.
@@ -69,7 +69,7 @@ def estimate_images(
     log_sum = distortion = rate = torch.zeros(())  # replaced in the first pass, which determines the device
     for done in range(0, samples, draws_per_image):
         k = min(draws_per_image, samples - done)
-        noise = np.stack([generator.standard_normal((k, latent_dim), dtype=np.float32) for generator in generators])
+        noise = np.stack([generator.standard_normal((k, noise_dim), dtype=np.float32) for generator in generators])
         log_px_given_z, log_ratio = (term.double() for term in log_terms(indices, torch.from_numpy(noise)))
         pass_log_sum = torch.logsumexp(log_px_given_z + log_ratio, dim=1)
         pass_distortion, pass_rate = -log_px_given_z.sum(1), -log_ratio.sum(1)

@@ -16,6 +16,7 @@ from vae_lightning.models.factor_vae import FactorVAE
 from vae_lightning.models.free_bits_vae import FreeBitsVAE
 from vae_lightning.models.fsq_vae import FSQVAE
 from vae_lightning.models.geco_vae import GECOVAE
+from vae_lightning.models.hamiltonian_vae import HamiltonianVAE
 from vae_lightning.models.hierarchical import Hierarchical
 from vae_lightning.models.hiwae import HIWAE
 from vae_lightning.models.hvae import HVAE
@@ -65,6 +66,7 @@ __all__ = [
     "ELBOModule",
     "FactorVAE",
     "FreeBitsVAE",
+    "HamiltonianVAE",
     "Hierarchical",
     "InfoVAE",
     "JointVAE",

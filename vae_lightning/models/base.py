@@ -183,6 +183,11 @@ class ELBOModule(Configurable, L.LightningModule):
         """Shape of the latents that the decoder receives, the last ones of z: by default all."""
         return self.latent_shape
 
+    @property
+    def noise_dim(self) -> int:
+        """Number of standard normal variables that `infer` turns into a draw."""
+        return self.latent_dim
+
     # ---------------------------------------------------------------- the model
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
@@ -204,7 +209,7 @@ class ELBOModule(Configurable, L.LightningModule):
             x: images, (B, C, H, W).
             y: their labels.
             num_samples: K, the number of draws per image. The posterior must have a density if K > 1.
-            noise: standard normal, (K·B, D); None to draw it.
+            noise: standard normal, (K·B, noise_dim); None to draw it.
 
         Returns:
             q(z|x), p(z) and z, each with K·B rows, the batch K times in a row.
