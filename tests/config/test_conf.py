@@ -90,6 +90,7 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "rvq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "vae_gan": {"beta", "feature_distortion", "generator_loss"},
     "autoencoder_kl": {"beta", "perceptual", "generator_loss", "adaptive_weight"},
+    "m2": {"beta", "label_rate", "cross_entropy", "accuracy"},
     "cvae_gan": {"beta", "feature_distortion", "feature_matching", "class_feature_matching", "classifier_loss"},
 }
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vae_lightning.data import Batch, DigitsDataModule, MNISTDataModule, stratified_split
-from vae_lightning.data.base import binarized
+from vae_lightning.data import Batch, DigitsDataModule, MNISTDataModule, SpritesDataModule, stratified_split
+from vae_lightning.data.base import UNKNOWN, binarized
 from vae_lightning.errors import UserError
 
 
@@ -94,3 +94,43 @@ def test_stratified_split_rejects_a_split_smaller_than_the_number_of_classes():
     y = torch.arange(20) % 10
     with pytest.raises(UserError, match="cannot hold out 5 of 20 images of 10 classes"):
         stratified_split(Batch(torch.zeros(20, 1, 1, 1, dtype=torch.uint8), y), 5, seed=0)
+
+
+def test_labeled_per_class_keeps_as_many_labels_of_each_class():
+    full, data = digits(), digits(labeled_per_class=7)
+    y, true = data.splits["train"].y, full.splits["train"].y
+    known = y != UNKNOWN
+    assert y[known].bincount().tolist() == [7] * 10
+    assert torch.equal(y[known], true[known])
+    assert torch.equal(data.labeled, known.nonzero().flatten())
+    assert data.has_unknown_labels
+    assert not full.has_unknown_labels
+    assert len(full.labeled) == len(true)
+    for split in ("val", "test"):
+        assert torch.equal(data.splits[split].y, full.splits[split].y)
+
+
+def test_labeled_images_depend_on_the_seed_of_the_splits_only():
+    one, two = digits(labeled_per_class=7, seed=1), digits(labeled_per_class=7, seed=2)
+    assert torch.equal(one.labeled, two.labeled)
+    assert not torch.equal(one.labeled, digits(labeled_per_class=7, split_seed=1).labeled)
+
+
+def test_random_batch_of_labeled_images_has_no_unknown_label():
+    data = digits(labeled_per_class=2)
+    x, y = data.random_batch(1000, torch.device("cpu"), labeled=True)
+    assert set(y.tolist()) == set(range(10))
+    assert len(x.flatten(1).unique(dim=0)) == 20
+    assert UNKNOWN in data.random_batch(1000, torch.device("cpu")).y
+
+
+def test_labeled_per_class_rejects_too_few_images_factors_and_no_validation_images(mnist_root):
+    with pytest.raises(UserError, match=r"data.labeled_per_class=9: a class has only 8 training images. Set 8 or less"):
+        mnist(mnist_root, labeled_per_class=9).setup()
+    sprites = SpritesDataModule(
+        factor_sizes=[3, 2, 2, 2, 2], image_shape=[1, 16, 16], val_size=5, test_size=5, labeled_per_class=2
+    )
+    with pytest.raises(UserError, match=r"data.labeled_per_class=2: the labels of these images are not classes"):
+        sprites.setup()
+    with pytest.raises(UserError, match=r"data.labeled_per_class=2: requires validation images, which keep their"):
+        digits(labeled_per_class=2, val_size=0)

@@ -45,8 +45,8 @@ def assert_equal_runs(run: Path, reference: Path, expected: dict[str, float]) ->
 @pytest.mark.slow
 def test_sweep_jobs_under_ddp_equal_runs_of_one_process(configuration, tmp_path):
     """A checkpoint is written after each batch, which must not change the means over both processes."""
-    models = ["vae", "beta_tcvae", "vq_vae", "geco_vae"]
-    options = [o for o in COMMON if "latent_dim" not in o] + QUIET
+    models = ["vae", "beta_tcvae", "vq_vae", "geco_vae", "m2"]
+    options = [o for o in COMMON if "latent_dim" not in o] + [*QUIET, "data.labeled_per_class=5"]
     sweep = ["callbacks.last.every_n_train_steps=1", "data.batch_size=64", "sweep=study"]
     done = run_train(tmp_path, "-m", f"model={','.join(models)}", *options, *DDP, *sweep)
     assert done.returncode == 0, done.stderr

@@ -25,6 +25,7 @@ FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
 PRESETS = {
     "cvae": {"conditional": True},
     "cvae_gan": {"conditional": True},
+    "m2": {"conditional": True},
     "vamp_vae": {"prior": VampPrior},
     "iaf_vae": {"posterior": InverseAutoregressiveFlow},
     "planar_vae": {"posterior": PlanarFlow},

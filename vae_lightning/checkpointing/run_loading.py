@@ -62,6 +62,7 @@ def load_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> LoadedRun:
     warn_data_changed(config, checkpoint[CheckpointKey.CONFIG], path)
     try:
         data: ImageDataModule = build(config["data"])
+        data.labeled_per_class = None  # labels that were not given to the model still serve to evaluate it
         data.prepare_data()
         data.setup()
     except UserError:

@@ -47,6 +47,7 @@ CHANGEABLE = {
     "alpha",
     "beta",
     "capacity",
+    "classification_weight",
     "decay",
     "discrete_capacity",
     "discriminator_start",

@@ -13,6 +13,8 @@ from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_si
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.types import Shape
 
+UNKNOWN = -1  # the label of an image whose class is not given
+
 
 class ImageDataModule(L.LightningDataModule, ABC):
     """Images in memory as uint8, in splits `train`, `val` (may be empty) and `test`.
@@ -29,6 +31,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
             Salakhutdinov & Murray 2008) or again in each batch (`dynamic`, as in Burda et al. 2016).
         device_resident: keep the images on the accelerator: true, false, or `auto` for a GPU if they fill less than
             half of its free memory.
+        labeled_per_class: number of training images per class whose label is given, for semi-supervised models; that of
+            all others is `UNKNOWN`. They depend on `split_seed` only. None gives all labels.
         validation_split: the split whose metrics are logged as `val/`: `val`, or `test` to reproduce the test curves of
             a paper.
 
@@ -38,6 +42,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
     Attributes:
         defaults: arguments of this class whose defaults a data set changes.
         splits: images and labels of each split, once `setup` has been called.
+        labeled: indices of the training images whose class is given, int64; None if the labels are not classes.
         label_names: names of the classes, attributes or factors; empty if they have none.
     """
 
@@ -54,6 +59,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         binarize: str = "none",
         validation_split: str = "val",
         device_resident: bool | str = "auto",
+        labeled_per_class: int | None = None,
     ) -> None:
         super().__init__()
         channels, height, width = image_shape
@@ -65,7 +71,9 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.binarize = check_choice("data.binarize", binarize, ("none", "fixed", "dynamic"))
         self.validation_split = check_choice("data.validation_split", validation_split, ("val", "test"))
         self.device_resident = check_choice("data.device_resident", device_resident, (True, False, "auto"))
+        self.labeled_per_class = labeled_per_class
         self.splits: dict[str, Batch] = {}
+        self.labeled: Tensor | None = None
         self.shard = BatchShard()
         self.label_names: list[str] = []
 
@@ -114,6 +122,18 @@ class ImageDataModule(L.LightningDataModule, ABC):
         if self.num_classes is None and labels and labels[0].dim() == 1:
             self.num_classes = max(len(self.label_names), *(int(y.max()) + 1 for y in labels))
 
+        if self.labeled_per_class is not None:
+            train = self.splits["train"]
+            kept = labeled_subset(train.y, self.labeled_per_class, seed=getattr(self, "split_seed", 0))
+            self.splits["train"] = Batch(train.x, kept)
+            if not len(self.splits[self.validation_split].x):  # figures would show training images
+                raise UserError(
+                    f"data.labeled_per_class={self.labeled_per_class}: requires validation images, which keep their"
+                    " labels. Set data.val_size."
+                )
+        y = self.splits["train"].y
+        self.labeled = (y != UNKNOWN).nonzero().flatten() if y is not None and y.dim() == 1 else None
+
         if self.binarize == "fixed":  # the same for all seeds, so runs are comparable
             self.splits = {
                 name: Batch(binarized(x, torch.Generator().manual_seed(0)), y) for name, (x, y) in self.splits.items()
@@ -126,10 +146,25 @@ class ImageDataModule(L.LightningDataModule, ABC):
         with self.shard:
             return Batch(binarized(batch.x), batch.y)
 
-    def random_batch(self, n: int, device: torch.device) -> Batch:
-        """Sample n training images with replacement, on the device, independently of the current batch."""
+    @property
+    def has_unknown_labels(self) -> bool:
+        """Whether the class of some training images is not given."""
+        return self.labeled is not None and len(self.labeled) < len(self.splits["train"].x)
+
+    def random_batch(self, n: int, device: torch.device, *, labeled: bool = False) -> Batch:
+        """Sample n training images with replacement, on the device, independently of the current batch.
+
+        Args:
+            n: number of images of this process.
+            device: where to put them.
+            labeled: sample only images whose class is given.
+        """
         x, y = self.splits["train"]
-        index = local_rows(torch.randint(len(x), (global_batch_size(n),)))
+        if labeled:
+            assert self.labeled is not None
+            index = self.labeled[local_rows(torch.randint(len(self.labeled), (global_batch_size(n),)))]
+        else:
+            index = local_rows(torch.randint(len(x), (global_batch_size(n),)))
         batch = Batch(x[index], None if y is None else y[index])
         return self.on_after_batch_transfer(batch.to(device), 0)
 
@@ -199,3 +234,23 @@ def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]
         )
     kept, held_out = train_test_split(np.arange(len(x)), test_size=size, stratify=y.numpy(), random_state=seed)
     return Batch(x[kept], y[kept]), Batch(x[held_out], y[held_out])
+
+
+def labeled_subset(y: Tensor | None, per_class: int, seed: int) -> Tensor:
+    """Keep the labels (N,) of `per_class` random images of each class, and replace all others by `UNKNOWN`.
+
+    Raises:
+        UserError: if the labels are not classes, or a class has fewer images.
+    """
+    if y is None or y.dim() != 1:
+        raise UserError(
+            f"data.labeled_per_class={per_class}: the labels of these images are not classes. Set"
+            " data.labeled_per_class=null."
+        )
+    if int(fewest := y.unique(return_counts=True)[1].min()) < per_class:
+        raise UserError(
+            f"data.labeled_per_class={per_class}: a class has only {fewest} training images. Set {fewest} or less."
+        )
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(y)))
+    kept = torch.cat([order[y[order] == k][:per_class] for k in y.unique()])
+    return torch.full_like(y, UNKNOWN).index_copy(0, kept, y[kept])

@@ -16,7 +16,7 @@ class Batch(NamedTuple):
 
     Attributes:
         x: uint8 (B, C, H, W).
-        y: int64 (B,) for classes, (B, A) for attributes or factors, or None for unlabeled data.
+        y: int64 (B,) for classes (-1 if it is not given), (B, A) for attributes or factors, or None for unlabeled data.
     """
 
     x: Tensor

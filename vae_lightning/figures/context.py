@@ -175,12 +175,12 @@ def posterior_stats(model: ELBOModule, images: Batch) -> PosteriorStats | None:
     q, p = (out.qz.gaussian, out.pz.gaussian) if isinstance(out.qz, JointDistribution) else (out.qz, out.pz)
     if q.mean.shape[1] == 0:
         return None
-    mu = deviation = q.mean[:n]  # IWAE repeats the batch
+    mu = deviation = q.mean[:n]  # IWAE and M2 repeat the batch
     logvar = q.logvar[:n] if isinstance(q, DiagonalGaussian) else None
     rates = None
     if isinstance(q, DiagonalGaussian) and isinstance(p, DiagonalGaussian):
         deviation = ((q.mu - p.mu) * torch.exp(-0.5 * p.logvar))[:n]
-        rates = kl_per_latent(q, p).mean(0)
+        rates = kl_per_latent(q, p)[:n].mean(0)
     return PosteriorStats(mu, logvar, deviation, rates)
 
 

@@ -25,6 +25,7 @@ from vae_lightning.models.iwae import IWAE
 from vae_lightning.models.joint_vae import JointVAE
 from vae_lightning.models.latent_prior import LatentPrior
 from vae_lightning.models.lfq_vae import LFQVAE
+from vae_lightning.models.m2 import M2
 from vae_lightning.models.miwae import MIWAE
 from vae_lightning.models.piwae import PIWAE
 from vae_lightning.models.rae import RAE
@@ -48,6 +49,7 @@ __all__ = [
     "HVAE",
     "IWAE",
     "LFQVAE",
+    "M2",
     "MIWAE",
     "PIWAE",
     "RAE",

@@ -84,6 +84,7 @@ class ELBOModule(Configurable, L.LightningModule):
     default_likelihood: ClassVar[Callable[[], Likelihood]] = Bernoulli
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
     multi_resolution: ClassVar[bool] = False  # whether a network with latents at several resolutions is supported
+    accepts_unknown_labels: ClassVar[bool] = False  # whether a conditional model can be trained without some labels
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
 
@@ -340,8 +341,21 @@ class ELBOModule(Configurable, L.LightningModule):
         """Take the number of training images and the shard of this process from one of our data modules."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if splits := getattr(data, "splits", None):
+            self.check_data(data)
             self.regularizer.dataset_size = len(splits["train"].x)
         self.shard = getattr(data, "shard", self.shard)
+
+    def check_data(self, data: Any) -> None:
+        """Check that one of our data modules, after its setup, provides what the training needs.
+
+        Raises:
+            UserError: if it does not.
+        """
+        if self.condition_dim and data.has_unknown_labels and not self.accepts_unknown_labels:
+            raise UserError(
+                f"data.labeled_per_class={data.labeled_per_class}: {type(self).__name__} with model.conditional=true"
+                " requires the label of every image. Set data.labeled_per_class=null or model=m2."
+            )
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss and all logged terms, in the same way for training, validation and test."""

@@ -47,12 +47,13 @@ def check_labels(model: dict[str, Any], data: ImageDataModule) -> None:
 
 
 def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
-    """Evaluate the objective on two images and build the optimizers.
+    """Check that the data suits the model, evaluate the objective on two images and build the optimizers.
 
     Raises:
-        UserError: if a term is not finite, or the model does not log the monitor. Training metrics of adversarial
-            models are not checked, since only training can tell their names.
+        UserError: if the data does not suit the model, a term is not finite, or the model does not log the monitor.
+            Training metrics of adversarial models are not checked, since only training can tell their names.
     """
+    model.check_data(data)
     model.regularizer.dataset_size = len(data.splits["train"].x)
     with isolated_eval(model):
         terms = model.objective(model(*to_device(probe_images(data, 2), model.device)))
