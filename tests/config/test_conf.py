@@ -90,15 +90,23 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "rvq_vae": {"beta", "commitment", "perplexity", "codes_in_use"},
     "vae_gan": {"beta", "feature_distortion", "generator_loss"},
     "autoencoder_kl": {"beta", "perceptual", "generator_loss", "adaptive_weight"},
+    "ada_gvae": {"beta"},
+    "ada_ml_vae": {"beta"},
     "m2": {"beta", "label_rate", "cross_entropy", "accuracy"},
     "cvae_gan": {"beta", "feature_distortion", "feature_matching", "class_feature_matching", "classifier_loss"},
 }
 
 
+TRAINING_ONLY = {"train/discriminator_loss", "train/shared_latents"}
+SPRITES = ["data=sprites", "data.image_shape=[1,16,16]", "data.factor_sizes=[3,2,2,4,4]", "data.val_size=20"]
+PAIRS = [*SPRITES, "data.test_size=50", "data.pairs=1"]
+DATA = {"ada_gvae": PAIRS, "ada_ml_vae": PAIRS}  # others train on digits
+
+
 @pytest.mark.parametrize("model", choices("model"))
 def test_model_trains_tests_and_loads(model, small, tmp_path):
     latent_dim = "model.latent_dim=20"  # a multiple of the code_dim of vq_vae, rvq_vae and lfq_vae
-    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=2", latent_dim))
+    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=2", latent_dim, *DATA.get(model, [])))
     expected = {"loss", "objective", "distortion"} | LOGGED[model]
     if model not in WITHOUT_RATE:
         expected |= {"rate", "nelbo", "recon_kl_ratio"}
@@ -107,19 +115,21 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
             assert metrics[f"{stage}/nelbo"] == pytest.approx(distortion + rate)
             assert metrics[f"{stage}/recon_kl_ratio"] == pytest.approx(distortion / rate)
     logged = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in expected}
-    assert set(metrics) - {"train/discriminator_loss"} == logged
+    assert set(metrics) - TRAINING_ONLY == logged
     assert all(math.isfinite(value) for value in metrics.values())
 
     loaded = vae_lightning.load(tmp_path / "run")
     y = torch.zeros(3, dtype=torch.int64)
     samples = loaded.sample(3, y if loaded.condition_dim else None)
-    assert loaded.reconstruct(samples, y).shape == (3, 1, 8, 8)
+    assert loaded.reconstruct(samples, y).shape == (3, *loaded.image_shape)
 
 
 @pytest.mark.parametrize("model", [m for m in choices("model") if m not in WITHOUT_RATE and "q_vae" not in m])
 def test_warmup_reaches_every_model(model, small):
     latent_dim = "model.latent_dim=20" if model == "joint_vae" else "model.latent_dim=3"
-    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1", latent_dim))
+    metrics = train(
+        small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1", latent_dim, *DATA.get(model, []))
+    )
     weight = "capacity" if model in ("annealed_vae", "joint_vae") else "beta"
     final = small(f"model={model}").model.get(weight, 1.0)
     assert metrics[f"train/{weight}"] == pytest.approx(0.1 * final)  # after one of ten epochs

@@ -116,6 +116,11 @@ def test_labeled_images_depend_on_the_seed_of_the_splits_only():
     assert not torch.equal(one.labeled, digits(labeled_per_class=7, split_seed=1).labeled)
 
 
+def test_labeled_images_are_not_the_first_of_an_epoch():
+    labels = next(iter(digits(labeled_per_class=10, batch_size=100).train_dataloader())).y
+    assert (labels != UNKNOWN).sum() < 25  # 8 on average
+
+
 def test_random_batch_of_labeled_images_has_no_unknown_label():
     data = digits(labeled_per_class=2)
     x, y = data.random_batch(1000, torch.device("cpu"), labeled=True)

@@ -99,11 +99,12 @@ def test_first_rows_are_those_of_the_conditional_vae(parts, images):
     assert torch.equal(model.reconstruct(images, known), cvae.reconstruct(images, known))
 
 
-def test_labels_of_other_images_replace_those_of_the_batch(parts, images):
-    model = M2(**{**parts, "conditional": True})
-    labels = torch.arange(7)
-    terms = model.objective(model(images, torch.full((7,), -1)), (images, labels))
+@torch.no_grad()
+def test_labels_of_other_images_enter_the_cross_entropy_only(model, images):
+    out, labels = model(images, torch.full((7,), -1)), torch.arange(7)
+    unlabeled, terms = model.objective(out), model.objective(out, (images, labels))
     torch.testing.assert_close(terms["cross_entropy"], F.nll_loss(model.classify(images), labels))
+    torch.testing.assert_close(terms["loss"], unlabeled["loss"] + 0.1 * terms["cross_entropy"])
 
 
 def test_invalid_labels_are_rejected(parts, images):

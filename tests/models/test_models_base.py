@@ -34,6 +34,8 @@ from vae_lightning.models import (
     VDVAE,
     VQVAE,
     WAE,
+    AdaGVAE,
+    AdaMLVAE,
     AnnealedVAE,
     AutoencoderKL,
     BetaTCVAE,
@@ -85,6 +87,8 @@ MODELS = {
     "miwae": partial(MIWAE, num_bounds=2, num_samples=3),
     "piwae": partial(PIWAE, num_bounds=2, num_samples=3, gradient="stl"),
     "ciwae": partial(CIWAE, num_samples=3, gradient="dreg"),
+    "ada_gvae": partial(AdaGVAE, beta=2.0),
+    "ada_ml_vae": partial(AdaMLVAE, beta=2.0),
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
     "full_covariance": partial(VAE, posterior=FullCovariance),
     "planar_vae": partial(VAE, posterior=PlanarFlow),
@@ -106,7 +110,7 @@ MODELS = {
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
     "autoencoder_kl": partial(AutoencoderKL, discriminator_start=0.0, discriminator_optimizer=ADAM),
 }
-NOT_CONDITIONAL = ("vamp_vae",)
+NOT_CONDITIONAL = ("vamp_vae", "ada_gvae", "ada_ml_vae")
 Y = torch.tensor([0, 1, 2, 3, 9, 9, 9])
 
 

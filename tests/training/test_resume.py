@@ -25,6 +25,8 @@ ALL_POINTS = [("on_train_batch_start", n) for n in (2, 5, 6, 8, 10)]
 ALL_POINTS += [(hook, n) for hook in ("on_validation_start", "on_train_epoch_end") for n in (1, 2)]
 SOME_POINTS = [("on_train_batch_start", 4), ("on_train_batch_start", 8), ("on_validation_start", 2)]
 LATE_POINTS = [("on_train_batch_start", 4), ("on_train_batch_start", 10)]
+PAIRS = ["data=sprites", "data.pairs=random", "data.image_shape=[1,16,16]", "data.factor_sizes=[3,2,5,7,9]"]
+PAIRS += ["data.val_size=180", "data.test_size=453"]  # 1,257 training images, as many as of digits
 DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
 
 
@@ -35,6 +37,7 @@ DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
         (DISCRIMINATOR, SOME_POINTS),  # two optimizers
         (["model=autoencoder_kl", "model.discriminator_start=1.5"], LATE_POINTS),  # from the ninth batch on
         (["model=m2", "data.labeled_per_class=5"], LATE_POINTS),  # a second batch, of images with labels
+        (["model=ada_gvae", *PAIRS], LATE_POINTS),  # a random partner for each image
         (["model=cvae_gan"], LATE_POINTS),  # class centers updated by moving averages
         (["model=geco_vae", "model.tolerance=30"], SOME_POINTS),  # a multiplier and a moving average
         (["model=vq_vae", "model.latent_dim=4"], SOME_POINTS),  # codebook updated by moving averages

@@ -248,6 +248,7 @@ FIELD_RULES = {
     "factor_sizes": list_of(SIZE),
     "split_seed": SEED,
     "labeled_per_class": optional(COUNT),
+    "pairs": Rule(lambda v: v in (None, "random") or COUNT.is_valid(v), "null, random or an integer >= 1"),
     "val_fraction": FRACTION,
     "test_fraction": FRACTION,
     "download": FLAG,

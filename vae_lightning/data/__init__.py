@@ -5,6 +5,7 @@ from vae_lightning.data.binarized_mnist import BinarizedMNISTDataModule
 from vae_lightning.data.celeba import CelebADataModule
 from vae_lightning.data.digits import DigitsDataModule
 from vae_lightning.data.dsprites import DSpritesDataModule
+from vae_lightning.data.factors import FactorDataModule
 from vae_lightning.data.frey_faces import FreyFacesDataModule
 from vae_lightning.data.image_folder import ImageFolderDataModule
 from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
@@ -19,6 +20,7 @@ __all__ = [
     "DSpritesDataModule",
     "DigitsDataModule",
     "EpochSampler",
+    "FactorDataModule",
     "FashionMNISTDataModule",
     "FreyFacesDataModule",
     "ImageDataModule",

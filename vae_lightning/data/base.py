@@ -251,6 +251,7 @@ def labeled_subset(y: Tensor | None, per_class: int, seed: int) -> Tensor:
         raise UserError(
             f"data.labeled_per_class={per_class}: a class has only {fewest} training images. Set {fewest} or less."
         )
-    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(y)))
+    # The third number, since (seed,) and (seed, 0) are the same to NumPy, and the latter shuffles the first epoch.
+    order = torch.from_numpy(np.random.default_rng((seed, 0, 1)).permutation(len(y)))
     kept = torch.cat([order[y[order] == k][:per_class] for k in y.unique()])
     return torch.full_like(y, UNKNOWN).index_copy(0, kept, y[kept])

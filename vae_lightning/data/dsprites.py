@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.cache import cache_lock, fingerprint
 from vae_lightning.data.download import fetch
+from vae_lightning.data.factors import FactorDataModule
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.data.mapped_images import open_cache, seal
 from vae_lightning.data.sprites import FACTORS, split_in_order
@@ -21,7 +21,7 @@ URL = f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{FILE}"
 ROWS = 8192  # images read at a time, 32 MB
 
 
-class DSpritesDataModule(ImageDataModule):
+class DSpritesDataModule(FactorDataModule):
     """737,280 images of 1 x 64 x 64: every combination of 3 shapes, 6 scales, 40 orientations, 32 x and 32 y.
 
     The labels are these five factors, int64 (N, 5); the sixth, color, is always white. The file is unpacked once, in
@@ -33,7 +33,7 @@ class DSpritesDataModule(ImageDataModule):
         cache: directory of all caches; None for `cache` in the root.
         val_size: number of validation images.
         test_size: number of test images.
-        **loading: arguments of `ImageDataModule`.
+        **loading: arguments of `FactorDataModule`.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"image_shape": (1, 64, 64), "batch_size": 64}

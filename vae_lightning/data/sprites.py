@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vae_lightning.data.base import ImageDataModule
+from vae_lightning.data.factors import FactorDataModule
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError
 
@@ -14,7 +14,7 @@ FACTORS = ("shape", "scale", "orientation", "x", "y")
 SHAPES = ("square", "ellipse", "heart")
 
 
-class SpritesDataModule(ImageDataModule):
+class SpritesDataModule(FactorDataModule):
     """Every combination of shape, scale, orientation, x and y, after dSprites (Matthey et al. 2017).
 
     The labels are the five factors, int64 (N, 5), as indices of their values: shapes square, ellipse, heart; scales
@@ -26,7 +26,7 @@ class SpritesDataModule(ImageDataModule):
         val_size: number of validation images.
         test_size: number of test images.
         split_seed: seed of the splits, which do not depend on `seed`.
-        **loading: arguments of `ImageDataModule`.
+        **loading: arguments of `FactorDataModule`.
 
     Raises:
         UserError: if there are not five factors, there are more than three shapes, or the images are too small.

@@ -1,6 +1,7 @@
 """The variants, each a few lines on `ELBOModule`."""
 
 from vae_lightning.models.aae import AAE
+from vae_lightning.models.ada_vae import AdaGVAE, AdaMLVAE
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.models.ae import AE
 from vae_lightning.models.annealed_vae import AnnealedVAE
@@ -60,6 +61,8 @@ __all__ = [
     "VDVAE",
     "VQVAE",
     "WAE",
+    "AdaGVAE",
+    "AdaMLVAE",
     "Adversarial",
     "AnnealedVAE",
     "AutoencoderKL",

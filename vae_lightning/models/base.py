@@ -367,9 +367,13 @@ class ELBOModule(Configurable, L.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Compute the loss of one batch."""
         with self.shard:
-            terms = self.objective(self(*batch))
+            terms = self.training_objective(batch)
             self.accumulate_metrics(batch, terms)
             return scale_loss(terms["loss"])
+
+    def training_objective(self, batch: Any) -> dict[str, Tensor]:
+        """Compute the loss and all logged terms of a training batch, for models that learn from further images too."""
+        return self.objective(self(*batch))
 
     def accumulate_metrics(self, batch: Any, terms: dict[str, Tensor]) -> None:
         """Add one batch to the training means."""

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_lightning.distributed.batch_sharding import scale_loss
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
@@ -97,7 +96,7 @@ class M2(ELBOModule):
             return super().forward(repeated)  # raises the error for missing labels
         return super().forward(repeated, every_class(y, k).flatten())._replace(y=y.repeat(k))
 
-    def objective(self, out: ForwardPass, labeled: tuple[Tensor, Tensor | None] | None = None) -> dict[str, Tensor]:
+    def objective(self, out: ForwardPass, labeled: tuple[Tensor, Tensor] | None = None) -> dict[str, Tensor]:
         """Compute the loss and all logged terms.
 
         Args:
@@ -106,7 +105,7 @@ class M2(ELBOModule):
         """
         assert out.y is not None
         k = self.condition_dim
-        x, y = (t[: len(t) // k] for t in (out.x, out.y))
+        x, y = out.x[: len(out.x) // k], out.y[: len(out.y) // k].long()
         log_probs = self.classify(x)  # (B, K)
         log_q = log_probs.gather(1, every_class(y, k).T).T  # (K, B), the given label first
         distortion, rate = -out.px.log_prob(out.x).view(k, -1), kl(out).view(k, -1)
@@ -116,11 +115,9 @@ class M2(ELBOModule):
             total = distortion + warmup * rate
             return torch.where(y < 0, average(log_q, total) + label_rate, total[0] + math.log(k)).mean()
 
-        if labeled is not None:
-            assert labeled[1] is not None
-            log_probs, y = self.classify(labeled[0]), labeled[1]
-        num_known = (y >= 0).sum().clamp(min=1)
-        cross_entropy = F.nll_loss(log_probs, y.long(), ignore_index=-1, reduction="sum") / num_known
+        log_probs, labels = (log_probs, y) if labeled is None else (self.classify(labeled[0]), labeled[1].long())
+        num_known = (labels >= 0).sum().clamp(min=1)
+        cross_entropy = F.nll_loss(log_probs, labels, ignore_index=-1, reduction="sum") / num_known
         classification = self.classification_weight * cross_entropy
         return {
             "loss": bound(self.warmup) + classification,
@@ -129,17 +126,13 @@ class M2(ELBOModule):
             "rate": (average(log_q, rate) + label_rate).mean(),
             "label_rate": label_rate.mean(),
             "cross_entropy": cross_entropy,
-            "accuracy": (log_probs.argmax(1) == y).sum() / num_known,
+            "accuracy": (log_probs.argmax(1) == labels).sum() / num_known,
         }
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Compute the loss of one batch, with the cross-entropy of as many images with labels."""
-        with self.shard:
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
-            labeled = data.random_batch(len(batch[0]), self.device, labeled=True)
-            terms = self.objective(self(*batch), labeled)
-            self.accumulate_metrics(batch, terms)
-            return scale_loss(terms["loss"])
+    def training_objective(self, batch: Any) -> dict[str, Tensor]:
+        """Compute the terms of a batch, with the cross-entropy of as many images with labels."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        return self.objective(self(*batch), data.random_batch(len(batch[0]), self.device, labeled=True))
 
 
 def every_class(y: Tensor, num_classes: int) -> Tensor:
