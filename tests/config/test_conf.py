@@ -92,6 +92,7 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "autoencoder_kl": {"beta", "perceptual", "generator_loss", "adaptive_weight"},
     "ada_gvae": {"beta"},
     "ada_ml_vae": {"beta"},
+    "vade": {"beta", "cluster_rate"},
     "m2": {"beta", "label_rate", "cross_entropy", "accuracy"},
     "cvae_gan": {"beta", "feature_distortion", "feature_matching", "class_feature_matching", "classifier_loss"},
 }

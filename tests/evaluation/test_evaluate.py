@@ -53,6 +53,7 @@ from vae_lightning.models import (
     ELBOModule,
     HamiltonianVAE,
     JointVAE,
+    VaDE,
 )
 from vae_lightning.networks import Ladder
 from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
@@ -93,6 +94,7 @@ MODELS = {
     "autoencoder_kl": AutoencoderKL,
     "cvae_gan": partial(CVAEGAN, **CONDITIONAL),
     "m2": partial(M2, **CONDITIONAL),
+    "vade": VaDE,
     "ae": AE,
     "wae": partial(WAE, lambda_mmd=10.0, kernel="imq"),
     "swae": SWAE,
@@ -150,8 +152,9 @@ def test_every_model_has_its_numbers_or_a_reason_why_not(name, parts, make_conte
     assert (found["log_px"].value is None) == (name in WITHOUT_DENSITY)
     assert (found["nelbo"].value is None) == (name in WITHOUT_RATE)
     assert (found["mutual_information"].value is None) == (name in (*WITHOUT_DENSITY, *NOT_FACTORIZED))
-    other_prior = ("by_class", "vamp_vae")
+    other_prior = ("by_class", "vamp_vae", "vade")
     assert (found["dimension_wise_kl"].value is None) == (name in (*WITHOUT_DENSITY, *NOT_FACTORIZED, *other_prior))
+    assert (found["clustering_accuracy"].value is None) == (found["clustering_nmi"].value is None) == (name != "vade")
     if name not in WITHOUT_DENSITY:
         assert -found["log_px"].value < found["nelbo"].value
     if name not in WITHOUT_RATE:

@@ -45,6 +45,7 @@ from vae_lightning.models import (
     HamiltonianVAE,
     InfoVAE,
     JointVAE,
+    VaDE,
 )
 from vae_lightning.networks import Conv, Ladder, ResNet
 from vae_lightning.posteriors import (
@@ -89,6 +90,7 @@ MODELS = {
     "ciwae": partial(CIWAE, num_samples=3, gradient="dreg"),
     "ada_gvae": partial(AdaGVAE, beta=2.0),
     "ada_ml_vae": partial(AdaMLVAE, beta=2.0),
+    "vade": partial(VaDE, pretrain_epochs=0),
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
     "full_covariance": partial(VAE, posterior=FullCovariance),
     "planar_vae": partial(VAE, posterior=PlanarFlow),

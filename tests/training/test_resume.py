@@ -38,6 +38,7 @@ DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
         (["model=autoencoder_kl", "model.discriminator_start=1.5"], LATE_POINTS),  # from the ninth batch on
         (["model=m2", "data.labeled_per_class=5"], LATE_POINTS),  # a second batch, of images with labels
         (["model=ada_gvae", *PAIRS], LATE_POINTS),  # a random partner for each image
+        (["model=vade", "model.pretrain_epochs=1"], SOME_POINTS),  # clusters fitted after the first epoch
         (["model=cvae_gan"], LATE_POINTS),  # class centers updated by moving averages
         (["model=geco_vae", "model.tolerance=30"], SOME_POINTS),  # a multiplier and a moving average
         (["model=vq_vae", "model.latent_dim=4"], SOME_POINTS),  # codebook updated by moving averages

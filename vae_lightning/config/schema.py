@@ -190,6 +190,7 @@ FIELD_RULES = {
     "num_bounds": SIZE,
     "elbo_weight": Rule(lambda v: is_number(v) and 0 <= v <= 1, "a number from 0 to 1"),
     "num_components": SIZE,
+    "pretrain_epochs": integer(0),
     "num_groups": FEW,
     "groups": list_of(integer(0, 1_000), min_length=1),
     "bottleneck": FEW,

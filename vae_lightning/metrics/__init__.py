@@ -1,6 +1,7 @@
 """Metrics as pure functions of arrays and tensors, for any representation, independent of Lightning and Hydra."""
 
 from vae_lightning.metrics.anomaly import AUROC, auroc, png_bits
+from vae_lightning.metrics.clustering import clustering_accuracy, clustering_nmi
 from vae_lightning.metrics.disentanglement import (
     DCI,
     beta_vae_metric,
@@ -39,6 +40,8 @@ __all__ = [
     "beta_vae_metric",
     "bits_per_dim",
     "classifier_score",
+    "clustering_accuracy",
+    "clustering_nmi",
     "dci",
     "explicitness",
     "factor_vae_metric",

@@ -38,7 +38,9 @@ class AdaGVAE(ELBOModule):
                 f"model.conditional=true: {type(self).__name__} learns from pairs without classes. Set"
                 " model.conditional=false."
             )
-        super().__init__(regularizer=KL(beta=beta), **kwargs)
+        regularizer = KL(beta=beta)
+        regularizer.diagonal_gaussian_only = True  # for the KL of two images
+        super().__init__(regularizer=regularizer, **kwargs)
 
     def combine(self, a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
         """Return what replaces the posteriors (B, D) of a pair in a shared latent."""

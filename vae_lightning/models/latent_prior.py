@@ -131,16 +131,30 @@ class LatentPrior(ELBOModule):
         Raises:
             UserError: if the training images do not come from a data module.
         """
-        if self.is_initialized:
-            return
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if not hasattr(data, "random_batches"):
-            raise UserError("LatentPrior: the data loader has no random_batches. Pass datamodule=... to the Trainer.")
-        state = rng_state()
-        torch.manual_seed(0)
-        passes = [self(*batch.to(self.device)) for batch in data.random_batches(INITIAL_IMAGES, BATCH_SIZE)]
-        self.prior.initialize(torch.cat([out.prior_variable for out in passes]))
-        for value in self.prior.state_dict().values():  # devices may round differently
-            broadcast_from_rank_zero(value)
-        set_rng_state(state)
-        self.is_initialized.fill_(True)
+        if not self.is_initialized:
+            initialize_prior(self, lambda batch: self(*batch).prior_variable)
+            self.is_initialized.fill_(True)
+
+
+@torch.no_grad()
+def initialize_prior(model: ELBOModule, draw: Callable[[Any], Tensor]) -> None:
+    """Initialize the prior of a model from training images, in all processes alike.
+
+    Args:
+        model: attached to a Trainer.
+        draw: a batch of images and labels -> the variable that the prior models, one row per image.
+
+    Raises:
+        UserError: if the training images do not come from a data module.
+    """
+    data = model.trainer.datamodule  # type: ignore[attr-defined]
+    if not hasattr(data, "random_batches"):
+        name = type(model).__name__
+        raise UserError(f"{name}: the data loader has no random_batches. Pass datamodule=... to the Trainer.")
+    state = rng_state()
+    torch.manual_seed(0)
+    batches = data.random_batches(INITIAL_IMAGES, BATCH_SIZE)
+    model.prior.initialize(torch.cat([draw(batch.to(model.device)) for batch in batches]))
+    for value in model.prior.state_dict().values():  # devices may round differently
+        broadcast_from_rank_zero(value)
+    set_rng_state(state)

@@ -1,4 +1,4 @@
-"""A mixture of Gaussians with full covariances."""
+"""A mixture of Gaussians with full or diagonal covariances."""
 
 from typing import Any, NamedTuple
 
@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
-from vae_lightning.distributions import Prior
+from vae_lightning.distributions import DiagonalGaussian, Prior
 from vae_lightning.distributions.posterior import LOG_2PI, sample_noise
-from vae_lightning.errors import UserError
+from vae_lightning.errors import UserError, check_choice
 
 
 class FullMixture(NamedTuple):
@@ -27,11 +27,29 @@ class FullMixture(NamedTuple):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Compute the log density of z (B, D), (B,), in nats."""
+        return torch.logsumexp(self.log_joint(z), dim=1)
+
+    def log_joint(self, z: Tensor) -> Tensor:
+        """Compute log π_k + log N(z; mu_k, Σ_k) of z (B, D), (B, K), whose softmax over k is p(k|z)."""
+        components = -0.5 * (self.squared_distance(z) + z.shape[1] * LOG_2PI) - self.log_det[:, None]
+        return self.log_weights + components.T
+
+    def component_kl(self, q: DiagonalGaussian) -> Tensor:
+        """Compute KL(q || N(mu_k, Σ_k)) of Gaussians (B, D) and each component in closed form, (B, K), in nats."""
+        precision = torch.linalg.inv(self.tril).square().sum(1)  # (K, D), the diagonals of the inverse covariances
+        trace = precision @ q.logvar.exp().T  # (K, B)
+        log_dets = 2 * self.log_det[:, None] - q.logvar.sum(1)
+        return 0.5 * (trace + self.squared_distance(q.mu) - q.mu.shape[1] + log_dets).T
+
+    @property
+    def log_det(self) -> Tensor:
+        """log |L_k| of each component, (K,)."""
+        return self.tril.diagonal(dim1=1, dim2=2).log().sum(1)
+
+    def squared_distance(self, z: Tensor) -> Tensor:
+        """Compute (z - mu_k)ᵀ Σ_k⁻¹ (z - mu_k) of z (B, D), (K, B)."""
         difference = (z[None] - self.mu[:, None]).transpose(1, 2)  # (K, D, B)
-        whitened = torch.linalg.solve_triangular(self.tril, difference, upper=False)
-        log_det = self.tril.diagonal(dim1=1, dim2=2).log().sum(1)  # (K,)
-        components = -0.5 * (whitened.square().sum(1) + z.shape[1] * LOG_2PI) - log_det[:, None]  # (K, B)
-        return torch.logsumexp(self.log_weights[:, None] + components, dim=0)
+        return torch.linalg.solve_triangular(self.tril, difference, upper=False).square().sum(1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D). The components are drawn on the CPU, to be the same on all devices."""
@@ -50,19 +68,27 @@ class MixturePrior(Prior):
     Args:
         latent_dim: D.
         num_components: K.
+        covariance: `full` or `diagonal`.
         **_: the other shapes of the model.
+
+    Raises:
+        UserError: if `covariance` has an invalid value.
     """
 
-    def __init__(self, *, latent_dim: int, num_components: int = 10, **_: Any) -> None:
+    def __init__(self, *, latent_dim: int, num_components: int = 10, covariance: str = "full", **_: Any) -> None:
         super().__init__()
+        self.is_full = check_choice("model.prior.covariance", covariance, ("full", "diagonal")) == "full"
         self.logits = nn.Parameter(torch.zeros(num_components))
         self.mu = nn.Parameter(torch.randn(num_components, latent_dim))
-        self.off_diagonal = nn.Parameter(torch.zeros(num_components, latent_dim, latent_dim))
+        if self.is_full:
+            self.off_diagonal = nn.Parameter(torch.zeros(num_components, latent_dim, latent_dim))
         self.log_diagonal = nn.Parameter(torch.zeros(num_components, latent_dim))
 
     def forward(self, encode: Any, condition: Tensor | None) -> FullMixture:
         """Return the mixture, the same for every image."""
-        tril = self.off_diagonal.tril(-1) + torch.diag_embed(self.log_diagonal.exp())
+        tril = torch.diag_embed(self.log_diagonal.exp())
+        if self.is_full:
+            tril = self.off_diagonal.tril(-1) + tril
         return FullMixture(F.log_softmax(self.logits, dim=0), self.mu, tril)
 
     @torch.no_grad()
@@ -80,9 +106,15 @@ class MixturePrior(Prior):
                 " or fewer."
             )
         smallest_variance = 1e-6 * z.var().item()
-        fitted = GaussianMixture(len(self.logits), random_state=0, reg_covar=smallest_variance).fit(z.double().cpu())
-        tril = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_))
+        kind = "full" if self.is_full else "diag"
+        em = GaussianMixture(len(self.logits), covariance_type=kind, random_state=0, reg_covar=smallest_variance)
+        fitted = em.fit(z.double().cpu())
         self.logits.copy_(torch.from_numpy(fitted.weights_).log())
         self.mu.copy_(torch.from_numpy(fitted.means_))
-        self.off_diagonal.copy_(tril.tril(-1))
-        self.log_diagonal.copy_(tril.diagonal(dim1=1, dim2=2).log())
+        covariances = torch.from_numpy(fitted.covariances_)
+        if self.is_full:
+            tril = torch.linalg.cholesky(covariances)
+            self.off_diagonal.copy_(tril.tril(-1))
+            self.log_diagonal.copy_(tril.diagonal(dim1=1, dim2=2).log())
+        else:
+            self.log_diagonal.copy_(covariances.log() / 2)

@@ -8,6 +8,7 @@ from vae_lightning.regularizers.density_ratio import AdversarialMatching, Densit
 from vae_lightning.regularizers.dip import DIP, covariance
 from vae_lightning.regularizers.free_bits import FreeBits
 from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, kl
+from vae_lightning.regularizers.mixture_kl import MixtureKL, log_cluster_probs
 from vae_lightning.regularizers.mmd import MMD, mmd
 from vae_lightning.regularizers.quantization import LookupFreeQuantization, Quantization, UniformCodes
 from vae_lightning.regularizers.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
@@ -27,6 +28,7 @@ __all__ = [
     "GroupedKL",
     "JointCapacity",
     "LookupFreeQuantization",
+    "MixtureKL",
     "NoPenalty",
     "Quantization",
     "Rate",
@@ -39,6 +41,7 @@ __all__ = [
     "gaussian_kl",
     "kl",
     "kl_per_latent",
+    "log_cluster_probs",
     "mmd",
     "permute_dims",
     "sliced_wasserstein",

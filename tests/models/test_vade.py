@@ -1,0 +1,52 @@
+"""Tests of the VAE with clusters."""
+
+from functools import partial
+
+import lightning as L
+import pytest
+import torch
+from adversarial_models import digits, quiet_trainer
+
+from vae_lightning.errors import UserError
+from vae_lightning.models import VAE, VaDE
+from vae_lightning.priors import MixturePrior
+
+
+def test_model_is_a_vae_until_the_clusters_are_fitted(parts, images):
+    model, vae = VaDE(**parts, pretrain_epochs=1), VAE(**parts)
+    vae.load_state_dict(model.state_dict(), strict=False)
+    losses = []
+    for m in (model, vae):
+        torch.manual_seed(0)
+        losses.append(m.objective(m(images))["loss"])
+    torch.testing.assert_close(*losses)
+    assert model.cluster(images).std() < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore:`isinstance")
+def test_clusters_are_fitted_after_the_first_epochs_and_learned_from_then_on(parts):
+    """After two epochs of pretraining nothing has changed; one step later they are near the EM solution."""
+    L.seed_everything(0, verbose=False)
+    model, data = VaDE(**parts, pretrain_epochs=2), digits()
+    initial = {name: value.clone() for name, value in model.prior.state_dict().items()}
+    quiet_trainer(max_epochs=2).fit(model, datamodule=data)
+    assert all(torch.equal(value, initial[name]) for name, value in model.prior.state_dict().items())
+
+    L.seed_everything(0, verbose=False)
+    model = VaDE(**parts, pretrain_epochs=2)
+    quiet_trainer(max_steps=11).fit(model, datamodule=data)  # 5 steps per epoch
+    z = model.encode(data.splits["train"].x).rsample().detach()
+    fitted = MixturePrior(latent_dim=3, num_components=10, covariance="diagonal")
+    fitted.initialize(z)
+    scores = [prior(None, None).log_prob(z).mean().item() for prior in (model.prior, fitted)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.3)
+    assert len(model.prior.mu.unique(dim=0)) == 10
+
+
+def test_pretrain_epochs_0_starts_from_a_random_mixture(parts):
+    assert VaDE(**parts, pretrain_epochs=0).prior.mu.std() > 0.5
+
+
+def test_prior_that_is_not_a_mixture_is_rejected(parts):
+    with pytest.raises(UserError, match=r"^model/prior: VaDE requires a mixture\. Set model/prior=gaussian_mixture\.$"):
+        partial(VaDE, **parts)(prior=VAE(**parts).prior.__class__)
