@@ -19,7 +19,7 @@ Y = torch.tensor([0, 1, -1, 3, 9, -1, -1])
 class Deterministic(DiagonalGaussian):
     """A posterior whose sample is its mean, so that sums can be compared term by term."""
 
-    def rsample(self):
+    def rsample(self, noise=None):
         return self.mu
 
 
