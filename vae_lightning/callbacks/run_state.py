@@ -85,7 +85,10 @@ class RunState(L.Callback):
 
 
 def update_optimizers(trainer: L.Trainer, pl_module: L.LightningModule, names: set[str]) -> None:
-    """Set hyper-parameters of the optimizers, such as `lr`, to the values of the configuration."""
+    """Set hyper-parameters of the optimizers, such as `lr`, to the values of the configuration.
+
+    A new learning rate replaces the current one, whatever a scheduler has done so far.
+    """
     configured: Any = pl_module.configure_optimizers()
     if isinstance(configured, tuple):  # with schedulers
         configured, _ = configured
