@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vae_lightning.errors import UserError
-from vae_lightning.metrics import knn_accuracy, linear_probe, majority
+from vae_lightning.metrics import accuracy_with_few_labels, boosted_trees, knn_accuracy, linear_probe, majority
 
 
 @pytest.fixture
@@ -50,3 +50,28 @@ def test_linear_probe_rejects_different_numbers_of_codes_and_labels(classes):
 def test_metrics_import_neither_lightning_nor_hydra():
     code = "import sys; from vae_lightning.metrics import mig; print({'lightning', 'hydra'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_boosted_trees_separate_what_a_linear_probe_cannot():
+    z = np.random.default_rng(0).uniform(-1, 1, (400, 2))
+    y = (z[:, 0] * z[:, 1] > 0).astype(np.int64)
+    data = (z[:200], y[:200], z[200:], y[200:])
+    assert boosted_trees(*data, stages=20) > 0.9
+    assert linear_probe(*data) < 0.7
+
+
+def test_accuracy_with_few_labels_trains_on_random_subsets(classes):
+    z, y = classes
+    seen = []
+
+    def accuracy(codes, labels, test_codes, test_labels) -> float:
+        seen.append(codes)
+        assert (labels == y[[int(np.flatnonzero((z == code).all(1))[0]) for code in codes]]).all()
+        return len(seen)
+
+    found = accuracy_with_few_labels(accuracy, z, y, z, y, n=10, repeats=3)
+    assert found.tolist() == [1, 2, 3]
+    assert [len(np.unique(codes, axis=0)) for codes in seen] == [10, 10, 10]
+    assert len(np.unique(np.concatenate(seen), axis=0)) > 20
+    with pytest.raises(UserError, match="5 codes: at least 10 are needed"):
+        accuracy_with_few_labels(accuracy, z[:5], y[:5], z, y, n=10)

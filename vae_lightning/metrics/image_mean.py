@@ -28,7 +28,7 @@ class ImageMean(Metric):
     >>> metric.update(torch.tensor([1.0, 2.0]))
     >>> metric.update(torch.tensor([3.0]))
     >>> metric.compute()
-    MeanAndError(mean=2.0, error=0.5773502691896257)
+    MeanAndError(mean=2.0, error=0.5773...)
     """
 
     full_state_update = False

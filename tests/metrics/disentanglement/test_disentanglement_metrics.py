@@ -6,8 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from vae_lightning.metrics import beta_vae_metric, dci, explicitness, factor_vae_metric, mig, modularity, sap
+from vae_lightning.metrics import (
+    beta_vae_metric,
+    dci,
+    explicitness,
+    factor_vae_metric,
+    info_mec,
+    irs,
+    mig,
+    mig_sup,
+    modularity,
+    sap,
+)
 
+boosted = partial(dci, boosted=True, trees=10)
 POINTS = {"train": 1000, "test": 1000}
 PERFECT_SAP = 1 - np.mean([1 / 3, 1 / 4, 1 / 6])  # a perfect latent minus chance
 
@@ -17,10 +29,25 @@ METRICS = {
     "dci_disentanglement": (lambda z, y: dci(z, y, trees=10).disentanglement, (1.0, 0.001), True, (0.0, 0.05)),
     "dci_completeness": (lambda z, y: dci(z, y, trees=10).completeness, (1.0, 0.001), True, (0.0, 0.05)),
     "dci_informativeness": (lambda z, y: dci(z, y, trees=10).informativeness, (1.0, 0.001), False, (0.25, 0.05)),
+    "dci_disentanglement_gbt": (lambda z, y: boosted(z, y).disentanglement, (1.0, 0.001), True, None),
+    "dci_completeness_gbt": (lambda z, y: boosted(z, y).completeness, (1.0, 0.001), True, None),
+    "dci_informativeness_gbt": (lambda z, y: boosted(z, y).informativeness, (1.0, 0.001), False, (0.25, 0.05)),
     "sap": (sap, (PERFECT_SAP, 0.03), True, (0.0, 0.05)),
     "sap_continuous": (partial(sap, continuous=True), (1.0, 1e-9), True, (0.0, 0.01)),
+    "sap_svm": (partial(sap, svm=True), (0.53, 0.02), True, (0.0, 0.05)),
     "beta_vae": (partial(beta_vae_metric, **POINTS), (1.0, 0.001), False, (1 / 3, 0.05)),
+    "beta_vae_not_standardized": (
+        partial(beta_vae_metric, standardize=False, **POINTS),
+        (1.0, 0.001),
+        False,
+        (1 / 3, 0.05),
+    ),
     "factor_vae": (partial(factor_vae_metric, **POINTS), (1.0, 0.001), True, (0.37, 0.05)),
+    "mig_sup": (mig_sup, (1.0, 0.001), True, (0.0, 0.01)),
+    "irs": (irs, (1.0, 0.001), True, None),
+    "info_modularity": (lambda z, y: info_mec(z, y).modularity, (1.0, 0.1), True, None),
+    "info_compactness": (lambda z, y: info_mec(z, y).compactness, (1.0, 0.1), True, None),
+    "info_explicitness": (lambda z, y: info_mec(z, y).explicitness, (1.0, 0.05), False, (0.0, 0.01)),
     "modularity": (modularity, (1.0, 0.001), True, None),
     "explicitness": (explicitness, (1.0, 0.001), False, (0.5, 0.02)),
 }

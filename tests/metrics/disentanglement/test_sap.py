@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from sklearn.metrics import recall_score
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from vae_lightning.metrics import sap
 from vae_lightning.metrics.arrays import split_halves
-from vae_lightning.metrics.disentanglement.sap import threshold_score
+from vae_lightning.metrics.disentanglement.sap import svm_score, threshold_score
 
 
 def test_sap_of_binary_attribute_is_at_most_a_half(factors, perfect):
@@ -34,3 +35,11 @@ def test_threshold_score_is_the_mean_recall_of_the_values_in_the_test_half(seed)
     predicted = tree.fit(latent[train, None], values[train]).predict(latent[test, None])
     recall = recall_score(values[test], predicted, labels=np.unique(values[test]), average="macro")
     assert threshold_score(latent, values, seed) == pytest.approx(recall, abs=1e-12)
+
+
+def test_svm_score_equals_the_published_classifier(factors, rotated):
+    latent, values = rotated[:, 0], factors[:, 1]
+    train, test = split_halves(values, 0)
+    machine = LinearSVC(C=0.01, class_weight="balanced", random_state=0, max_iter=20_000)
+    accuracy = machine.fit(latent[train, None], values[train]).score(latent[test, None], values[test])
+    assert svm_score(latent, values, 0) == pytest.approx(accuracy, abs=0.01)

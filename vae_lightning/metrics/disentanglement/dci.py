@@ -1,9 +1,11 @@
 """Disentanglement, completeness and informativeness (DCI)."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
 from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors, split_halves
 
@@ -23,33 +25,48 @@ class DCI(NamedTuple):
     informativeness: float
 
 
-def dci(codes: Any, factors: Any, *, trees: int = 100, seed: int = 0) -> DCI:
-    """Compute DCI from the importance of each latent in random forests that predict the factors.
+def dci(codes: Any, factors: Any, *, boosted: bool = False, trees: int = 100, seed: int = 0) -> DCI:
+    """Compute DCI from the importance of each latent in trees that predict the factors.
 
-    Eastwood & Williams 2018. The forests are trained on one half of the images and tested on the other. Every split
-    considers every latent, because a forest that considers only a few finds importance in latents that have none. The
-    scores depend on the number of images and on the kind of trees, so compare them only for equal settings.
+    Eastwood & Williams 2018. The trees are trained on one half of the images and tested on the other. The paper uses
+    random forests. Here every split of a forest considers every latent, because a forest that considers only a few
+    finds importance in latents that have none. Locatello et al. 2019 use gradient boosting, with scikit-learn's
+    defaults. Its trees are shallow and ignore weak dependences, so its scores of an entangled code are much higher:
+    compare scores only for the same kind and number of trees, and the same number of images.
+
+    Boosting takes longer, since each stage fits one tree per value of a factor: 50 s for 100 stages, 5,000 training
+    images, 10 latents and a factor of 32 values, against 7 s of a forest.
+
+    >>> grid = np.array([[a, b] for a in range(3) for b in range(4)] * 5)
+    >>> dci(grid, grid, boosted=True)
+    DCI(disentanglement=1.0, completeness=1.0, informativeness=1.0)
 
     Args:
         codes: (N, D).
         factors: (N,) or (N, A). Factors that do not vary are ignored.
-        trees: the number of trees per forest.
-        seed: of the split and the forests.
+        boosted: use gradient boosting instead of random forests.
+        trees: the number of trees per forest, or of stages of boosting.
+        seed: of the split and the trees.
 
     Raises:
         UserError: if codes and factors do not match, or no factor varies.
     """
     z, y = as_codes_and_factors(codes, factors, min_count=2)
-    fits = [fit_forest(z, values, trees, seed) for values in y.T]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # scikit-learn's trees release the lock of the interpreter
+        fits = list(pool.map(lambda values: fit_trees(z, values, boosted, trees, seed), y.T))
     disentanglement, completeness = dci_from_importances(np.stack([importances for importances, _ in fits], axis=1))
     return DCI(disentanglement, completeness, float(np.mean([accuracy for _, accuracy in fits])))
 
 
-def fit_forest(codes: Floats, values: Ints, trees: int, seed: int) -> tuple[Floats, float]:
+def fit_trees(codes: Floats, values: Ints, boosted: bool, trees: int, seed: int) -> tuple[Floats, float]:
     """Return the importance of each latent for one factor, (D,), and the accuracy on held-out images."""
     train, test = split_halves(values, seed)
-    forest = RandomForestClassifier(trees, max_features=None, random_state=seed).fit(codes[train], values[train])
-    return forest.feature_importances_, float(forest.score(codes[test], values[test]))
+    if boosted:
+        classifier = GradientBoostingClassifier(n_estimators=trees, random_state=seed)
+    else:
+        classifier = RandomForestClassifier(trees, max_features=None, random_state=seed)
+    classifier.fit(codes[train], values[train])
+    return classifier.feature_importances_, float(classifier.score(codes[test], values[test]))
 
 
 def dci_from_importances(importances: Floats) -> tuple[float, float]:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from vae_lightning.metrics.arrays import Floats, as_codes_and_factors
-from vae_lightning.metrics.disentanglement.mutual_information import entropy, information_matrix
+from vae_lightning.metrics.disentanglement.gap import top_two_gap
+from vae_lightning.metrics.disentanglement.mutual_information import entropies, information_matrix
 
 BINS = 20  # as in Locatello et al. 2019
 
@@ -15,7 +14,7 @@ def mig(codes: Any, factors: Any, *, bins: int = BINS) -> float:
 
     z_1st and z_2nd are the two latents with the most information about v. Information is estimated from counts, with
     the latents in bins of equal width, as in Locatello et al. 2019. The paper integrates over q(z|x) instead, which not
-    every representation has.
+    every representation has; see `probabilistic_mig`.
 
     A MIG of 1 means that each factor is in a single latent. It does not mean that each latent holds a single factor:
     two factors merged in one latent also reach 1 if the bins are fine enough to distinguish their values. A factor with
@@ -35,6 +34,4 @@ def mig(codes: Any, factors: Any, *, bins: int = BINS) -> float:
 def mig_per_factor(codes: Any, factors: Any, *, bins: int = BINS) -> Floats:
     """Return the gap of each factor that varies, (A,); see `mig`. With a single latent, I(z_2nd; v) is 0."""
     z, y = as_codes_and_factors(codes, factors)
-    information = np.sort(information_matrix(z, y, bins), axis=0)[::-1]  # (D, A), the most informative latent first
-    second = information[1] if len(information) > 1 else 0.0
-    return (information[0] - second) / np.array([entropy(values) for values in y.T])
+    return top_two_gap(information_matrix(z, y, bins)) / entropies(y)

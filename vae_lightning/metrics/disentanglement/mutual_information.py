@@ -29,6 +29,11 @@ def entropy(a: Ints) -> float:
     return mutual_information(a, a)
 
 
+def entropies(factors: Ints) -> Floats:
+    """Return H(v_k) of each factor (N, A), in nats, (A,)."""
+    return np.array([entropy(values) for values in factors.T])
+
+
 def information_matrix(codes: Floats, factors: Ints, bins: int) -> Floats:
     """Return I(z_d; v_k) of each discretized latent and each factor, (D, A), in nats.
 
