@@ -3,7 +3,7 @@
 import argparse
 
 from vae_lightning.cli.arguments import add_trust_option
-from vae_lightning.evaluation.settings import FEATURES, GROUPS, SPLITS, Settings
+from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, SPLITS, Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_trust_option(parser)
     parser.add_argument("--quick", action="store_true", help="use fewer samples, for an estimate in about a minute")
+    parser.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help=f"the settings of a paper: {', '.join(PROTOCOLS)} (disentanglement only; see docs/evaluation.md)",
+    )
     parser.add_argument(
         "--only",
         type=lambda names: names.split(","),

@@ -1,28 +1,39 @@
 """Accuracy of simple classifiers trained on the latents of a run, and of its clusters."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from vae_lightning import metrics
 from vae_lightning.evaluation.context import EvaluationContext, encode
 from vae_lightning.evaluation.results import Result, Results, unavailable
+from vae_lightning.evaluation.settings import Settings
 from vae_lightning.priors import MixturePrior
 
 CLUSTER_METRICS = ("clustering_accuracy", "clustering_nmi")
+FEW_LABELS = 100
+Accuracy = Callable[[Any, Any, Any, Any], float]
 
 
 def downstream(context: EvaluationContext) -> Results:
-    """Compute the label accuracy of a linear probe and of nearest neighbors, and the agreement of clusters and labels.
+    """Compute the label accuracy of classifiers with many and with few labels, and the agreement of clusters and labels.
 
-    Probe and neighbors are fitted on training images.
+    The classifiers are fitted on training images.
     """
-    settings = context.settings
+    classifiers = label_classifiers(context.settings)
     if context.y is None:
-        return unavailable(("linear_probe", "knn", "majority", *CLUSTER_METRICS), "these images have no labels")
-    train = context.draw_images("train", settings.probe_images)
-    train_codes = encode(context.model, context.batches(train), settings.seed).mean
+        names = [name for classifier in classifiers for name in (classifier, *few_label_names(classifier))]
+        return unavailable((*names, "knn", "majority", *CLUSTER_METRICS), "these images have no labels")
+    train = context.draw_images("train", context.settings.probe_images)
+    train_codes = encode(context.model, context.batches(train), context.settings.seed).mean
     data = (train_codes, train.y, context.encoded.mean, context.y)
     note = f"accuracy; posterior means of {len(train_codes):,} training and {len(context.x):,} test images"
+    results: Results = {}
+    for name, accuracy in classifiers.items():
+        results[name] = Result(accuracy(*data), note=note)
+        results |= few_labels(name, accuracy, data, results[name].value, context.settings)
     neighbors = min(5, len(train_codes))
-    return {
-        "linear_probe": Result(metrics.linear_probe(*data), note=note),
+    return results | {
         "knn": Result(metrics.knn_accuracy(*data, neighbors=neighbors), note=f"accuracy; {neighbors} neighbors"),
         "majority": Result(
             metrics.majority(train.y, context.y), note="accuracy of always predicting the most frequent value"
@@ -44,4 +55,33 @@ def clustering(context: EvaluationContext) -> Results:
     return {
         "clustering_accuracy": Result(metrics.clustering_accuracy(clusters, context.y), note=note),
         "clustering_nmi": Result(metrics.clustering_nmi(clusters, context.y), note="mutual information, 0 to 1"),
+    }
+
+
+def label_classifiers(settings: Settings) -> dict[str, Accuracy]:
+    """Return the classifiers that are also trained on few labels."""
+    return {
+        "linear_probe": metrics.linear_probe,
+        "boosted_trees": partial(metrics.boosted_trees, stages=settings.trees, seed=settings.seed),
+    }
+
+
+def few_label_names(name: str) -> tuple[str, str]:
+    """Return the names of the accuracy with few labels and of its ratio to the accuracy with many."""
+    return f"{name}_{FEW_LABELS}", f"{name}_efficiency"
+
+
+def few_labels(name: str, accuracy: Accuracy, data: Any, many: Any, settings: Settings) -> Results:
+    """Compute the accuracy with few labels, and its ratio to the accuracy with all training images of the data."""
+    names, n = few_label_names(name), len(data[0])
+    if n <= FEW_LABELS:
+        return unavailable(names, f"there are only {n} training images")
+    few = metrics.accuracy_with_few_labels(accuracy, *data, n=FEW_LABELS, repeats=settings.repeats, seed=settings.seed)
+    std = float(few.std(ddof=1 if len(few) > 1 else 0))
+    ratio_note = f"accuracy with {FEW_LABELS} divided by that with {n:,} training images"
+    return {
+        names[0]: Result(float(few.mean()), std=std, note=f"accuracy; {len(few)} x {FEW_LABELS} training images"),
+        names[1]: Result(float(few.mean() / many), std=std / many, note=ratio_note)
+        if many
+        else Result(None, note="unavailable: the accuracy with many labels is 0"),
     }

@@ -22,7 +22,7 @@ from vae_lightning.evaluation.likelihood import has_log_px, likelihood
 from vae_lightning.evaluation.other_data import load_other_data
 from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
-from vae_lightning.evaluation.settings import GROUPS, Settings, resolve_settings
+from vae_lightning.evaluation.settings import GROUPS, PROTOCOL_GROUPS, Settings, resolve_settings
 from vae_lightning.evaluation.table import build_table, flatten
 from vae_lightning.io.console import CONSOLE
 from vae_lightning.io.shell import display_path
@@ -43,6 +43,7 @@ def evaluate(
     path: str | Path,
     *,
     quick: bool = False,
+    protocol: str | None = None,
     only: Sequence[str] = (),
     peers: Sequence[str | Path] = (),
     against: Sequence[str] = (),
@@ -63,7 +64,9 @@ def evaluate(
     Args:
         path: a run directory, `latest`, or a checkpoint in a run directory.
         quick: use fewer samples, which takes a minute on a laptop.
-        only: the groups to evaluate; by default all `GROUPS`, but anomalies only with `against`.
+        protocol: use the settings of a paper, one of `evaluation.settings.PROTOCOLS`.
+        only: the groups to evaluate; by default all `GROUPS`, or all that the protocol defines, but anomalies only with
+            `against`.
         peers: runs of the same model with other seeds, for UDR.
         against: another data set for anomalies: a choice of `data`, and overrides such as `data.root=FOLDER`.
         background: a run whose model is the background model for anomalies.
@@ -78,7 +81,13 @@ def evaluate(
         UserError: if the run, a group, the device or a setting is invalid. Nothing has been written in this case.
     """
     settings, groups, torch_device = resolve_options(
-        quick=quick, only=only, against=against, background=background, device=device, **changes
+        quick=quick,
+        protocol=protocol,
+        only=only,
+        against=against,
+        background=background,
+        device=device,
+        **changes,
     )
     run = load_run(path, trust=trust)
     context = EvaluationContext(run, settings, torch_device, progress)
@@ -100,7 +109,8 @@ def evaluate(
     numbers = {name: value for group in results for name, value in flatten(group, results[group]).items()}
     save(run.run_dir, results, numbers, settings, seconds)
 
-    title = f"{context.name}, {len(context.x):,} {settings.split} images, {sum(seconds.values()):.0f} s"
+    preset = "" if settings.preset == "default" else f"{settings.preset}, "
+    title = f"{context.name}, {preset}{len(context.x):,} {settings.split} images, {sum(seconds.values()):.0f} s"
     CONSOLE.print(build_table(results, title))
     CONSOLE.print(f"written    {display_path(run.run_dir / METRICS)}")
     return numbers
@@ -109,6 +119,7 @@ def evaluate(
 def resolve_options(
     *,
     quick: bool = False,
+    protocol: str | None = None,
     only: Sequence[str] = (),
     against: Sequence[str] = (),
     background: str | Path | None = None,
@@ -120,9 +131,10 @@ def resolve_options(
     Raises:
         UserError: if an option is invalid.
     """
-    settings = resolve_settings(quick, **changes)
-    groups = [check_choice("--only", group, GROUPS) for group in only]
-    groups = groups or [group for group in GROUPS if group != "anomaly" or against]
+    settings = resolve_settings(quick, protocol, **changes)
+    available = PROTOCOL_GROUPS[protocol] if protocol else GROUPS
+    groups = [check_choice("--only", group, available) for group in only]
+    groups = groups or [group for group in available if group != "anomaly" or against]
     if "anomaly" in groups and not against:
         raise UserError("--only=anomaly: requires images of another data set. Add --against DATA, such as sprites.")
     if "anomaly" not in groups and (against or background):

@@ -8,6 +8,7 @@ from vae_lightning.errors import UserError, check_choice
 GROUPS = ("likelihood", "information", "disentanglement", "samples", "downstream", "anomaly")
 SPLITS = ("train", "val", "test")
 FEATURES = ("classifier", "inception")
+PROTOCOL_GROUPS = {"locatello2019": ("disentanglement",)}  # the groups that a published protocol defines
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Settings:
     """The sample counts of an evaluation. The defaults are those of the papers.
 
     Attributes:
+        preset: the name of the settings that these started from, `default`, `quick` or a protocol.
         split: the images to evaluate, `train`, `val` or `test`.
         images: the maximum number of images, drawn at random.
         likelihood_images: the maximum number of these for log p(x), which takes the most time.
@@ -24,8 +26,10 @@ class Settings:
         permutations: of the two-sample test.
         repeats: R, of each disentanglement metric.
         factor_images: the images per repeat, at most half of all images.
+        halved_images: the same for the metrics that train on one half of them and test on the other.
         points: the training points or votes of the β-VAE and FactorVAE metrics; half as many are tested.
-        trees: per forest of DCI.
+        standardize: scale the features of the β-VAE metric to variance 1.
+        trees: per forest, and stages of boosting.
         sample_images: the maximum number of reconstructions, of samples, and of real images to compare them with.
         probe_images: the maximum number of training images for the downstream classifiers.
         features: the network for the metrics of samples, `classifier` or `inception`.
@@ -35,6 +39,7 @@ class Settings:
         seed: of all random choices.
     """
 
+    preset: str = "default"
     split: str = "test"
     images: int = 10_000
     likelihood_images: int = 10_000
@@ -44,7 +49,9 @@ class Settings:
     permutations: int = 500
     repeats: int = 5
     factor_images: int = 10_000
+    halved_images: int = 10_000
     points: int = 10_000
+    standardize: bool = True
     trees: int = 100
     sample_images: int = 10_000
     probe_images: int = 10_000
@@ -60,11 +67,12 @@ class Settings:
         for field in fields(self):
             value = getattr(self, field.name)
             minimum = 0 if field.name == "seed" else 1
-            if isinstance(value, int) and value < minimum:
+            if isinstance(value, int) and not isinstance(value, bool) and value < minimum:
                 raise UserError(f"--{field.name.replace('_', '-')}={value}: must be an integer >= {minimum}.")
 
 
 QUICK = Settings(
+    preset="quick",
     images=4_000,
     likelihood_images=250,
     samples=50,
@@ -80,20 +88,34 @@ QUICK = Settings(
     anomaly_samples=20,
 )
 
+# disentanglement_lib 86a644d, config/unsupervised_study_v1/metric_configs: 10,000 points, and 5,000 more to test on.
+# There, a model is trained and evaluated on all images.
+PROTOCOLS = {
+    "locatello2019": Settings(
+        preset="locatello2019", split="train", images=40_000, halved_images=20_000, standardize=False
+    )
+}
 
-def resolve_settings(quick: bool, **changes: Any) -> Settings:
-    """Return the default or the quick settings with some fields changed.
+
+def resolve_settings(quick: bool, protocol: str | None = None, **changes: Any) -> Settings:
+    """Return the default settings, the quick ones or those of a protocol, with some fields changed.
 
     If `images` is given, it also sets the number of images for the likelihood, the samples and the anomalies.
 
     Args:
         quick: start from `QUICK`.
+        protocol: start from one of `PROTOCOLS`.
         **changes: fields of `Settings`; None keeps the default.
 
     Raises:
-        UserError: if a value is invalid.
+        UserError: if a value is invalid, or both `quick` and a protocol are given.
     """
+    if protocol is not None:
+        check_choice("--protocol", protocol, tuple(PROTOCOLS))
+        if quick:
+            raise UserError(f"--protocol={protocol}: sets the sample counts. Remove --quick.")
     chosen = {name: value for name, value in changes.items() if value is not None}
     if "images" in chosen:
         chosen = dict.fromkeys(("likelihood_images", "sample_images", "anomaly_images"), chosen["images"]) | chosen
-    return replace(QUICK if quick else Settings(), **chosen)
+    start = PROTOCOLS[protocol] if protocol else QUICK if quick else Settings()
+    return replace(start, **chosen)
