@@ -70,6 +70,10 @@ lint:  ## check style, types and import layers
 imports:  ## update the import diagram in docs/architecture.md
 	$(BIN)/python docs/draw_imports.py
 
+.PHONY: metric-values
+metric-values:  ## update the values in docs/metric_names.md
+	$(BIN)/python docs/metric_values.py
+
 .PHONY: format
 format:  ## format the code
 	$(BIN)/ruff check --fix .

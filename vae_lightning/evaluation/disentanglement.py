@@ -79,7 +79,7 @@ def factor_metrics(settings: Settings) -> list[Metric]:
             ("info_modularity", "info_compactness", "info_explicitness"),
             lambda z, y, seed: metrics.info_mec(z, y, seed=seed),
             all_images,
-            "10 neighbors; explicitness on the training images",
+            "10 neighbors; explicitness without held-out images",
         ),
     ]
 

@@ -16,7 +16,7 @@ Accuracy = Callable[[Any, Any, Any, Any], float]
 
 
 def downstream(context: EvaluationContext) -> Results:
-    """Compute the label accuracy of classifiers with many and with few labels, and the agreement of clusters and labels.
+    """Compute the accuracy of classifiers with many and few labels, and the agreement of clusters and labels.
 
     The classifiers are fitted on training images.
     """

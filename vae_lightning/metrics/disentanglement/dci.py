@@ -29,13 +29,13 @@ def dci(codes: Any, factors: Any, *, boosted: bool = False, trees: int = 100, se
     """Compute DCI from the importance of each latent in trees that predict the factors.
 
     Eastwood & Williams 2018. The trees are trained on one half of the images and tested on the other. The paper uses
-    random forests. Here every split of a forest considers every latent, because a forest that considers only a few
-    finds importance in latents that have none. Locatello et al. 2019 use gradient boosting, with scikit-learn's
-    defaults. Its trees are shallow and ignore weak dependences, so its scores of an entangled code are much higher:
-    compare scores only for the same kind and number of trees, and the same number of images.
+    random forests, among others. Here every split of a forest considers every latent, because a forest that considers
+    only a few finds importance in latents that have none. Locatello et al. 2019 use gradient boosting, with
+    scikit-learn's defaults. Its trees are shallow and ignore weak dependences, so its scores of entangled codes can be
+    much higher: compare scores only for the same kind and number of trees, and the same number of images.
 
     Boosting takes longer, since each stage fits one tree per value of a factor: 50 s for 100 stages, 5,000 training
-    images, 10 latents and a factor of 32 values, against 7 s of a forest.
+    images, 10 latents and a factor of 32 values, against 7 s for a forest.
 
     >>> grid = np.array([[a, b] for a in range(3) for b in range(4)] * 5)
     >>> dci(grid, grid, boosted=True)
