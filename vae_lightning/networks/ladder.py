@@ -244,7 +244,9 @@ class Group(nn.Module):
         channels, *grid = shape
         self.shape = (latent_dim, *grid)
         self.prior = Bottleneck(shape, channels, 2 * latent_dim + channels, bottleneck)
+        rescale(self.prior[-1], 0.1, 2 * latent_dim)  # p(z_l|z_<l) starts close to N(0, I), as q does
         self.merge = nn.Conv2d(latent_dim, channels, 1)
+        nn.init.kaiming_normal_(self.merge.weight, nonlinearity="linear")
         self.block = ResidualBottleneck(shape, bottleneck)
 
     def forward(self, h: Tensor, draw: Draw) -> Tensor:
@@ -260,10 +262,10 @@ def match(n_in: int, n_out: int) -> nn.Module:
 
 
 @torch.no_grad()
-def rescale(layer: nn.Module, factor: float) -> None:
-    """Multiply the weights of a layer by a factor."""
+def rescale(layer: nn.Module, factor: float, outputs: int | None = None) -> None:
+    """Multiply the weights of a layer, or only those of its first outputs, by a factor."""
     assert isinstance(layer, nn.Conv2d)
-    layer.weight *= factor
+    layer.weight[:outputs] *= factor
 
 
 def rescale_branches(blocks: nn.ModuleList) -> None:
