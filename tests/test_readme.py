@@ -1,4 +1,4 @@
-"""Tests that the README's examples of a custom network and a custom data set work, from files outside the package."""
+"""Tests that the README's examples work from files outside the package, and that lists of choices are complete."""
 
 import os
 import re
@@ -17,6 +17,18 @@ def section(heading: str) -> list[str]:
     """Return the code and the configuration under a heading of the README."""
     text = (ROOT / "README.md").read_text().partition(f"## {heading}")[2].partition("\n## ")[0]
     return re.findall(r"```(?:python|yaml)\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_every_model_likelihood_and_posterior_is_listed():
+    text = (ROOT / "docs/models.md").read_text()
+    listed = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?`) \|", text, flags=re.MULTILINE))))
+    groups = ("model", "model/likelihood", "model/posterior")
+    choices = {file.stem for group in groups for file in (ROOT / "conf" / group).glob("*.yaml")}
+    assert listed == choices - {"latent_prior"}
+    families = (ROOT / "README.md").read_text().partition("## Models")[2].partition("\n\n[docs/models.md]")[0]
+    assert set(re.findall(r"`(\w+)`", families)) == {f.stem for f in (ROOT / "conf/model").glob("*.yaml")} - {
+        "latent_prior"
+    }
 
 
 def write_example(directory: Path, module: str, config: str, blocks: list[str]) -> None:
