@@ -36,6 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "aae": {"discriminator_dims": [8]},
     "autoencoder_kl": {"discriminator_channels": [4, 4]},
     "hvae": {"hidden_dims": [8]},
+    "joint_vae": {"categories": [2]},
     "vq_vae": {"codebook_size": 4},
     "lfq_vae": {"code_dim": 2},
     "rvq_vae": {"codebook_size": 4},
