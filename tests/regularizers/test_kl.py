@@ -75,7 +75,7 @@ def test_kl_to_any_other_prior_is_estimated_at_the_sample():
 
 def test_rates_of_the_groups_sum_to_the_rate():
     prior = DiagonalGaussian(MU.flip(0), torch.ones_like(MU))
-    penalty, terms = GroupedKL(beta=2.0, num_groups=3)(forward_pass(prior))
+    penalty, terms = GroupedKL(beta=2.0, group_sizes=[1, 1, 1])(forward_pass(prior))
     expected = kl_divergence(Normal(MU, SIGMA), Normal(MU.flip(0), torch.exp(0.5 * torch.ones_like(MU)))).mean(0)
     torch.testing.assert_close(torch.stack([terms[f"rate_group_{i}"] for i in (1, 2, 3)]), expected)
     torch.testing.assert_close(penalty, 2 * expected.sum())
