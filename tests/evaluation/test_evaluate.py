@@ -251,7 +251,7 @@ def test_probabilistic_mig_needs_gaussian_posteriors_of_independent_latents(part
 
 
 def test_metrics_that_train_on_half_of_the_images_have_a_count_of_their_own(parts, make_context):
-    settings = replace(TINY, factor_images=20, halved_images=40)
+    settings = replace(TINY, factor_images=20, halved_images=40, boosting=True)
     found = disentanglement(make_context(VAE(**parts), "factors", settings))
     halved = {name for name, result in found.items() if "half" in result.note}
     assert halved == {name for name, result in found.items() if result.note.startswith("2 x 40 images; ")}
@@ -259,7 +259,7 @@ def test_metrics_that_train_on_half_of_the_images_have_a_count_of_their_own(part
 
 
 def test_accuracy_with_few_labels(parts, make_context):
-    found = downstream(make_context(VAE(**parts), settings=replace(TINY, probe_images=120)))
+    found = downstream(make_context(VAE(**parts), settings=replace(TINY, probe_images=120, boosting=True)))
     for name in ("linear_probe", "boosted_trees"):
         few, many = found[f"{name}_100"], found[name]
         assert 0 < few.value < 1

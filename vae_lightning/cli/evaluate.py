@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default = f"{getattr(Settings, name):,}"
         parser.add_argument(f"--{name}", type=int, metavar=metavar, help=f"{text} (default: {default})")
     parser.add_argument(
+        "--boosting",
+        action="store_const",
+        const=True,
+        help="also the metrics with gradient boosting, as in locatello2019, which take minutes per factor",
+    )
+    parser.add_argument(
         "--features", help=f"network for FID and others: {' or '.join(FEATURES)} (default: {Settings.features})"
     )
     parser.add_argument("--peers", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for UDR")

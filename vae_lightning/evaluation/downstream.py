@@ -60,10 +60,10 @@ def clustering(context: EvaluationContext) -> Results:
 
 def label_classifiers(settings: Settings) -> dict[str, Accuracy]:
     """Return the classifiers that are also trained on few labels."""
-    return {
-        "linear_probe": metrics.linear_probe,
-        "boosted_trees": partial(metrics.boosted_trees, stages=settings.trees, seed=settings.seed),
-    }
+    classifiers: dict[str, Accuracy] = {"linear_probe": metrics.linear_probe}
+    if settings.boosting:
+        classifiers["boosted_trees"] = partial(metrics.boosted_trees, stages=settings.trees, seed=settings.seed)
+    return classifiers
 
 
 def few_label_names(name: str) -> tuple[str, str]:

@@ -30,6 +30,7 @@ class Settings:
         points: the training points or votes of the β-VAE and FactorVAE metrics; half as many are tested.
         standardize: scale the features of the β-VAE metric to variance 1.
         trees: per forest, and stages of boosting.
+        boosting: also compute the metrics with gradient boosting, which take minutes per factor.
         sample_images: the maximum number of reconstructions, of samples, and of real images to compare them with.
         probe_images: the maximum number of training images for the downstream classifiers.
         features: the network for the metrics of samples, `classifier` or `inception`.
@@ -53,6 +54,7 @@ class Settings:
     points: int = 10_000
     standardize: bool = True
     trees: int = 100
+    boosting: bool = False
     sample_images: int = 10_000
     probe_images: int = 10_000
     features: str = "classifier"
@@ -92,7 +94,7 @@ QUICK = Settings(
 # There, a model is trained and evaluated on all images.
 PROTOCOLS = {
     "locatello2019": Settings(
-        preset="locatello2019", split="train", images=40_000, halved_images=20_000, standardize=False
+        preset="locatello2019", split="train", images=40_000, halved_images=20_000, standardize=False, boosting=True
     )
 }
 
