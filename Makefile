@@ -39,6 +39,10 @@ benchmark:  ## compare training and data loading with plain PyTorch (DATA=folder
 benchmark-models:  ## compare the training of several models with a bare loop over the same modules (DATA=...; 10 minutes)
 	$(BIN)/python benchmarks/models.py --root $(or $(DATA),data)
 
+.PHONY: benchmark-variants
+benchmark-variants:  ## compare the training of every model with that of vae and with its arithmetic (DATA=...; half an hour)
+	$(BIN)/python benchmarks/variants.py --root $(or $(DATA),data)
+
 .PHONY: reproduce
 reproduce:  ## train and evaluate all rows of docs/results.md that are not finished (DATA=...; days; can be interrupted)
 	$(BIN)/python benchmarks/reproduce.py --root $(or $(DATA),data)

@@ -24,17 +24,20 @@ def test_model_is_a_vae_until_the_clusters_are_fitted(parts, images):
 
 
 @pytest.mark.filterwarnings("ignore:`isinstance")
-def test_clusters_are_fitted_after_the_first_epochs_and_learned_from_then_on(parts):
+def test_clusters_are_fitted_after_the_first_epochs_and_learned_from_then_on(parts, caplog):
     """After two epochs of pretraining nothing has changed; one step later they are near the EM solution."""
     L.seed_everything(0, verbose=False)
     model, data = VaDE(**parts, pretrain_epochs=2), digits()
     initial = {name: value.clone() for name, value in model.prior.state_dict().items()}
     quiet_trainer(max_epochs=2).fit(model, datamodule=data)
     assert all(torch.equal(value, initial[name]) for name, value in model.prior.state_dict().items())
+    assert "trainer.max_epochs=2 ends the training before the clusters are fitted" in caplog.text
 
     L.seed_everything(0, verbose=False)
     model = VaDE(**parts, pretrain_epochs=2)
+    caplog.clear()
     quiet_trainer(max_steps=11).fit(model, datamodule=data)  # 5 steps per epoch
+    assert "pretrain_epochs" not in caplog.text
     z = model.encode(data.splits["train"].x).rsample().detach()
     fitted = MixturePrior(latent_dim=3, num_components=10, covariance="diagonal")
     fitted.initialize(z)

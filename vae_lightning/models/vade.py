@@ -1,10 +1,12 @@
 """The VAE with clusters in its latent space."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from vae_lightning.distributions import Prior
@@ -14,6 +16,7 @@ from vae_lightning.models.latent_prior import initialize_prior
 from vae_lightning.priors import MixturePrior
 from vae_lightning.regularizers import MixtureKL, log_cluster_probs
 
+log = logging.getLogger(__name__)
 PRIOR = partial(MixturePrior, num_components=10, covariance="diagonal")
 
 
@@ -46,6 +49,18 @@ class VaDE(ELBOModule):
     def cluster(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return q(c|x) of images (B, C, H, W), (B, K)."""
         return log_cluster_probs(self.encode(x, y), self.prior(self.encode, None)).exp()
+
+    @rank_zero_only
+    def on_fit_start(self) -> None:
+        """Warn if the training ends before the clusters are fitted."""
+        epochs = self.trainer.max_epochs
+        if self.pretrain_epochs and epochs and 0 < epochs <= self.pretrain_epochs:
+            log.warning(
+                "model.pretrain_epochs=%d: trainer.max_epochs=%d ends the training before the clusters are fitted. Set"
+                " more epochs.",
+                self.pretrain_epochs,
+                epochs,
+            )
 
     def on_train_epoch_start(self) -> None:
         """Fit the mixture once, at the start of the first epoch in which it is learned."""
