@@ -50,12 +50,18 @@ def configuration(tmp_path: Path) -> Callable[..., DictConfig]:
 
 @pytest.fixture
 def small(configuration) -> Callable[..., DictConfig]:
-    """Return a function that composes a configuration of the embedded digits, which trains in a second."""
+    """Return a function that composes a configuration of the embedded digits, which trains in a second.
+
+    The final figures, which take most of that second, are drawn only by tests that set options of `callbacks.figures`.
+    """
 
     def compose_small(*overrides: str, run: str = "run") -> DictConfig:
+        options = SMALL
         if "model=vdvae" in overrides:  # its network is a ladder
-            return configuration(*[o for o in SMALL if "network" not in o], *LADDER, *overrides, run=run)
-        return configuration(*SMALL, *overrides, run=run)
+            options = [*(option for option in SMALL if "network" not in option), *LADDER]
+        if not any(override.lstrip("~").startswith(("callbacks=", "callbacks.figures")) for override in overrides):
+            options = [*options, "callbacks.figures.final=[]"]
+        return configuration(*options, *overrides, run=run)
 
     return compose_small
 
