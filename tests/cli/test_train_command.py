@@ -21,7 +21,7 @@ def run_train(directory: Path, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 ERRORS = {  # one for each place where errors come from; tests/faults/test_bad_configurations.py has many more
-    "model=foo": "model=foo: no such choice. Choose one of ae, annealed_vae, autoencoder_kl, beta_tcvae,",
+    "model=foo": "model=foo: no such choice. Choose one of aae, ada_gvae, ada_ml_vae, ae,",
     "modle=vae": "modle: no such option. Did you mean model?",
     "model=[": "model=[: cannot be parsed. Use name=value",
     "model.latent_dim=0": "model.latent_dim=0: must be an integer from 1 to 1,000,000",

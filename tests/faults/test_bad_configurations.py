@@ -47,7 +47,7 @@ ERRORS = {  # overrides -> start of the error
     "monitor=train/rates": "monitor=train/rates: not logged. Use train/ followed by one of loss, objective,",
     "monitor=val/bits_per_dim": "monitor=val/bits_per_dim: not logged. Use val/ followed by one of loss, objective,",
     "model=ae monitor=val/nelbo": "monitor=val/nelbo: not logged. Use val/ followed by one of loss, objective,",
-    "model=nope": "model=nope: no such choice. Choose one of ae, annealed_vae, autoencoder_kl, beta_tcvae, beta_vae,",
+    "model=nope": "model=nope: no such choice. Choose one of aae, ada_gvae, ada_ml_vae, ae,",
     "data=nope": "data=nope: no such choice. Choose one of binarized_mnist, celeba, cifar10, digits,",
     "trainer=nope": "trainer=nope: no such choice. Choose one of cpu, ddp, default, gpu.",
     "callbacks=nope": "callbacks=nope: no such choice. Choose one of default, minimal.",

@@ -53,7 +53,7 @@ def test_older_run_of_vq_vae_resumes_with_its_flat_latents():
     [
         ("model.latent_dimm=3", r"^model.latent_dimm: no such option. Did you mean model.latent_dim"),
         ("model.latent_dim=0", r"^model.latent_dim=0: must be an integer from 1 to 1,000,000.$"),
-        ("model=none", r"^model=none: no such choice. Choose one of ae, "),
+        ("model=none", r"^model=none: no such choice. Choose one of aae, ada_gvae, "),
         ("-m", r"^-m: only overrides are allowed here. Run sweeps with vae-lightning train -m"),
         ("resume=nowhere", r"^nowhere: no such run or checkpoint."),
     ],
