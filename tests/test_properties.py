@@ -56,7 +56,7 @@ def load_choice(group: str, choice: str) -> Any:
 
 WEIGHTS = ("beta", "gamma", "alpha", "lambda_mmd", "lambda_od", "lambda_d", "lambda_gd", "lambda_gc", "capacity")
 WEIGHTS += ("lambda_sw", "lambda_adv", "lambda_decoder", "perceptual_weight", "pixel_weight", "discriminator_weight")
-WEIGHTS += ("discriminator_start",)
+WEIGHTS += ("discriminator_start", "triplet_weight", "margin")
 sides = st.integers(1, 20)
 weights = st.one_of(st.just(0.0), st.floats(1e-3, 10), st.floats(10, 1e6))
 

@@ -93,6 +93,7 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "ada_gvae": {"beta"},
     "ada_ml_vae": {"beta"},
     "vade": {"beta", "cluster_rate"},
+    "tvae": {"beta", "triplet_weight", "triplet_loss", "triplet_accuracy"},
     "m2": {"beta", "label_rate", "cross_entropy", "accuracy"},
     "cvae_gan": {"beta", "feature_distortion", "feature_matching", "class_feature_matching", "classifier_loss"},
 }

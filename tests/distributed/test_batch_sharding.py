@@ -15,9 +15,10 @@ from vae_lightning.distributed.batch_sharding import (
     sum_across_processes,
 )
 from vae_lightning.distributions import DiagonalGaussian, ForwardPass, GaussianMixture
-from vae_lightning.regularizers import DIP, MMD, Capacity, FreeBits, Regularizer, TotalCorrelation
+from vae_lightning.regularizers import DIP, MMD, Capacity, FreeBits, Regularizer, TotalCorrelation, Triplets
 
 TOTAL, D, WORLD_SIZE = 7, 3, 2  # an odd batch, split into four and three images
+LABELS = torch.tensor([0, 1, 0, -1, 1, 0, 2])
 OBJECTIVES = {
     "stratified": TotalCorrelation(alpha=2.0, beta=6.0, gamma=3.0, estimator="stratified"),
     "weighted": TotalCorrelation(alpha=2.0, beta=6.0, gamma=3.0, estimator="weighted"),
@@ -26,17 +27,18 @@ OBJECTIVES = {
     "dip_i": DIP(variant="i", lambda_od=2.0, lambda_d=3.0),
     "dip_ii": DIP(variant="ii", lambda_od=2.0, lambda_d=3.0),
     "mmd": MMD(alpha=0.5, lambda_mmd=10.0, kernel="imq"),
+    "triplets": Triplets(triplet_weight=2.0, margin=1.0),
 }
 
 
-def step(regularizer: Regularizer, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the loss of images x (B, 2 D) and its gradient with respect to the weights of a linear encoder."""
+def step(regularizer: Regularizer, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss of images x (B, 2 D) with labels y, and its gradient with respect to a linear encoder."""
     torch.manual_seed(1)
     weight = (torch.eye(2 * D).double() + 0.1 * torch.randn(2 * D, 2 * D).double()).requires_grad_()
     q = DiagonalGaussian(*(x @ weight).chunk(2, dim=1))
     prior = DiagonalGaussian(torch.zeros(1, D).double(), torch.zeros(1, D).double())
     regularizer.dataset_size = 1000
-    penalty, _ = regularizer(ForwardPass(x, None, q, prior, q.rsample(), None))
+    penalty, _ = regularizer(ForwardPass(x, y, q, prior, q.rsample(), None))
     loss = scale_loss(penalty)
     loss.backward()
     return loss.detach(), weight.grad
@@ -53,7 +55,7 @@ def run_process(rank: int, store: str, results: dict) -> None:
     shard.total = TOTAL
     for name, regularizer in OBJECTIVES.items():
         with shard:
-            loss, gradient = step(regularizer, local_rows(images()))
+            loss, gradient = step(regularizer, local_rows(images()), local_rows(LABELS))
         for mean in (loss, gradient):
             torch.distributed.all_reduce(mean)
         results[name, rank] = (loss / WORLD_SIZE).tolist(), (gradient / WORLD_SIZE).tolist()
@@ -70,7 +72,7 @@ def test_two_processes_have_the_loss_and_gradient_of_one(tmp_path):
         multiprocessing.spawn(run_process, (str(tmp_path / "store"), results), nprocs=WORLD_SIZE)
         results = dict(results)
     for name, regularizer in OBJECTIVES.items():
-        loss, gradient = step(regularizer, images())
+        loss, gradient = step(regularizer, images(), LABELS)
         for rank in range(WORLD_SIZE):
             torch.testing.assert_close(torch.tensor(results[name, rank][0]).double(), loss, rtol=1e-5, atol=0)
             actual = torch.tensor(results[name, rank][1], dtype=torch.float64)

@@ -91,6 +91,8 @@ ERRORS = {  # overrides -> start of the error
     "model=vade model/prior=standard_normal": "model/prior: VaDE requires a mixture. Set model/prior=gaussian_mixture.",
     "model=vade model.prior.covariance=round": "model.prior.covariance=round: not a valid choice. Choose one of full,",
     "model=vade model.pretrain_epochs=-1": "model.pretrain_epochs=-1: must be an integer >= 0.",
+    "model=tvae data=sprites data.image_shape=[1,16,16]": "model=tvae: triplets require one class per image, which",
+    "model=tvae model.margin=-1": "model.margin=-1: must be a number >= 0.",
     "model=m2 model.conditional=false": "model.conditional=false: M2 requires classes. Set model.conditional=true.",
     "model=m2 model.classification_weight=-1": "model.classification_weight=-1: must be a number >= 0.",
     "model=cvae data.labeled_per_class=5": "data.labeled_per_class=5: VAE with model.conditional=true requires the",

@@ -253,6 +253,7 @@ BASES = [
     "model=info_vae model/likelihood=discretized_logistic",
     "model=free_bits_vae model.group_size=2",
     "model=geco_vae",
+    "model=tvae",
     "model=iwae model/optimizer=adagrad",
     "model=piwae model.num_bounds=2 model.num_samples=2",
     "model=cvae model/prior=class_conditional",

@@ -19,6 +19,7 @@ from vae_lightning.regularizers import (
     Quantization,
     SlicedWasserstein,
     TotalCorrelation,
+    Triplets,
 )
 
 # The YAML files of the models that use a class.
@@ -35,6 +36,7 @@ MODELS = {
     Quantization: ["vq_vae", "rvq_vae"],
     SlicedWasserstein: ["swae"],
     TotalCorrelation: ["beta_tcvae"],
+    Triplets: ["tvae"],
 }
 OPTION_NAMES = {"hidden_dims": "discriminator_dims"}  # options whose names differ from the argument
 

@@ -67,6 +67,7 @@ CHANGEABLE = {
     "lambda_mmd",
     "lambda_od",
     "lambda_sw",
+    "margin",
     "num_bounds",
     "num_projections",
     "num_samples",
@@ -75,6 +76,7 @@ CHANGEABLE = {
     "step_size",
     "temperature",
     "tolerance",
+    "triplet_weight",
 }
 CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}
 

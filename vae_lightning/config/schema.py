@@ -184,6 +184,8 @@ FIELD_RULES = {
     "perceptual_weight": NOT_NEGATIVE,
     "pixel_weight": NOT_NEGATIVE,
     "classification_weight": NOT_NEGATIVE,
+    "triplet_weight": NOT_NEGATIVE,
+    "margin": NOT_NEGATIVE,
     "discriminator_weight": NOT_NEGATIVE,
     "discriminator_start": NOT_NEGATIVE,
     "num_samples": SIZE,

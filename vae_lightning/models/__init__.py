@@ -32,6 +32,7 @@ from vae_lightning.models.piwae import PIWAE
 from vae_lightning.models.rae import RAE
 from vae_lightning.models.rvq_vae import RVQVAE
 from vae_lightning.models.swae import SWAE
+from vae_lightning.models.tvae import TVAE
 from vae_lightning.models.vade import VaDE
 from vae_lightning.models.vae import VAE
 from vae_lightning.models.vae_gan import VAEGAN
@@ -57,6 +58,7 @@ __all__ = [
     "RAE",
     "RVQVAE",
     "SWAE",
+    "TVAE",
     "VAE",
     "VAEGAN",
     "VDVAE",

@@ -13,6 +13,7 @@ from vae_lightning.regularizers.mmd import MMD, mmd
 from vae_lightning.regularizers.quantization import LookupFreeQuantization, Quantization, UniformCodes
 from vae_lightning.regularizers.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose
+from vae_lightning.regularizers.triplet import Triplets, draw_triplets
 
 __all__ = [
     "DIP",
@@ -35,9 +36,11 @@ __all__ = [
     "Regularizer",
     "SlicedWasserstein",
     "TotalCorrelation",
+    "Triplets",
     "UniformCodes",
     "covariance",
     "decompose",
+    "draw_triplets",
     "gaussian_kl",
     "kl",
     "kl_per_latent",
