@@ -1,12 +1,13 @@
 """Tests of the hierarchical IWAE on a linear-Gaussian chain, whose log p(x) is known."""
 
+from functools import partial
 from typing import NamedTuple
 
 import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal
 
-from vae_lightning.distributions import Likelihood
+from vae_lightning.distributions import Likelihood, VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import HIWAE, IWAE
 from vae_lightning.models.hiwae import ChainPosterior
@@ -97,6 +98,15 @@ def test_one_group_is_the_iwae(parts, images):
 
 
 @torch.no_grad()
+def test_prior_of_the_top_group_can_be_a_mixture(parts, images):
+    model = HIWAE(upper_dims=[2], prior=partial(MixturePrior, num_components=2), **parts)
+    out = model(images)
+    h2, h1 = out.z.split([2, 3], dim=1)
+    log_p = model.prior(None, None).log_prob(h2) + model.posterior.down[0](h2).log_prob(h1)
+    torch.testing.assert_close(out.pz.log_prob(out.z), log_p)
+
+
+@torch.no_grad()
 def test_noise_determines_the_draws(parts, images):
     model = HIWAE(upper_dims=[2], **parts)
     noise = torch.randn(21, 5)
@@ -107,8 +117,8 @@ def test_noise_determines_the_draws(parts, images):
 
 
 def test_unsupported_options_are_rejected(parts):
-    with pytest.raises(UserError, match=r"^model/prior: HIWAE requires N\(0, I\)\. Set model/prior=standard_normal"):
-        HIWAE(prior=MixturePrior, **parts)
+    with pytest.raises(UserError, match=r"^model/prior=vamp: requires a Gaussian posterior\. Set"):
+        HIWAE(prior=VampPrior, **parts)
     with pytest.raises(UserError, match=r"^model\.gradient=dreg: requires a Gaussian that depends on x only"):
         HIWAE(gradient="dreg", **parts)
     assert not ChainPosterior.factorizes

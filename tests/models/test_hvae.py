@@ -1,12 +1,15 @@
-"""Tests of the hierarchical VAE: products of Gaussians, the rate of each group, and a linear model in closed form."""
+"""Tests of the hierarchical VAE: products of Gaussians, rates of groups and their priors, and a linear model."""
+
+from functools import partial
 
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from vae_lightning.distributions import DiagonalGaussian
+from vae_lightning.distributions import ClassConditional, DiagonalGaussian, VampPrior
 from vae_lightning.models import HVAE, VAE
 from vae_lightning.models.hvae import LadderPosterior, precision_weighted
+from vae_lightning.priors import MixturePrior
 
 
 def test_product_of_two_gaussians():
@@ -73,16 +76,15 @@ def test_rate_of_a_linear_model_matches_the_closed_form():
     def gaussian(m: float, v: float) -> DiagonalGaussian:
         return DiagonalGaussian(torch.full((n, 1), m), torch.full((n, 1), v).log())
 
-    qz, pz, _ = ladder.infer([gaussian(m1, v1), gaussian(m2, v2)], DiagonalGaussian.rsample)
-    kl = kl_divergence(Normal(qz.mu, torch.exp(0.5 * qz.logvar)), Normal(pz.mu, torch.exp(0.5 * pz.logvar))).mean(0)
+    (_, q), (p,), _ = ladder.infer([gaussian(m1, v1), gaussian(m2, v2)], DiagonalGaussian.rsample)
+    kl = kl_divergence(Normal(q.mu, torch.exp(0.5 * q.logvar)), Normal(p.mu, torch.exp(0.5 * p.logvar))).mean()
     w = s2 / (s2 + v2)
     ratio = torch.tensor(w * v2 / s2)
     expected = 0.5 * (ratio - ratio.log() - 1 + w**2 * ((m2 - a * m1) ** 2 + a**2 * v1) / s2)
-    assert kl[0].item() == pytest.approx(0.5 * (m1**2 + v1 - torch.tensor(v1).log().item() - 1), rel=1e-4)
-    assert kl[1].item() == pytest.approx(expected.item(), rel=5e-3)
+    assert kl.item() == pytest.approx(expected.item(), rel=5e-3)
 
     # Ancestral samples: z_1 ~ N(0, 1), z_2 ~ N(0, a² + s²), Cov = a
-    samples = ladder.sample(n)
+    samples = ladder.sample(torch.randn(n, 1))
     torch.testing.assert_close(torch.cov(samples.T), torch.tensor([[1.0, a], [a, a**2 + s2]]), rtol=0.02, atol=0.02)
 
 
@@ -90,3 +92,57 @@ def test_encode_and_reconstruct_are_deterministic(parts, images):
     model = HVAE(num_groups=2, hidden_dims=[8], **parts)
     assert torch.equal(model.encode(images).mean, model.encode(images).mean)
     assert torch.equal(model.reconstruct(images), model.reconstruct(images))
+
+
+@torch.no_grad()
+def test_prior_of_the_top_group_leaves_the_others_as_they_are(parts, images):
+    """A mixture whose only component is N(0, I) has the densities of N(0, I), and a rate with the same expectation."""
+    options = {"num_groups": 3, "hidden_dims": [8], **parts}
+    model, mixture = HVAE(**options), HVAE(prior=partial(MixturePrior, num_components=1), **options)
+    mixture.load_state_dict(model.state_dict(), strict=False)
+    mixture.prior.mu.zero_()
+    x, noise = model.as_images(images), torch.randn(14_000, 9)
+    expected, out = (m(images)._replace(**dict(zip(("qz", "pz", "z"), m.infer(x, None, 2000, noise), strict=True)))
+                     for m in (model, mixture))  # fmt: skip
+    assert mixture.prior.mu.shape == (1, 3)
+    torch.testing.assert_close(out.z, expected.z)
+    torch.testing.assert_close(out.pz.log_prob(out.z), expected.pz.log_prob(expected.z))
+    rates, expected_rates = (model.regularizer(o)[1] for o in (out, expected))
+    assert rates["rate_group_1"].item() == pytest.approx(expected_rates["rate_group_1"].item(), abs=0.02)
+    for name in ("rate_group_2", "rate_group_3"):
+        torch.testing.assert_close(rates[name], expected_rates[name])
+    torch.testing.assert_close(rates["rate"], sum(rates[f"rate_group_{g}"] for g in (1, 2, 3)))
+
+
+@torch.no_grad()
+def test_vamp_prior_is_the_mixture_of_the_top_posteriors_of_its_pseudo_images(parts, images):
+    model = HVAE(num_groups=2, hidden_dims=[8], prior=partial(VampPrior, num_components=4), **parts)
+    out = model(images)
+    pseudo = model.encode(torch.sigmoid(model.prior.logits))
+    top = Normal(pseudo.mu[:, :3], torch.exp(0.5 * pseudo.logvar[:, :3]))
+    log_top = top.log_prob(out.z[:, None, :3]).sum(2).logsumexp(1) - torch.tensor(4.0).log()
+    lower = model.posterior.down[0](out.z[:, :3])
+    torch.testing.assert_close(out.pz.log_prob(out.z), log_top + lower.log_prob(out.z[:, 3:]))
+    log_q = Normal(out.qz.mu, torch.exp(0.5 * out.qz.logvar)).log_prob(out.z)[:, :3].sum(1)
+    torch.testing.assert_close(model.objective(out)["rate_group_1"], (log_q - log_top).mean())
+
+
+@torch.no_grad()
+def test_samples_start_from_the_prior_of_the_top_group(parts):
+    model = HVAE(num_groups=2, hidden_dims=[8], prior=partial(MixturePrior, num_components=1), **parts)
+    model.prior.mu.fill_(50.0)
+    z = model.sample_prior(100)
+    assert (z[:, :3] > 40).all()
+    assert (z[:, 3:] < 40).any()
+
+
+@torch.no_grad()
+def test_gaussian_prior_of_each_class_has_its_kl_in_closed_form(parts, images):
+    model = HVAE(num_groups=2, hidden_dims=[8], **{**parts, "conditional": True, "prior": ClassConditional})
+    torch.nn.init.normal_(model.prior.mu.weight)
+    y = torch.tensor([0, 1, 2, 3, 9, 9, 9])
+    out = model(images, y)
+    q = Normal(out.qz.mu[:, :3], torch.exp(0.5 * out.qz.logvar[:, :3]))
+    rate = kl_divergence(q, Normal(model.prior.mu.weight.T[y], 1)).sum(1).mean()
+    torch.testing.assert_close(model.objective(out)["rate_group_1"], rate)
+    assert model.infer(model.as_images(images), y, num_samples=3)[1].mu.shape == (21, 6)

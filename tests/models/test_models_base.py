@@ -105,6 +105,7 @@ MODELS = {
     "hamiltonian_vae": partial(HamiltonianVAE, leapfrog_steps=2),
     "joint_vae": partial(JointVAE, categories=[2]),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
+    "hvae_vamp": partial(HVAE, num_groups=2, hidden_dims=[8], prior=partial(VampPrior, num_components=4)),
     "vdvae": small_vdvae,
     "hiwae": partial(HIWAE, num_samples=3, upper_dims=[2], hidden_dims=[8]),
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
@@ -114,7 +115,7 @@ MODELS = {
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
     "autoencoder_kl": partial(AutoencoderKL, discriminator_start=0.0, discriminator_optimizer=ADAM),
 }
-NOT_CONDITIONAL = ("vamp_vae", "ada_gvae", "ada_ml_vae")
+NOT_CONDITIONAL = ("vamp_vae", "hvae_vamp", "ada_gvae", "ada_ml_vae")
 Y = torch.tensor([0, 1, 2, 3, 9, 9, 9])
 
 

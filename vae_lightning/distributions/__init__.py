@@ -34,7 +34,14 @@ from vae_lightning.distributions.posterior import (
     Posterior,
     StandardGaussian,
 )
-from vae_lightning.distributions.prior import ClassConditional, GaussianMixture, Prior, StandardNormal, VampPrior
+from vae_lightning.distributions.prior import (
+    ClassConditional,
+    GaussianMixture,
+    HierarchicalPrior,
+    Prior,
+    StandardNormal,
+    VampPrior,
+)
 from vae_lightning.distributions.residual_quantizer import ResidualQuantizer
 from vae_lightning.distributions.vector_quantizer import VectorQuantizer
 
@@ -60,6 +67,7 @@ __all__ = [
     "GaussianImages",
     "GaussianMixture",
     "GaussianPosterior",
+    "HierarchicalPrior",
     "ImageDistribution",
     "IndependentPixels",
     "Laplace",

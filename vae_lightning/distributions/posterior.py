@@ -46,6 +46,10 @@ class DiagonalGaussian(NamedTuple):
         """Return the Gaussians of k·B draws, the batch k times in a row."""
         return self if k == 1 else DiagonalGaussian(self.mu.repeat(k, 1), self.logvar.repeat(k, 1))
 
+    def split(self, sizes: list[int]) -> list["DiagonalGaussian"]:
+        """Split the latents into groups of some sizes."""
+        return [DiagonalGaussian(*part) for part in zip(*(t.split(sizes, dim=1) for t in self), strict=True)]
+
     def detach(self) -> "DiagonalGaussian":
         """Return the same Gaussians, whose parameters have no gradient."""
         return DiagonalGaussian(self.mu.detach(), self.logvar.detach())

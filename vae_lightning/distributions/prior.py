@@ -122,6 +122,26 @@ class GaussianMixture(NamedTuple):
         return DiagonalGaussian(self.mu[k], self.logvar[k]).sample(n, generator)
 
 
+class HierarchicalPrior(NamedTuple):
+    """p(z_1) Π_l p(z_l | z_<l) of groups of latents, at draws of those that each group depends on.
+
+    It is no `DiagonalGaussian`, even if all groups are, and so has no KL in closed form.
+
+    Attributes:
+        top: p(z_1), of the first latents.
+        lower: the Gaussians of the other groups, (B, D_l) each.
+    """
+
+    top: Any
+    lower: list[DiagonalGaussian]
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Compute the log density of z (B, D), (B,), in nats."""
+        sizes = [p.mu.shape[1] for p in self.lower]
+        z_top, *z_lower = z.split([z.shape[1] - sum(sizes), *sizes], dim=1)
+        return self.top.log_prob(z_top) + sum(p.log_prob(z_l) for p, z_l in zip(self.lower, z_lower, strict=True))
+
+
 class VampPrior(Prior):
     """p(z) = 1/K Σ_k q(z|u_k) with learned pseudo-images u_k. Tomczak & Welling 2018, Eq. 9.
 

@@ -50,7 +50,8 @@ def clustering(context: EvaluationContext) -> Results:
     if context.y is None or context.y.dim() > 1:
         return unavailable(CLUSTER_METRICS, "the labels are several factors, not classes")
     mixture = prior(context.model.encode, None)
-    clusters = mixture.log_joint(context.encoded.mean.to(context.device)).argmax(1)
+    mean = context.encoded.mean[:, : mixture.mu.shape[1]]  # in a hierarchy, of the top group
+    clusters = mixture.log_joint(mean.to(context.device)).argmax(1)
     note = f"{len(clusters.unique())} of {len(mixture.mu)} clusters in use"
     return {
         "clustering_accuracy": Result(metrics.clustering_accuracy(clusters, context.y), note=note),

@@ -163,21 +163,26 @@ class ELBOModule(Configurable, L.LightningModule):
         Raises:
             UserError: if it does not support them.
         """
+        latent_shape, posterior = self.modeled_by_prior
         built = prior(
-            latent_dim=self.latent_dim,
-            latent_shape=self.latent_shape,
+            latent_dim=num_latents(latent_shape),
+            latent_shape=latent_shape,
             condition_dim=self.condition_dim,
             image_shape=self.image_shape,
-            posterior=self.posterior,
+            posterior=posterior,
         )
-        built.check(self.encoder, self.posterior)
-        if built.has_density and built.support != self.posterior.support:
+        built.check(self.encoder, posterior)
+        if built.has_density and built.support != posterior.support:
             raise UserError(
                 f"model/prior: {type(built).__name__} is a distribution of {built.support}, but"
-                f" {type(self.posterior).__name__} one of {self.posterior.support}. Set"
-                f" model/prior={self.posterior.matching_prior}."
+                f" {type(posterior).__name__} one of {posterior.support}. Set model/prior={posterior.matching_prior}."
             )
         return built
+
+    @property
+    def modeled_by_prior(self) -> tuple[LatentShape, Posterior]:
+        """Shape and posterior of the latents that `prior` models: by default all."""
+        return self.latent_shape, self.posterior
 
     @property
     def decoded_shape(self) -> LatentShape:

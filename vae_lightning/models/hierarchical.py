@@ -6,23 +6,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, Posterior, Prior, StandardNormal
-from vae_lightning.errors import UserError
-from vae_lightning.models.base import ELBOModule
+from vae_lightning.distributions import DiagonalGaussian, HierarchicalPrior, Posterior
+from vae_lightning.models.base import ELBOModule, repeat_rows
+from vae_lightning.types import LatentShape
 
 Draw = Callable[[DiagonalGaussian], Tensor]
 
 
 class HierarchicalPosterior(Posterior):
-    """Base class. Maps features to the Gaussians that inference starts from, and holds the learned prior of the groups.
+    """Base class. Maps features to the Gaussians that inference starts from, and holds the priors of the lower groups.
 
     Attributes:
         group_dims: number of latents of each group, in the order in which `infer` draws them.
+        top_dim: that of the top group, whose prior the model holds.
     """
 
     group_dims: list[int]
+    top_dim: int
 
-    def infer(self, evidence: list[DiagonalGaussian], draw: Draw) -> tuple[DiagonalGaussian, Any, Tensor]:
+    @property
+    def top(self) -> Posterior:
+        """The posterior of the top group, if it depends on the image only; otherwise this one."""
+        return self
+
+    def infer(
+        self, evidence: list[DiagonalGaussian], draw: Draw
+    ) -> tuple[list[DiagonalGaussian], list[DiagonalGaussian], list[Tensor]]:
         """Infer the groups one after the other.
 
         Args:
@@ -30,27 +39,35 @@ class HierarchicalPosterior(Posterior):
             draw: how a group is drawn from its posterior.
 
         Returns:
-            q and p of each group given the draws of others, and z, each with all groups concatenated, the top first.
+            q of each group, p of each group but the top, both given the draws of others, and z, the top group first.
         """
         raise TypeError(f"{type(self).__name__} must define infer(evidence, draw)")
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents from the prior, group by group, (n, D)."""
-        raise TypeError(f"{type(self).__name__} must define sample(n, generator)")
+    def joint_prior(self, top: Any, lower: list[DiagonalGaussian], n: int) -> Any:
+        """Return the prior of all groups, at n draws.
+
+        Args:
+            top: that of the top group.
+            lower: those of the others, from `infer`.
+            n: B, or the number of all draws.
+        """
+        return HierarchicalPrior(top, lower)
+
+    def sample(self, top: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Sample the lower groups from the prior, given the top group (n, D_1): all latents, (n, D)."""
+        raise TypeError(f"{type(self).__name__} must define sample(top, generator)")
 
 
 class Hierarchical(ELBOModule):
-    """Base class of models with a `HierarchicalPosterior`."""
+    """Base class of models with a `HierarchicalPosterior`. Their `prior` is that of the top group."""
 
     posterior: HierarchicalPosterior
     requires_vector = True
 
-    def build_prior(self, prior: Any) -> Prior:
-        """Build the prior of the top group, which must be N(0, I); the posterior holds those of the others."""
-        built = super().build_prior(prior)
-        if not isinstance(built, StandardNormal):
-            raise UserError(f"model/prior: {type(self).__name__} requires N(0, I). Set model/prior=standard_normal.")
-        return built
+    @property
+    def modeled_by_prior(self) -> tuple[LatentShape, Posterior]:
+        """Shape and posterior of the top group; the posterior holds the priors of the others."""
+        return self.posterior.top_dim, self.posterior.top
 
     def infer(
         self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
@@ -59,15 +76,21 @@ class Hierarchical(ELBOModule):
         evidence = [q.repeat(num_samples) for q in super().encode(x, y)]
         dims = self.posterior.group_dims
         noises = iter([None] * len(dims) if noise is None else noise.split(dims, dim=1))
-        return self.posterior.infer(evidence, lambda q: q.rsample(next(noises)))
+        qs, ps, z = self.posterior.infer(evidence, lambda q: q.rsample(next(noises)))
+        top = self.top_prior(repeat_rows(y, num_samples))
+        return concatenate(qs), self.posterior.joint_prior(top, ps, len(z[0])), torch.cat(z, dim=1)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
         """Return the posterior of all groups, given the means of those that they depend on."""
-        return self.posterior.infer(super().encode(x, y), lambda q: q.mu)[0]
+        return concatenate(self.posterior.infer(super().encode(x, y), lambda q: q.mu)[0])
+
+    def top_prior(self, y: Tensor | None) -> Any:
+        """Return the prior of the top group."""
+        return self.prior(lambda x: super(Hierarchical, self).encode(x)[0], self.condition(y))
 
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Sample n latents from the prior, from the top down, (n, D)."""
-        return self.posterior.sample(n, generator)
+        return self.posterior.sample(self.top_prior(y).sample(n, generator), generator)
 
 
 def concatenate(groups: list[DiagonalGaussian]) -> DiagonalGaussian:

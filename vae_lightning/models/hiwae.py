@@ -3,37 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior
-from vae_lightning.models.hierarchical import Draw, Hierarchical, HierarchicalPosterior, concatenate
+from vae_lightning.models.hierarchical import Draw, Hierarchical, HierarchicalPosterior
 from vae_lightning.models.iwae import IWAE
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.types import LatentShape
 
 
-class ChainPrior(NamedTuple):
-    """Gaussians p(h_l | h_{l+1}) of all groups at their draws, concatenated.
-
-    It is no `DiagonalGaussian`, since h_{l+1} is drawn given h_l: the expectation of log q - log p is not that of a KL
-    in closed form.
-
-    Attributes:
-        groups: the Gaussians, (B, D).
-    """
-
-    groups: DiagonalGaussian
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Compute the log density of z (B, D), (B,), in nats."""
-        return self.groups.log_prob(z)
-
-
 class ChainPosterior(HierarchicalPosterior):
-    """q(h_1|x) Π_l q(h_{l+1} | h_l), inferred from the bottom up, and p(h_L) Π_l p(h_l | h_{l+1}). Burda et al. 2016.
+    """q(h_1|x) Π_l q(h_{l+1} | h_l), inferred from the bottom up, and Π_l p(h_l | h_{l+1}). Burda et al. 2016.
 
     Args:
         num_features: F.
@@ -42,14 +25,12 @@ class ChainPosterior(HierarchicalPosterior):
         hidden_dims: widths of the tanh layers between two groups, in both directions.
     """
 
-    zeros: Tensor
-
     def __init__(
         self, num_features: int, latent_dim: int, *, group_dims: Sequence[int], hidden_dims: Sequence[int]
     ) -> None:
         super().__init__()
         self.group_dims = list(group_dims)
-        self.register_buffer("zeros", torch.zeros(1, group_dims[-1]), persistent=False)
+        self.top_dim = group_dims[-1]
         self.lowest = GaussianPosterior(num_features, group_dims[0])
         pairs = list(pairwise(group_dims))
         self.up = nn.ModuleList(conditional(below, above, hidden_dims) for below, above in pairs)
@@ -59,22 +40,23 @@ class ChainPosterior(HierarchicalPosterior):
         """Map features (B, F) to q(h_1|x), the only group that depends on the image itself."""
         return [self.lowest(features)]
 
-    def infer(self, evidence: list[DiagonalGaussian], draw: Draw) -> tuple[DiagonalGaussian, ChainPrior, Tensor]:
+    def infer(
+        self, evidence: list[DiagonalGaussian], draw: Draw
+    ) -> tuple[list[DiagonalGaussian], list[DiagonalGaussian], list[Tensor]]:
         """Infer the groups from the bottom up; see `HierarchicalPosterior.infer`."""
         qs = list(evidence)
         h = [draw(qs[0])]
         for up in self.up:
             qs.append(up(h[-1]))
             h.append(draw(qs[-1]))
-        top = self.zeros.expand_as(h[-1])
-        ps = [*(down(above) for down, above in zip(self.down, h[1:], strict=True)), DiagonalGaussian(top, top)]
-        return concatenate(qs[::-1]), ChainPrior(concatenate(ps[::-1])), torch.cat(h[::-1], dim=1)
+        ps = [down(above) for down, above in zip(self.down, h[1:], strict=True)]
+        return qs[::-1], ps[::-1], h[::-1]
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents from the prior, from the top down, (n, D)."""
-        h = [DiagonalGaussian(self.zeros, self.zeros).sample(n, generator)]
+    def sample(self, top: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Sample the groups below the top from the prior; see `HierarchicalPosterior.sample`."""
+        h = [top]
         for down in reversed(self.down):
-            h.append(down(h[-1]).sample(n, generator))
+            h.append(down(h[-1]).sample(len(top), generator))
         return torch.cat(h, dim=1)
 
 
@@ -94,7 +76,7 @@ class HIWAE(Hierarchical, IWAE):
         latent_dim: number of latents of the lowest group, h_1.
         upper_dims: numbers of latents of the groups above it, from the bottom up; empty gives the IWAE.
         hidden_dims: widths of the layers between two groups.
-        **kwargs: the others of `IWAE`.
+        **kwargs: the others of `IWAE`; `prior` is that of the top group.
     """
 
     posterior: ChainPosterior

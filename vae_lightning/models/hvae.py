@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior
+from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
 from vae_lightning.models.hierarchical import Draw, Hierarchical, HierarchicalPosterior, concatenate
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.regularizers import GroupedKL
 
 
 class LadderPosterior(HierarchicalPosterior):
-    """A hierarchy p(z_1) Π_l p(z_l | z_<l) and its posterior, inferred from the top down. Sønderby et al. 2016.
+    """Gaussians Π_l p(z_l | z_<l) below the top, and the posterior, inferred from the top down. Sønderby et al. 2016.
 
     The bottom-up pass maps features to evidence for the lowest group, then for the one above, up to the first. The
     top-down pass samples each group from the product of its evidence and its prior, which are both Gaussians.
@@ -26,13 +26,10 @@ class LadderPosterior(HierarchicalPosterior):
         hidden_dims: widths of the layers between two groups, in both directions; empty makes all maps linear.
     """
 
-    zeros: Tensor
-
     def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
         super().__init__()
-        group_dim = latent_dim // num_groups
+        group_dim = self.top_dim = latent_dim // num_groups
         self.group_dims = [group_dim] * num_groups
-        self.register_buffer("zeros", torch.zeros(1, group_dim), persistent=False)
         dims = [num_features, *hidden_dims]
         self.up = nn.ModuleList()  # evidence of a group -> evidence of the one above
         self.evidence = nn.ModuleList([GaussianPosterior(num_features, group_dim)])  # lowest group first
@@ -52,38 +49,37 @@ class LadderPosterior(HierarchicalPosterior):
             evidence.append(to_evidence(features))
         return evidence[::-1]
 
+    @property
+    def top(self) -> Posterior:
+        """The posterior of the top group, which is its evidence."""
+        return cast(Posterior, self.evidence[-1])
+
     def prior(self, above: list[Tensor]) -> DiagonalGaussian:
-        """Return p(z_l | z_<l), (B, D/L), given the samples of the groups above; for the first N(0, I), (1, D/L)."""
-        if above:
-            return self.down[len(above) - 1](torch.cat(above, dim=1))
-        return DiagonalGaussian(self.zeros, self.zeros)
+        """Return p(z_l | z_<l), (B, D/L), given the samples of the groups above."""
+        return self.down[len(above) - 1](torch.cat(above, dim=1))
 
-    def infer(self, evidence: list[DiagonalGaussian], draw: Draw) -> tuple[DiagonalGaussian, DiagonalGaussian, Tensor]:
-        """Infer the groups from the top down.
+    def infer(
+        self, evidence: list[DiagonalGaussian], draw: Draw
+    ) -> tuple[list[DiagonalGaussian], list[DiagonalGaussian], list[Tensor]]:
+        """Infer the groups from the top down; see `HierarchicalPosterior.infer`."""
+        qs, ps, z = [evidence[0]], [], [draw(evidence[0])]
+        for evidence_l in evidence[1:]:
+            ps.append(self.prior(z))
+            qs.append(precision_weighted(evidence_l, ps[-1]))
+            z.append(draw(qs[-1]))
+        return qs, ps, z
 
-        Args:
-            evidence: for each group, the top first.
-            draw: how a group is drawn from its posterior.
+    def joint_prior(self, top: Any, lower: list[DiagonalGaussian], n: int) -> Any:
+        """Return the prior of all groups: one Gaussian (n, D) if that of the top is Gaussian, since p follows q."""
+        if not isinstance(top, DiagonalGaussian):
+            return super().joint_prior(top, lower, n)
+        return concatenate([DiagonalGaussian(top.mu.expand(n, -1), top.logvar.expand(n, -1)), *lower])
 
-        Returns:
-            q(z_l|z_<l, x), p(z_l|z_<l) and z, each with all groups concatenated, (B, D).
-        """
-        qs: list[DiagonalGaussian] = []
-        ps: list[DiagonalGaussian] = []
-        z: list[Tensor] = []
-        for evidence_l in evidence:
-            p = self.prior(z)
-            q = precision_weighted(evidence_l, p) if z else evidence_l
-            qs.append(q)
-            ps.append(DiagonalGaussian(p.mu.expand_as(q.mu), p.logvar.expand_as(q.logvar)))
-            z.append(draw(q))
-        return concatenate(qs), concatenate(ps), torch.cat(z, dim=1)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents from the prior, group by group, (n, D)."""
-        z: list[Tensor] = []
-        for _ in self.evidence:
-            z.append(self.prior(z).sample(n, generator))
+    def sample(self, top: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Sample the groups below the top from the prior; see `HierarchicalPosterior.sample`."""
+        z = [top]
+        for _ in self.down:
+            z.append(self.prior(z).sample(len(top), generator))
         return torch.cat(z, dim=1)
 
 
@@ -102,7 +98,7 @@ class HVAE(Hierarchical):
         latent_dim: number of latents per group.
         num_groups: L >= 1; 1 gives the VAE.
         hidden_dims: widths of the layers between two groups.
-        **kwargs: the others of `ELBOModule`.
+        **kwargs: the others of `ELBOModule`; `prior` is that of the top group.
     """
 
     def __init__(

@@ -111,8 +111,10 @@ class VDVAE(ELBOModule):
         sizes = [prod(shape) for shape in network.group_shapes(image_shape, latent_dim)]
         heads = network.posterior_heads(image_shape, latent_dim)
         levels = network.group_levels
+        regularizer = GroupedKL(beta=1.0, group_sizes=sizes)
+        regularizer.standard_normal_only = True  # since the top-down network contains the priors of all groups
         super().__init__(
-            regularizer=GroupedKL(beta=1.0, group_sizes=sizes),
+            regularizer=regularizer,
             image_shape=image_shape,
             latent_dim=latent_dim,
             network=network,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import ForwardPass
+from vae_lightning.distributions import ForwardPass, HierarchicalPrior
 from vae_lightning.distributions.posterior import kl_per_latent
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 
@@ -53,15 +53,20 @@ class GroupedKL(KL):
         group_sizes: number of latents of each group, the top group first.
     """
 
-    standard_normal_only = True  # for the top group
-
     def __init__(self, *, beta: float, group_sizes: Sequence[int]) -> None:
         super().__init__(beta=beta)
         self.group_sizes = list(group_sizes)
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (β · rate, {rate, rate_group_1, ..., rate_group_L})."""
-        per_latent = kl_per_latent(out.qz, out.pz).mean(0)
-        rates = torch.stack([group.sum() for group in per_latent.split(self.group_sizes)])  # (L,)
+        rates = torch.stack(self.group_rates(out))  # (L,)
         rate = rates.sum()
         return self.beta * rate, {"rate": rate} | {f"rate_group_{i}": value for i, value in enumerate(rates, 1)}
+
+    def group_rates(self, out: ForwardPass) -> list[Tensor]:
+        """Compute the KL of each group, averaged over the batch."""
+        sizes = self.group_sizes
+        if not isinstance(out.pz, HierarchicalPrior):
+            return [group.sum() for group in kl_per_latent(out.qz, out.pz).mean(0).split(sizes)]
+        groups = zip(out.qz.split(sizes), [out.pz.top, *out.pz.lower], out.z.split(sizes, dim=1), strict=True)
+        return [kl(out._replace(qz=q, pz=p, z=z)).mean() for q, p, z in groups]
