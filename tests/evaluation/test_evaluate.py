@@ -115,18 +115,8 @@ MODELS = {
 }
 WITHOUT_RATE = ("ae", "wae", "swae", "rae", "aae")
 WITHOUT_DENSITY = (*WITHOUT_RATE, "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
-NOT_FACTORIZED = (
-    "hvae",
-    "hvae_mixture",
-    "hiwae",
-    "vdvae",
-    "full_covariance",
-    "planar_vae",
-    "iaf_vae",
-    "vmf_vae",
-    "poincare_vae",
-)
-NOT_FACTORIZED += ("joint_vae", "hamiltonian_vae")
+NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
+NOT_FACTORIZED += ("joint_vae", "hamiltonian_vae", "hvae_mixture")
 
 
 def build(name: str, parts: dict[str, Any]) -> ELBOModule:
