@@ -12,7 +12,7 @@ from vae_lightning.metrics import probabilistic_mig, udr
 
 PAGE = Path(__file__).with_name("metric_names.md")
 TABLE = re.compile(r"(?<=<!-- values -->\n).*?(?=<!-- /values -->)", re.DOTALL)
-SETTINGS = Settings(points=2_000)
+SETTINGS = Settings(points=2_000, boosting=True)
 
 
 def factors() -> NDArray[np.int64]:

@@ -107,7 +107,7 @@ def build(config: dict[str, Any]) -> ELBOModule | None:
     return model
 
 
-@settings(reproducible, max_examples=400)
+@settings(reproducible, max_examples=200)
 @given(cases())
 def test_losses_and_gradients_are_finite_and_shapes_are_correct(case):
     config, x, y = case

@@ -102,13 +102,13 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
 TRAINING_ONLY = {"train/discriminator_loss", "train/shared_latents"}
 SPRITES = ["data=sprites", "data.image_shape=[1,16,16]", "data.factor_sizes=[3,2,2,4,4]", "data.val_size=20"]
 PAIRS = [*SPRITES, "data.test_size=50", "data.pairs=1"]
-DATA = {"ada_gvae": PAIRS, "ada_ml_vae": PAIRS}  # others train on digits
+OPTIONS = {"ada_gvae": PAIRS, "ada_ml_vae": PAIRS, "factor_vae": ["model.discriminator_dims=[16]"]}
 
 
 @pytest.mark.parametrize("model", choices("model"))
 def test_model_trains_tests_and_loads(model, small, tmp_path):
     latent_dim = "model.latent_dim=20"  # a multiple of the code_dim of vq_vae, rvq_vae and lfq_vae
-    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=2", latent_dim, *DATA.get(model, [])))
+    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=2", latent_dim, *OPTIONS.get(model, [])))
     expected = {"loss", "objective", "distortion"} | LOGGED[model]
     if model not in WITHOUT_RATE:
         expected |= {"rate", "nelbo", "recon_kl_ratio"}
@@ -128,10 +128,8 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
 
 @pytest.mark.parametrize("model", [m for m in choices("model") if m not in WITHOUT_RATE and "q_vae" not in m])
 def test_warmup_reaches_every_model(model, small):
-    latent_dim = "model.latent_dim=20" if model == "joint_vae" else "model.latent_dim=3"
-    metrics = train(
-        small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1", latent_dim, *DATA.get(model, []))
-    )
+    options = [f"model.latent_dim={20 if model == 'joint_vae' else 3}", *OPTIONS.get(model, [])]
+    metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1", *options))
     weight = "capacity" if model in ("annealed_vae", "joint_vae") else "beta"
     final = small(f"model={model}").model.get(weight, 1.0)
     assert metrics[f"train/{weight}"] == pytest.approx(0.1 * final)  # after one of ten epochs

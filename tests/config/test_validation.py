@@ -63,8 +63,8 @@ def test_iter_leaves_yields_dotted_keys():
 
 
 CHECKED_ELSEWHERE = {"accelerator", "strategy", "deterministic"}  # by Lightning
-CHECKED_ELSEWHERE |= {"binarize", "device_resident", "estimator", "kernel", "scale_type", "schedule"}
-CHECKED_ELSEWHERE |= {"validation_split", "variant"}
+CHECKED_ELSEWHERE |= {"binarize", "covariance", "device_resident", "estimator", "gradient", "kernel"}
+CHECKED_ELSEWHERE |= {"mmd_estimator", "scale_type", "schedule", "validation_split", "variant"}
 CHECKED_ELSEWHERE |= {"dirpath", "filename"}  # together with the location of checkpoints
 
 

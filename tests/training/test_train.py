@@ -22,7 +22,7 @@ from vae_lightning.training.train import train
 
 
 def test_run_writes_the_documented_files(small, tmp_path):
-    metrics = train(small("model=cvae"))
+    metrics = train(small("model=cvae", "callbacks.figures.every_n_epochs=5"))
     run = tmp_path / "run"
     files = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
     events = {file for file in files if file.startswith("events.out.tfevents")}
@@ -58,7 +58,9 @@ def test_run_writes_the_documented_files(small, tmp_path):
 
 
 def test_tensorboard_has_curves_figures_and_hyperparameters(small, tmp_path):
-    metrics = train(small("model=beta_vae", "model.beta=2", "callbacks.warmup.epochs=2"))
+    metrics = train(
+        small("model=beta_vae", "model.beta=2", "callbacks.warmup.epochs=2", "callbacks.figures.every_n_epochs=5")
+    )
     scalars, images, hparams = {}, set(), set()
     for file in (tmp_path / "run").glob("events.out.tfevents*"):
         events = EventAccumulator(str(file)).Reload()

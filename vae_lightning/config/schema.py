@@ -229,6 +229,7 @@ FIELD_RULES = {
     "betas": Rule(lambda v: list_of(FRACTION).is_valid(v) and len(v) == 2, "a list of two numbers, each >= 0 and < 1"),
     "milestones": list_of(COUNT),
     "weight_decay": NOT_NEGATIVE,
+    "eps": POSITIVE,
     "fused": optional(FLAG),
     "hidden_dims": list_of(SIZE),
     "channels": list_of(SIZE, min_length=1),

@@ -10,7 +10,7 @@ from vae_lightning.evaluation.disentanglement import factor_metrics, unsupervise
 from vae_lightning.evaluation.settings import Settings
 
 PAGE = (ROOT / "docs" / "metric_names.md").read_text(encoding="utf-8")
-METRICS = (*factor_metrics(Settings()), *unsupervised_metrics(Settings()))
+METRICS = (*factor_metrics(Settings(boosting=True)), *unsupervised_metrics(Settings()))
 
 
 def test_every_number_has_a_row():
