@@ -91,7 +91,7 @@ def samples_by_temperature(ctx: FigureContext) -> Drawing:
     labels = torch.arange(NUM_STEPS, device=ctx.model.device) % len(ctx.classes) if ctx.classes else None
     rows = [ctx.samples(NUM_STEPS, labels, temperature=temperature) for temperature in TEMPERATURES]
     names = [f"{temperature:g}" for temperature in TEMPERATURES]
-    return plotting.image_grid(torch.stack(rows), f"Samples at temperatures below 1\n{ctx.title}", names)
+    return plotting.image_grid(torch.stack(rows), f"Samples at several temperatures\n{ctx.title}", names)
 
 
 @register_figure
