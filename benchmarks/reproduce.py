@@ -66,7 +66,7 @@ class Row:
     @property
     def run_dir(self) -> Path:
         """Directory of the run."""
-        return RUNS / self.table / re.sub(r"\W+", "_", self.name).strip("_")
+        return RUNS / self.table / re.sub(r"\W+", "_", self.name, flags=re.ASCII).strip("_")
 
     def result(self) -> tuple[float, float] | None:
         """Return the number and its standard error (0 if unknown), or None if the row is not finished."""
