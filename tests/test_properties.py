@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from vae_lightning.data import Batch, EpochSampler, InMemoryLoader
 from vae_lightning.errors import UserError
-from vae_lightning.models import AAE, CVAEGAN, M2, VAEGAN, AutoencoderKL, ELBOModule
+from vae_lightning.models import AAE, CVAEGAN, M2, TVAE, VAEGAN, AutoencoderKL, ELBOModule
 from vae_lightning.models.running_means import RunningMeans
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
@@ -114,7 +114,7 @@ def test_losses_and_gradients_are_finite_and_shapes_are_correct(case):
     model = build(config)
     if model is None:
         return
-    if isinstance(model, CVAEGAN | M2) and y.dim() == 2:
+    if isinstance(model, CVAEGAN | M2 | TVAE) and y.dim() == 2:
         y = y.argmax(1)
     out = model(x, y)
     terms = model.objective(out)

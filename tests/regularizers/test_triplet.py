@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vae_lightning.distributions import DiagonalGaussian, ForwardPass, StandardGaussian
+from vae_lightning.errors import UserError
 from vae_lightning.regularizers import KL, Triplets, draw_triplets
 
 # With classes 0, 0 and 1, the first two images are the anchors of the only triplets. Squared distances: 1 between the
@@ -62,3 +63,9 @@ def test_triplets_are_uniform_over_images_with_known_classes():
     # the two draws are independent: each pair of positive and negative is as frequent as the others
     pairs = (8 * positives[:, 0] + negatives[:, 0]).bincount()
     torch.testing.assert_close(pairs[pairs > 0] / len(drawn), torch.full((6,), 1 / 6), rtol=0, atol=0.025)
+
+
+def test_attributes_are_rejected():
+    message = r"^model=tvae: requires one class per image, got 4 attributes\. Set model=vae\.$"
+    with pytest.raises(UserError, match=message):
+        Triplets()(forward_pass(MU, torch.zeros(3, 4, dtype=torch.int64)))

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import all_gather_rows
 from vae_lightning.distributions import ForwardPass
+from vae_lightning.errors import UserError
 from vae_lightning.regularizers.kl import KL
 
 
@@ -46,10 +47,16 @@ class Triplets(KL):
         self.triplet_weight, self.margin = triplet_weight, margin
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (the weighted sum, {rate, triplet_loss, triplet_accuracy}); the loss is unweighted."""
+        """Return (the weighted sum, {rate, triplet_loss, triplet_accuracy}); the loss is unweighted.
+
+        Raises:
+            UserError: if the labels are attributes.
+        """
         penalty, terms = super().forward(out)
         mu = all_gather_rows(out.qz.mean)
         y = torch.full_like(mu[:, 0], -1) if out.y is None else all_gather_rows(out.y)
+        if y.dim() > 1:
+            raise UserError(f"model=tvae: requires one class per image, got {y.shape[1]} attributes. Set model=vae.")
         positive, negative, is_anchor = draw_triplets(y)
         difference = (mu - mu[positive]).square().sum(1) - (mu - mu[negative]).square().sum(1)
         count = is_anchor.sum().clamp(min=1)
