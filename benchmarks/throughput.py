@@ -107,6 +107,7 @@ FOLDER = "FOLDER"
 def processes(commands: Commands, batch_size: int) -> Iterator[dict[str, Process]]:
     """Start all loops, warm them up and stop them; kill them at the end."""
     started: dict[str, Process] = {}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that they are killed after SIGTERM, too
     with tempfile.TemporaryDirectory() as name:
         try:
             for i, (title, command) in enumerate(commands.items()):

@@ -1,13 +1,13 @@
 """Tests of the hierarchical IWAE on a linear-Gaussian chain, whose log p(x) is known."""
 
 from functools import partial
-from typing import NamedTuple
 
 import pytest
 import torch
+from linear_gaussian import LinearGaussian
 from torch.distributions import MultivariateNormal, Normal
 
-from vae_lightning.distributions import Likelihood, VampPrior
+from vae_lightning.distributions import VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import HIWAE, IWAE
 from vae_lightning.models.hiwae import ChainPosterior
@@ -18,23 +18,11 @@ SIGMA = 0.5
 X = torch.rand(5, 1, 2, 2, generator=torch.Generator().manual_seed(1))
 
 
-class LinearImages(NamedTuple):
-    mean: torch.Tensor
-
-    def log_prob(self, x):
-        return Normal(self.mean, SIGMA).log_prob(x).sum((-3, -2, -1))
-
-
-class LinearLikelihood(Likelihood):
-    def forward(self, output):
-        return LinearImages(output)
-
-
 @pytest.fixture
 def chain(parts):
     """h_2 ~ N(0, I) with 1 latent, h_1|h_2 and x|h_1 linear, with 2 latents and 4 pixels."""
     torch.manual_seed(0)
-    linear = {"network": MLP(hidden_dims=[]), "likelihood": LinearLikelihood(), "latent_dim": 2, "hidden_dims": []}
+    linear = {"network": MLP(hidden_dims=[]), "likelihood": LinearGaussian(SIGMA), "latent_dim": 2, "hidden_dims": []}
     model = HIWAE(upper_dims=[1], **{**parts, **linear, "image_shape": (1, 2, 2)})
     torch.nn.init.zeros_(model.posterior.down[0][0].logvar.weight)
     return model

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from linear_gaussian import LinearGaussian
 
-from vae_lightning.distributions import Bernoulli, BernoulliImages, GaussianImages, Likelihood
+from vae_lightning.distributions import Bernoulli, BernoulliImages
 from vae_lightning.errors import UserError
 from vae_lightning.models import AE, HVAE, IWAE, VAE, VQVAE
 from vae_lightning.models.imputation import METHODS
@@ -17,20 +18,13 @@ X = 0.5 + 0.1 * torch.randn(3, 1, 2, 2, generator=torch.Generator().manual_seed(
 MASK = torch.tensor([[True, False], [True, False]])
 
 
-class LinearGaussian(Likelihood):
-    """N(output, SIGMA²), without a sigmoid."""
-
-    def forward(self, output):
-        return GaussianImages(output, torch.tensor(SIGMA).log())
-
-
 @pytest.fixture
 def linear(parts):
     """Return p(x|z) = N(w z + 0.5, SIGMA²) with 4 pixels, 1 latent and the exact posterior of complete images.
 
     SIGMA is so small that draws outside [0, 1], which are clamped, are rare.
     """
-    network = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian(), "latent_dim": 1}
+    network = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian(SIGMA), "latent_dim": 1}
     model = VAE(**{**parts, **network, "image_shape": (1, 2, 2)}).eval()
     w = torch.tensor([[0.1], [0.05], [-0.08], [0.1]])
     variance = 1 / (1 + (w.T @ w) / SIGMA**2)

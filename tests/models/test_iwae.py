@@ -2,13 +2,13 @@
 
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
 
 import pytest
 import torch
-from torch.distributions import MultivariateNormal, Normal
+from linear_gaussian import LinearGaussian
+from torch.distributions import MultivariateNormal
 
-from vae_lightning.distributions import DiagonalGaussian, Likelihood
+from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.models import IWAE, VAE
 from vae_lightning.models.iwae import importance_weighted_bound
 from vae_lightning.networks import MLP
@@ -16,27 +16,11 @@ from vae_lightning.networks import MLP
 SIGMA = 0.5
 
 
-class LinearGaussianImages(NamedTuple):
-    """N(mean, SIGMA²), without a sigmoid."""
-
-    mean: torch.Tensor
-
-    def log_prob(self, x):
-        return Normal(self.mean, SIGMA).log_prob(x).sum((1, 2, 3))
-
-
-class LinearGaussian(Likelihood):
-    values_per_pixel = 1
-
-    def forward(self, output):
-        return LinearGaussianImages(output)
-
-
 @pytest.fixture
 def linear(parts):
     """p(x|z) = N(Wz + b, SIGMA²) with 4 pixels and 2 latents."""
     torch.manual_seed(0)
-    linear = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian()}
+    linear = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian(SIGMA)}
     return partial(IWAE, **{**parts, **linear, "latent_dim": 2, "image_shape": (1, 2, 2)})
 
 

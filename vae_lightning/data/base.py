@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
-from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, local_rows
+from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, local_rows, random_integers
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.types import Shape
 
@@ -162,9 +162,9 @@ class ImageDataModule(L.LightningDataModule, ABC):
         x, y = self.splits["train"]
         if labeled:
             assert self.labeled is not None
-            index = self.labeled[local_rows(torch.randint(len(self.labeled), (global_batch_size(n),)))]
+            index = self.labeled[random_integers(len(self.labeled), n)]
         else:
-            index = local_rows(torch.randint(len(x), (global_batch_size(n),)))
+            index = random_integers(len(x), n)
         batch = Batch(x[index], None if y is None else y[index])
         return self.on_after_batch_transfer(batch.to(device), 0)
 
@@ -234,6 +234,25 @@ def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]
         )
     kept, held_out = train_test_split(np.arange(len(x)), test_size=size, stratify=y.numpy(), random_state=seed)
     return Batch(x[kept], y[kept]), Batch(x[held_out], y[held_out])
+
+
+def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Batch]:
+    """Split images that are already in random order into consecutive parts, without copying them.
+
+    Raises:
+        UserError: if no training images would be left.
+    """
+    n = len(images.x)
+    if val_size + test_size >= n:
+        raise UserError(
+            f"data: {n:,} images are too few for data.val_size={val_size} and data.test_size={test_size}."
+            " Set smaller sizes."
+        )
+    sizes = [test_size, val_size, n - val_size - test_size]
+    labels = [None] * 3 if images.y is None else images.y.split(sizes)
+    parts = (Batch(x, y) for x, y in zip(images.x.split(sizes), labels, strict=True))
+    test, val, train = parts
+    return {"train": train, "val": val, "test": test}
 
 
 def labeled_subset(y: Tensor | None, per_class: int, seed: int) -> Tensor:

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from vae_lightning.data.base import ImageDataModule
-from vae_lightning.data.download import fetch
+from vae_lightning.data.download import explain_unreadable, fetch
 from vae_lightning.data.in_memory import Batch
-from vae_lightning.errors import as_user_error
 
 URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist"
 ARCHIVE = "binarized_mnist_larochelle.npz"
@@ -47,14 +46,9 @@ class BinarizedMNISTDataModule(ImageDataModule):
             UserError: if files are missing and cannot be downloaded.
         """
         if self.download and not (self.root / ARCHIVE).is_file():
-            for part in PARTS.values():
-                if not text_file(self.root, part).is_file():
-                    fetch(
-                        f"{URL}/{text_file(self.root, part).name}",
-                        text_file(self.root, part),
-                        "binarized_mnist",
-                        "digits",
-                    )
+            for path in (text_file(self.root, part) for part in PARTS.values()):
+                if not path.is_file():
+                    fetch(f"{URL}/{path.name}", path, "binarized_mnist", "digits")
 
     def load(self) -> dict[str, Batch]:
         """Read the images of each split.
@@ -77,10 +71,7 @@ def read(root: Path, split: str) -> Tensor:
         UserError: if the file is missing or damaged.
     """
     path = root / ARCHIVE if (root / ARCHIVE).is_file() else text_file(root, PARTS[split])
-    with as_user_error(
-        f"data=binarized_mnist: {path.resolve()} cannot be read ({{error}}). Download it again, or set data.root to the"
-        " directory that contains it."
-    ):
+    with explain_unreadable("binarized_mnist", path):
         bits = read_archive(path, PARTS[split]) if path.name == ARCHIVE else read_text(path)
         images = bits.reshape(SIZES[split], *SHAPE)
     if split != "train":

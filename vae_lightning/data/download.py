@@ -1,10 +1,11 @@
-"""Downloading a file, completely or not at all."""
+"""Downloading a file, completely or not at all, and the error if it cannot be read."""
 
 import shutil
 import urllib.request
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from vae_lightning.errors import UserError, one_line
+from vae_lightning.errors import UserError, as_user_error, one_line
 
 
 def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
@@ -34,3 +35,16 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
             f"data={choice}: no {path.resolve()}, and the download failed ({one_line(error)}). Put {url} there, or use"
             f" data={alternative}, which needs no download."
         ) from error
+
+
+def explain_unreadable(choice: str, path: Path) -> AbstractContextManager[None]:
+    """Turn any exception raised while reading a downloaded file into a `UserError`.
+
+    Args:
+        choice: name of the data set in conf/data/.
+        path: of the file.
+    """
+    return as_user_error(
+        f"data={choice}: {path.resolve()} cannot be read ({{error}}). Download it again, or set data.root to the"
+        " directory that contains it."
+    )

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from vae_lightning.data.base import split_in_order
 from vae_lightning.data.cache import cache_lock, fingerprint
 from vae_lightning.data.download import fetch
 from vae_lightning.data.factors import FactorDataModule
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.data.mapped_images import open_cache, seal
-from vae_lightning.data.sprites import FACTORS, split_in_order
+from vae_lightning.data.sprites import FACTORS
 from vae_lightning.errors import UserError, one_line
 
 FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"

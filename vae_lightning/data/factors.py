@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.in_memory import Batch
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
+from vae_lightning.distributed.batch_sharding import random_integers
 from vae_lightning.errors import UserError
 
 TRIES = 32  # to draw a partner that is not held out
@@ -59,7 +59,7 @@ class FactorDataModule(ImageDataModule):
         assert self.pairs is not None
         sizes = torch.tensor(self.grid.shape)
         k: Tensor | int = (
-            int(self.pairs) if self.pairs != "random" else 1 + draw(int((sizes > 1).sum()) - 1, len(y), 1, 1)
+            int(self.pairs) if self.pairs != "random" else 1 + random_integers(int((sizes > 1).sum()) - 1, len(y), 1, 1)
         )
         candidates = draw_candidates(y.cpu(), sizes, k)  # (B, TRIES + 1, A)
         index = self.grid[tuple(candidates.unbind(2))]
@@ -78,13 +78,8 @@ def draw_candidates(y: Tensor, sizes: Tensor, k: Tensor | int) -> Tensor:
         k: number of factors to change, for all images or for each, (B, 1, 1).
     """
     b, a = y.shape
-    order = draw(2**62, b, TRIES, a).masked_fill(sizes == 1, 2**62)
+    order = random_integers(2**62, b, TRIES, a).masked_fill(sizes == 1, 2**62)
     is_changed = order.argsort(2).argsort(2) < k
-    shift = 1 + draw(2**62, b, TRIES, a) % (sizes - 1).clamp(min=1)
+    shift = 1 + random_integers(2**62, b, TRIES, a) % (sizes - 1).clamp(min=1)
     changed = (y[:, None] + shift * is_changed) % sizes
     return torch.cat([changed, y[:, None]], dim=1)
-
-
-def draw(high: int, b: int, *shape: int) -> Tensor:
-    """Draw integers below `high` for the b images of this process, int64 (b, *shape)."""
-    return local_rows(torch.randint(high, (global_batch_size(b), *shape)))

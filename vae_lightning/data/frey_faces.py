@@ -6,11 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vae_lightning.data.base import ImageDataModule
-from vae_lightning.data.download import fetch
+from vae_lightning.data.base import ImageDataModule, split_in_order
+from vae_lightning.data.download import explain_unreadable, fetch
 from vae_lightning.data.in_memory import Batch
-from vae_lightning.data.sprites import split_in_order
-from vae_lightning.errors import as_user_error
 
 URL = "https://cs.nyu.edu/~roweis/data/frey_rawface.mat"
 MATLAB, NUMPY = "frey_rawface.mat", "frey_faces_uint8_1965x28x20.npy"
@@ -62,10 +60,7 @@ class FreyFacesDataModule(ImageDataModule):
             UserError: if the file is missing or damaged.
         """
         path = self.root / (NUMPY if (self.root / NUMPY).is_file() else MATLAB)
-        with as_user_error(
-            f"data=frey_faces: {path.resolve()} cannot be read ({{error}}). Download it again, or set data.root to the"
-            " directory that contains it."
-        ):
+        with explain_unreadable("frey_faces", path):
             images = torch.from_numpy(read(path))
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.split_seed))
         return split_in_order(Batch(images[order], None), self.val_size, self.test_size)

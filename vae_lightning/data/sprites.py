@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from vae_lightning.data.base import split_in_order
 from vae_lightning.data.factors import FactorDataModule
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError
@@ -64,25 +65,6 @@ class SpritesDataModule(FactorDataModule):
         order = np.random.default_rng(self.split_seed).permutation(len(x))
         x = x[order][:, None].repeat(1, self.image_shape[0], 1, 1)
         return split_in_order(Batch(x, y[order]), self.val_size, self.test_size)
-
-
-def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Batch]:
-    """Split images that are already in random order into consecutive parts, without copying them.
-
-    Raises:
-        UserError: if no training images would be left.
-    """
-    n = len(images.x)
-    if val_size + test_size >= n:
-        raise UserError(
-            f"data: {n:,} images are too few for data.val_size={val_size} and data.test_size={test_size}."
-            " Set smaller sizes."
-        )
-    sizes = [test_size, val_size, n - val_size - test_size]
-    labels = [None] * 3 if images.y is None else images.y.split(sizes)
-    parts = (Batch(x, y) for x, y in zip(images.x.split(sizes), labels, strict=True))
-    test, val, train = parts
-    return {"train": train, "val": val, "test": test}
 
 
 def draw_sprites(factor_sizes: Sequence[int], size: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:

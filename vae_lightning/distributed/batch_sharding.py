@@ -63,6 +63,11 @@ def local_rows(x: Tensor) -> Tensor:
     return x if shard is None else x.unflatten(0, (-1, shard.total))[:, shard.rows].flatten(0, 1)
 
 
+def random_integers(high: int, n: int, *shape: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw integers from 0 to `high` - 1 for n local rows on the CPU, int64 (n, *shape)."""
+    return local_rows(torch.randint(high, (global_batch_size(n), *shape), generator=generator))
+
+
 def all_gather_rows(x: Tensor) -> Tensor:
     """Gather this process's rows x with those of all others, (global, ...). Gradients flow back to all processes."""
     return x if BatchShard.active is None else AllGatherRows.apply(x, BatchShard.active)

@@ -22,8 +22,8 @@ def sample_noise(n: int, dim: int, generator: torch.Generator | None = None) -> 
 
 
 def noise_like(x: Tensor) -> Tensor:
-    """Draw this process's rows of standard normal noise for the global batch, of the shape of x (B, D)."""
-    return local_rows(torch.randn(global_batch_size(len(x)), x.shape[1], dtype=x.dtype, device=x.device))
+    """Draw this process's rows of standard normal noise for the global batch, of the shape of x (B, ...)."""
+    return local_rows(torch.randn(global_batch_size(len(x)), *x.shape[1:], dtype=x.dtype, device=x.device))
 
 
 class DiagonalGaussian(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
+from vae_lightning.distributed.batch_sharding import random_integers
 from vae_lightning.distributions.posterior import (
     DiagonalGaussian,
     GaussianPosterior,
@@ -63,14 +63,26 @@ class Prior(nn.Module):
         return -pz.log_prob(z)
 
 
-class StandardNormal(Prior):
-    """p(z) = N(0, I) in D dimensions. vae-cvae-mnist, Eq. 1."""
+class FixedPrior(Prior):
+    """Base class of priors without parameters, which are the same for every image.
+
+    Args:
+        latent_dim: D.
+        **_: the other shapes of the model.
+
+    Attributes:
+        zeros: (1, D), for the number of latents, the type and the device.
+    """
 
     zeros: Tensor
 
     def __init__(self, *, latent_dim: int, **_: Any) -> None:
         super().__init__()
         self.register_buffer("zeros", torch.zeros(1, latent_dim), persistent=False)
+
+
+class StandardNormal(FixedPrior):
+    """p(z) = N(0, I) in D dimensions. vae-cvae-mnist, Eq. 1."""
 
     def forward(self, encode: Encode, condition: Tensor | None) -> StandardGaussian:
         """Return N(0, I), the same for every image."""
@@ -118,7 +130,7 @@ class GaussianMixture(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), each from a random component."""
-        k = local_rows(torch.randint(len(self.mu), (global_batch_size(n),), generator=generator)).to(self.mu.device)
+        k = random_integers(len(self.mu), n, generator=generator).to(self.mu.device)
         return DiagonalGaussian(self.mu[k], self.logvar[k]).sample(n, generator)
 
 

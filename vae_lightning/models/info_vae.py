@@ -43,36 +43,15 @@ class InfoVAE(ELBOModule):
         super().__init__(regularizer=regularizer, **kwargs)
 
 
-class WAE(ELBOModule):
+class WAE(InfoVAE):
     """distortion + λ · MMD²(q(z), p(z)), with a deterministic code. Tolstikhin et al. 2018, Eq. 4 (WAE-MMD).
 
     There is no rate, since a delta posterior has infinite KL to any prior.
 
     Args:
-        lambda_mmd: λ > 0.
-        kernel: `rbf` or `imq`; for this and the next three, see `mmd`.
-        bandwidth: s; None for 2D.
-        bandwidth_factors: one kernel per factor of s.
-        mmd_estimator: `unbiased` or `biased`.
-        **kwargs: those of `ELBOModule`.
+        kernel: `rbf` or `imq`; see `mmd`.
+        **kwargs: those of `InfoVAE` but alpha, which is 1.
     """
 
-    def __init__(
-        self,
-        *,
-        lambda_mmd: float = 1000.0,
-        kernel: str = "imq",
-        bandwidth: float | None = None,
-        bandwidth_factors: Sequence[float] = (1.0,),
-        mmd_estimator: str = "unbiased",
-        **kwargs: Any,
-    ) -> None:
-        regularizer = MMD(
-            alpha=1.0,
-            lambda_mmd=lambda_mmd,
-            kernel=kernel,
-            bandwidth=bandwidth,
-            bandwidth_factors=bandwidth_factors,
-            mmd_estimator=mmd_estimator,
-        )
-        super().__init__(regularizer=regularizer, own_posterior=DeltaPosterior, **kwargs)
+    def __init__(self, *, kernel: str = "imq", **kwargs: Any) -> None:
+        super().__init__(alpha=1.0, kernel=kernel, own_posterior=DeltaPosterior, **kwargs)

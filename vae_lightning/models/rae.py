@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions import DeltaPosterior, ForwardPass
+from vae_lightning.distributions.posterior import noise_like
 from vae_lightning.errors import check_choice
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import CodeNorm
@@ -66,6 +66,5 @@ class RAE(ELBOModule):
             z = out.z.clone()  # usable for gradients, unlike a tensor made in inference mode
             z = z if z.requires_grad else z.requires_grad_()
             images = self.decode(z, out.y).mean
-            v = torch.randn(global_batch_size(len(z)), *self.image_shape, dtype=z.dtype, device=z.device)
-            (gradient,) = torch.autograd.grad(images, z, local_rows(v), create_graph=True)
+            (gradient,) = torch.autograd.grad(images, z, noise_like(images), create_graph=True)
         return gradient.square().sum(1).mean()

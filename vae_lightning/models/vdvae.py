@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions import DiagonalGaussian, ForwardPass, Posterior
-from vae_lightning.distributions.posterior import LOGVAR_BOUNDS, promote_to_float32, sample_noise
+from vae_lightning.distributions.posterior import LOGVAR_BOUNDS, noise_like, promote_to_float32, sample_noise
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule, repeat_rows
 from vae_lightning.models.hierarchical import concatenate
@@ -145,8 +144,7 @@ class VDVAE(ELBOModule):
         condition = self.condition(y)
         features = [repeat_rows(f, num_samples) for f in self.encoder(self.as_images(x), condition)]
         if noise is None:
-            shape = (global_batch_size(num_samples * len(x)), self.latent_dim)
-            noise = local_rows(torch.randn_like(self.decoder.start.new_empty(shape)))
+            noise = noise_like(self.decoder.start.new_empty(num_samples * len(x), self.latent_dim))
         return self.posterior(features, repeat_rows(condition, num_samples), noise, self.decoder)
 
     def sample_prior(

@@ -3,11 +3,10 @@
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributions import DiagonalGaussian, Posterior
-from vae_lightning.distributions.posterior import LOG_2PI, LOGVAR_BOUNDS, noise_like, promote_to_float32
+from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
+from vae_lightning.distributions.posterior import LOG_2PI, noise_like, promote_to_float32
 from vae_lightning.posteriors.shapes import vector_dim
 from vae_lightning.types import LatentShape
 
@@ -59,7 +58,7 @@ class FullGaussian(NamedTuple):
 class FullCovariance(Posterior):
     """Maps features (B, F) to a `FullGaussian` with a linear layer for L. Kingma & Welling 2019, Algorithm 2.
 
-    The diagonal of L is the exponential of a prediction with the bounds of a diagonal Gaussian's log σ.
+    The mean and the diagonal of L are those of a `GaussianPosterior`.
 
     Args:
         num_features: F.
@@ -72,14 +71,13 @@ class FullCovariance(Posterior):
     def __init__(self, num_features: int, latent_shape: LatentShape) -> None:
         super().__init__()
         dim = vector_dim(latent_shape, "full_covariance")
-        self.mu, self.logvar = (nn.Linear(num_features, dim) for _ in range(2))
+        self.base = GaussianPosterior(num_features, dim)
         self.off_diagonal = nn.Linear(num_features, dim * dim)
         for parameter in self.off_diagonal.parameters():
             nn.init.zeros_(parameter)  # starts as a diagonal Gaussian
 
     def forward(self, features: Tensor) -> FullGaussian:
         """Map features (B, F) to q(z|x)."""
-        logvar = F.hardtanh(promote_to_float32(self.logvar(features)), *LOGVAR_BOUNDS)
-        off_diagonal = promote_to_float32(self.off_diagonal(features)).unflatten(1, (logvar.shape[1], -1))
-        tril = off_diagonal.tril(-1) + torch.diag_embed(torch.exp(0.5 * logvar))
-        return FullGaussian(promote_to_float32(self.mu(features)), tril)
+        base = self.base(features)
+        off_diagonal = promote_to_float32(self.off_diagonal(features)).unflatten(1, (base.mu.shape[1], -1))
+        return FullGaussian(base.mu, off_diagonal.tril(-1) + torch.diag_embed(torch.exp(0.5 * base.logvar)))

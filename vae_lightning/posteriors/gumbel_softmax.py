@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
+from vae_lightning.distributed.batch_sharding import random_integers
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior, StandardGaussian
 from vae_lightning.distributions.posterior import kl_per_latent, noise_like, promote_to_float32
 from vae_lightning.posteriors.shapes import vector_dim
@@ -36,7 +36,7 @@ class JointUniform:
         """Draw n latents with one-hot categories, (n, D)."""
         parts = [self.gaussian.sample(n, generator)]
         for size in self.sizes:
-            index = local_rows(torch.randint(size, (global_batch_size(n),), generator=generator))
+            index = random_integers(size, n, generator=generator)
             parts.append(F.one_hot(index, size).to(parts[0]))
         return torch.cat(parts, dim=1)
 

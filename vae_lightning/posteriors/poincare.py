@@ -4,11 +4,9 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from vae_lightning.distributions import DiagonalGaussian, Posterior
-from vae_lightning.distributions.posterior import LOGVAR_BOUNDS, promote_to_float32
+from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
 from vae_lightning.posteriors.shapes import vector_dim
 from vae_lightning.types import LatentShape
 
@@ -109,11 +107,9 @@ class PoincareBall(Posterior):
     def __init__(self, num_features: int, latent_shape: LatentShape, *, curvature: float = 1.0) -> None:
         super().__init__()
         self.curvature = curvature
-        dim = vector_dim(latent_shape, "poincare")
-        self.mu, self.logvar = (nn.Linear(num_features, dim) for _ in range(2))
+        self.base = GaussianPosterior(num_features, vector_dim(latent_shape, "poincare"))
 
     def forward(self, features: Tensor) -> WrappedNormal:
         """Map features (B, F) to q(z|x)."""
-        logvar = F.hardtanh(promote_to_float32(self.logvar(features)), *LOGVAR_BOUNDS)
-        mu = exp_origin(promote_to_float32(self.mu(features)), self.curvature)
-        return WrappedNormal(mu, logvar, self.curvature)
+        mu, logvar = self.base(features)
+        return WrappedNormal(exp_origin(mu, self.curvature), logvar, self.curvature)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
-from vae_lightning.distributions.posterior import promote_to_float32, sample_noise
+from vae_lightning.distributions.posterior import noise_like, promote_to_float32, sample_noise
 from vae_lightning.priors.guidance import ConditionEmbedding, guided, sample_in_passes
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 from vae_lightning.priors.velocity import Velocity
@@ -67,9 +67,8 @@ class FlowMatching(StandardizedPrior):
         Lipman et al. 2023, Eq. 23 with σ_min = 0.
         """
         u = pz.standardize(z)
-        total = global_batch_size(len(u))
-        t = local_rows(torch.rand(total, dtype=u.dtype, device=u.device))
-        noise = local_rows(torch.randn(total, u.shape[1], dtype=u.dtype, device=u.device))
+        t = local_rows(torch.rand(global_batch_size(len(u)), dtype=u.dtype, device=u.device))
+        noise = noise_like(u)
         point = torch.lerp(noise, u, t[:, None])
         velocity = self.field(point, t, pz.u.condition)
         return (velocity - (u - noise)).square().sum(1)
