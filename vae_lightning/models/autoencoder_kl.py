@@ -16,7 +16,7 @@ from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.models.perceptual import PerceptualDistance
 from vae_lightning.networks import SpatialResNet
-from vae_lightning.networks.resnet import conv3x3, group_norm
+from vae_lightning.networks.resnet import conv2d, group_norm
 from vae_lightning.regularizers import KL
 from vae_lightning.types import Shape
 
@@ -38,8 +38,8 @@ class PatchDiscriminator(nn.Sequential):
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise([in_channels, *channels]):
             norm = [group_norm(n_out)] if layers else []  # none after the first convolution, as in the paper
-            layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), *norm, nn.LeakyReLU(0.2)]
-        super().__init__(*layers, conv3x3(channels[-1], 1))
+            layers += [conv2d(n_in, n_out, stride=2), *norm, nn.LeakyReLU(0.2)]
+        super().__init__(*layers, conv2d(channels[-1], 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (B, C, H, W) to logits (B, 1, h, w)."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vae_lightning.errors import UserError
 from vae_lightning.networks.base import Encoder, Network, append_planes
-from vae_lightning.networks.resnet import conv3x3
+from vae_lightning.networks.resnet import conv2d
 from vae_lightning.types import LatentShape, Shape
 
 # Maps the state (B, channels, h, w) before a group, and mean and log σ² of its prior (B, 2C, h, w), to its latents
@@ -110,7 +110,7 @@ class Ladder(Network):
             if not groups:
                 blocks += [ResidualBottleneck(shape, self.bottleneck) for _ in range(self.blocks)]
             above = shape
-        blocks.append(nn.Conv2d(self.channels[0], output_shape[0], 1))
+        blocks.append(conv2d(self.channels[0], output_shape[0], kernel=1))
         return TopDown(self.levels(output_shape)[-1], condition_dim, blocks)
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
@@ -132,7 +132,7 @@ class BottomUp(Encoder):
         super().__init__()
         self.num_features = levels[-1][0]
         before = levels[0][0]
-        resize: nn.Module = conv3x3(channels, before)
+        resize: nn.Module = conv2d(channels, before)
         self.levels = nn.ModuleList()
         for shape in levels:
             if len(self.levels):
@@ -206,7 +206,7 @@ class Bottleneck(nn.Sequential):
         kernel = 3 if min(shape[1:]) > 2 else 1
         layers: list[nn.Module] = []
         for before, after, k in ((n_in, inner, 1), (inner, inner, kernel), (inner, inner, kernel), (inner, n_out, 1)):
-            conv = nn.Conv2d(before, after, k, padding=k // 2)
+            conv = conv2d(before, after, k)
             # With torch's default the variance falls to a sixth in each layer, so training starts without the image.
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             layers += [nn.SiLU(), conv]
@@ -245,7 +245,7 @@ class Group(nn.Module):
         self.shape = (latent_dim, *grid)
         self.prior = Bottleneck(shape, channels, 2 * latent_dim + channels, bottleneck)
         rescale(self.prior[-1], 0.1, 2 * latent_dim)  # p(z_l|z_<l) starts close to N(0, I), as q does
-        self.merge = nn.Conv2d(latent_dim, channels, 1)
+        self.merge = conv2d(latent_dim, channels, kernel=1)
         nn.init.kaiming_normal_(self.merge.weight, nonlinearity="linear")
         self.block = ResidualBottleneck(shape, bottleneck)
 
@@ -258,7 +258,7 @@ class Group(nn.Module):
 
 def match(n_in: int, n_out: int) -> nn.Module:
     """Return a layer that maps n_in channels to n_out."""
-    return nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1)
+    return nn.Identity() if n_in == n_out else conv2d(n_in, n_out, kernel=1)
 
 
 @torch.no_grad()

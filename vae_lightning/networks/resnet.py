@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import gcd, prod
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -46,7 +47,7 @@ class ResNet(Network):
     def image_to_features(self, image_shape: Shape, condition_dim: int) -> list[nn.Module]:
         """Return the layers from (B, C + condition_dim, H, W) to features of the shape of the last level."""
         return [
-            conv3x3(image_shape[0] + condition_dim, self.channels[0]),
+            conv2d(image_shape[0] + condition_dim, self.channels[0]),
             *self.levels(self.shapes(image_shape), downsample),
             *self.attention_layers(),
             *norm_activation(self.channels[-1]),
@@ -58,7 +59,7 @@ class ResNet(Network):
             *self.attention_layers(),
             *self.levels(self.shapes(output_shape)[::-1], upsample),
             *norm_activation(self.channels[0]),
-            conv3x3(self.channels[0], output_shape[0]),
+            conv2d(self.channels[0], output_shape[0]),
         ]
 
     def shapes(self, image_shape: Shape) -> list[Shape]:
@@ -107,7 +108,7 @@ class SpatialResNet(ResNet, SpatialNetwork):
 
     def decoder(self, input_dim: int, output_shape: Shape) -> nn.Module:
         """Build the decoder, from maps (B, input_dim, h, w)."""
-        return nn.Sequential(conv3x3(input_dim, self.channels[-1]), *self.features_to_image(output_shape))
+        return nn.Sequential(conv2d(input_dim, self.channels[-1]), *self.features_to_image(output_shape))
 
 
 class ResidualBlock(nn.Module):
@@ -121,9 +122,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            *norm_activation(n_in), conv3x3(n_in, n_out), *norm_activation(n_out), conv3x3(n_out, n_out)
+            *norm_activation(n_in), conv2d(n_in, n_out), *norm_activation(n_out), conv2d(n_out, n_out)
         )
-        self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1)
+        self.skip = nn.Identity() if n_in == n_out else conv2d(n_in, n_out, kernel=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, n_in, H, W) to (B, n_out, H, W)."""
@@ -158,7 +159,7 @@ def residual_blocks(n_in: int, n_out: int, blocks: int) -> list[nn.Module]:
 
 def downsample(before: Shape, after: Shape) -> nn.Module:
     """Return a convolution that maps a side of n pixels to (n + 1) // 2 and keeps the channels."""
-    return nn.Conv2d(before[0], before[0], 3, stride=2, padding=1)
+    return conv2d(before[0], before[0], stride=2)
 
 
 def upsample(before: Shape, after: Shape) -> nn.Module:
@@ -166,12 +167,16 @@ def upsample(before: Shape, after: Shape) -> nn.Module:
 
     A transposed convolution would cause checkerboard artifacts (Odena et al. 2016).
     """
-    return nn.Sequential(nn.Upsample(size=after[1:], mode="nearest"), conv3x3(before[0], before[0]))
+    return nn.Sequential(nn.Upsample(size=after[1:], mode="nearest"), conv2d(before[0], before[0]))
 
 
-def conv3x3(n_in: int, n_out: int) -> nn.Conv2d:
-    """Return a 3 x 3 convolution that keeps the resolution."""
-    return nn.Conv2d(n_in, n_out, 3, padding=1)
+def conv2d(n_in: int, n_out: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    """Return a convolution with a kernel of odd size that maps a side of n pixels to ceil(n / stride).
+
+    Weights, and therefore features, are stored with channels last, which is 1.1 to 1.2 times as fast on a CPU with the
+    number of channels that residual networks have.
+    """
+    return nn.Conv2d(n_in, n_out, kernel, stride, padding=kernel // 2).to(memory_format=torch.channels_last)
 
 
 def norm_activation(channels: int) -> list[nn.Module]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.networks.resnet import SelfAttention, conv3x3, group_norm, norm_activation
+from vae_lightning.networks.resnet import SelfAttention, conv2d, group_norm, norm_activation
 from vae_lightning.types import LatentShape
 
 VECTOR_FEATURES = 4  # per channel that a map would have
@@ -64,7 +64,7 @@ class Velocity(nn.Module):
             self.attention: nn.Module = nn.Identity()
             self.blocks = nn.ModuleList(self.linear_block(features) for _ in range(blocks))
         else:
-            self.first, self.last = conv3x3(latent_shape[0], width), conv3x3(width, latent_shape[0])
+            self.first, self.last = conv2d(latent_shape[0], width), conv2d(width, latent_shape[0])
             self.attention = SelfAttention(width)
             self.blocks = nn.ModuleList(self.conv_block(width) for _ in range(blocks))
         for parameter in self.last.parameters():
@@ -77,7 +77,7 @@ class Velocity(nn.Module):
 
     def conv_block(self, channels: int) -> ModulatedBlock:
         """Return a block for maps."""
-        residual = [nn.SiLU(), conv3x3(channels, channels), *norm_activation(channels), conv3x3(channels, channels)]
+        residual = [nn.SiLU(), conv2d(channels, channels), *norm_activation(channels), conv2d(channels, channels)]
         return ModulatedBlock(group_norm(channels), residual, channels, self.embedding_dim)
 
     def forward(self, u: Tensor, t: Tensor, condition: Tensor) -> Tensor:
