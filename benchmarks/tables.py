@@ -1,0 +1,147 @@
+"""The tables in benchmarks/tables/: their rows, the numbers of finished runs, and writing them to docs/results.md.
+
+A table is a YAML file. Its name begins with a number that gives the order in which tables are run. Keys of the table:
+
+    column: header of our numbers
+    metric: name in metrics.json, with a minus in front to change the sign
+    also: further columns, header -> metric (optional)
+    overrides: of train.py, for all rows; $DATA and $FACES stand for the directories of the data sets and of CelebA
+    evaluate: options of `vae-lightning evaluate`, if the metrics are not those of the training (optional)
+    rows: a list of rows; the keys are the attributes of `Row`
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import yaml
+
+from vae_lightning.io.atomic import atomic_write
+from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics
+
+ROOT = Path(__file__).parents[1]
+TABLES = ROOT / "benchmarks" / "tables"
+RESULTS = ROOT / "docs" / "results.md"
+IMAGES = ROOT / "docs" / "images"
+RUNS = Path("runs") / "reproduce"
+RECORD = "reproduce.json"  # how long a run took, and where it was trained
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs of one configuration, and the published number beside theirs.
+
+    Attributes:
+        table: name of the table.
+        name: of the row, and of the directories of its runs.
+        overrides: of train.py.
+        evaluate: options of `vae-lightning evaluate`, or empty.
+        metric: name in metrics.json, with a minus in front to change the sign.
+        also: metrics of the further columns.
+        published: the number in the paper, or None.
+        note: why ours differs.
+        seeds: number of runs, whose mean and standard deviation are given.
+        is_long: run this row after all rows of all tables that are not.
+        images: figure in docs/images/ -> figure of the first run, without suffixes.
+    """
+
+    table: str
+    name: str
+    overrides: list[str]
+    evaluate: list[str]
+    metric: str
+    also: list[str] = field(default_factory=list)
+    published: float | None = None
+    note: str = ""
+    seeds: int = 1
+    is_long: bool = False
+    images: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def run_dirs(self) -> list[Path]:
+        """Directory of the run of each seed."""
+        name = re.sub(r"\W+", "_", self.name, flags=re.ASCII).strip("_")
+        names = [name] if self.seeds == 1 else [f"{name}-{seed}" for seed in range(self.seeds)]
+        return [RUNS / self.table / name for name in names]
+
+    def result(self, metric: str) -> tuple[float, float] | None:
+        """Return a metric and its uncertainty, or None if a run has not finished.
+
+        The uncertainty is the standard deviation over seeds, or the standard error of a single run, or 0 if unknown.
+        """
+        sign, name = (-1, metric[1:]) if metric.startswith("-") else (1, metric)
+        metrics = [read_metrics(run_dir) for run_dir in self.run_dirs]
+        if not all(map(is_finished, self.run_dirs)) or any(run.get(name) is None for run in metrics):
+            return None
+        values = [sign * run[name] for run in metrics]
+        return fmean(values), stdev(values) if self.seeds > 1 else metrics[0].get(f"{name}_se", 0.0)
+
+
+def read_table(path: Path) -> list[Row]:
+    """Read the rows of a table. Keys of the table apply to all of its rows."""
+    table = yaml.safe_load(path.read_text())
+    also = list(table.get("also", {}).values())
+    shared = {"table": path.stem, "metric": table["metric"], "evaluate": table.get("evaluate", ""), "also": also}
+    rows = [{**shared, **row, "overrides": f"{table['overrides']} {row['overrides']}"} for row in table["rows"]]
+    return [Row(**row | {key: row[key].split() for key in ("overrides", "evaluate")}) for row in rows]
+
+
+def write_results() -> None:
+    """Replace the tables in docs/results.md, between `<!-- table NAME -->` and `<!-- /table -->`, and the figures."""
+    text = RESULTS.read_text()
+    for path in sorted(TABLES.glob("*.yaml")):
+        pattern = rf"(<!-- table {path.stem} -->\n).*?(<!-- /table -->)"
+        text = re.sub(pattern, lambda match, path=path: f"{match[1]}{render(path)}\n{match[2]}", text, flags=re.DOTALL)
+        for row in read_table(path):
+            copy_images(row)
+    atomic_write(text, RESULTS)
+
+
+def copy_images(row: Row) -> None:
+    """Copy the figures of a finished row to docs/images/."""
+    if row.result(row.metric):
+        for name, figure in row.images.items():
+            atomic_write((row.run_dirs[0] / "figures" / f"{figure}.png").read_bytes(), IMAGES / f"{name}.png")
+
+
+def render(path: Path) -> str:
+    """Return a table in Markdown, with a line for each row."""
+    table = yaml.safe_load(path.read_text())
+    made = ["epochs", "trained for", "commit"]
+    columns = ["", "published", table["column"], "difference", *table.get("also", {}), *made]
+    lines = [columns, ["---"] * len(columns), *map(cells, read_table(path))]
+    notes = [f"{row.name}: {row.note}" for row in read_table(path) if row.note]
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + [f"\n{note}" for note in notes])
+
+
+def cells(row: Row) -> list[str]:
+    """Return the cells of a row."""
+    published = "" if row.published is None else f"{row.published:g}"
+    result = row.result(row.metric)
+    if result is None:
+        return [row.name, published, "not run", *[""] * (len(row.also) + 4)]
+    difference = "" if row.published is None else f"{100 * (result[0] / row.published - 1):+.1f}%"
+    also = [format_number(row.result(metric)) for metric in row.also]
+    records: list[dict[str, Any]] = [json.loads((run_dir / RECORD).read_text()) for run_dir in row.run_dirs]
+    epochs = str(read_config(row.run_dirs[0])["trainer"]["max_epochs"])
+    seconds = sum(record["seconds"] for record in records)
+    made = [epochs, format_duration(seconds), records[0]["commit"]]
+    return [row.name, published, format_number(result), difference, *also, *made]
+
+
+def format_number(result: tuple[float, float] | None) -> str:
+    """Format a number with its uncertainty, if known, and three digits after the point below 1."""
+    if result is None:
+        return ""
+    value, error = result
+    digits = 2 if abs(value) >= 1 else 3
+    return f"{value:.{digits}f}" + f" ± {error:.{digits}f}" * bool(error)
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration in hours and minutes."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
