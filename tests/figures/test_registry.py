@@ -13,16 +13,18 @@ from vae_lightning.data import Batch
 from vae_lightning.errors import UserError
 from vae_lightning.figures import registry
 from vae_lightning.figures.context import FigureContext, probe_images
-from vae_lightning.figures.registry import FIGURES, check_names, draw_figures, pairs_of
+from vae_lightning.figures.registry import FIGURES, check_names, draw_figures
+from vae_lightning.figures.traversals import pairs_of
 from vae_lightning.training.train import train
 
-ALWAYS = {"reconstructions", "imputations", "samples", "nearest_images"}
+ALWAYS = {"reconstructions", "extreme_reconstructions", "imputations", "samples", "nearest_images"}
 POINTS = {"latent_space", "traversals", "traversals_animation", "interpolations"}
 RATES = {"rate_per_latent"}
 PROJECTIONS = {"latent_space_tsne"}
 PLANE = {"manifold", "manifold_linear"}
 CLASSES = {"class_swap", "class_traversals"}
 CODES = {"latent_space", "code_usage"}
+DENSITIES = {"aggregate_posterior"}  # only for the prior N(0, I)
 
 
 def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
@@ -33,34 +35,37 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["model=vae"], ALWAYS | POINTS | RATES | PROJECTIONS),
-        (["model=vae", "model.latent_dim=2"], ALWAYS | POINTS | RATES | PLANE),
-        (["model=vae", "model.latent_dim=1"], ALWAYS | POINTS | RATES),
-        (["model=vae", "model.latent_dim=32"], ALWAYS | POINTS | RATES | PROJECTIONS),
-        (["model=ae"], ALWAYS | POINTS | PROJECTIONS),
-        (["model=wae", "model.latent_dim=2"], ALWAYS | POINTS | PLANE),
+        (["model=vae"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS),
+        (["model=vae", "model.latent_dim=2"], ALWAYS | POINTS | DENSITIES | RATES | PLANE),
+        (["model=vae", "model.latent_dim=1"], ALWAYS | POINTS | DENSITIES | RATES),
+        (["model=vae", "model.latent_dim=32"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS),
+        (["model=ae"], ALWAYS | POINTS | DENSITIES | PROJECTIONS),
+        (["model=wae", "model.latent_dim=2"], ALWAYS | POINTS | DENSITIES | PLANE),
         (["model=vq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
         (["model=fsq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
         (["model=lfq_vae", "model.latent_dim=10"], ALWAYS | PROJECTIONS | CODES),
         (["model=rvq_vae", "model.latent_dim=4"], ALWAYS | PROJECTIONS | CODES),
-        (["model=hvae"], ALWAYS | POINTS | RATES | PROJECTIONS),
-        (["model=vdvae"], ALWAYS | POINTS | RATES | PROJECTIONS | {"samples_by_temperature"}),
-        (["model=iwae"], ALWAYS | POINTS | RATES | PROJECTIONS),
-        (["model=iaf_vae"], ALWAYS | POINTS | PROJECTIONS),
+        (["model=hvae"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS),
+        (["model=vdvae"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS | {"samples_by_temperature"}),
+        (["model=iwae"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS),
+        (["model=iaf_vae"], ALWAYS | POINTS | DENSITIES | PROJECTIONS),
         (["model=vmf_vae"], ALWAYS | POINTS | PROJECTIONS),
-        (["model=hamiltonian_vae"], ALWAYS | POINTS | PROJECTIONS),
+        (["model=hamiltonian_vae"], ALWAYS | POINTS | DENSITIES | PROJECTIONS),
         (["model=joint_vae", "model.latent_dim=14"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=joint_vae", "model.latent_dim=10"], ALWAYS | PROJECTIONS | {"latent_space", "interpolations"}),
         (["model=poincare_vae", "model.latent_dim=2"], ALWAYS | POINTS),
         (["model=vamp_vae", "model.latent_dim=2"], ALWAYS | POINTS),
-        (["model=cvae"], ALWAYS | POINTS | RATES | PROJECTIONS | CLASSES),
+        (["model=cvae"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS | CLASSES),
         (["model=cvae", "model/prior=class_conditional"], ALWAYS | POINTS | RATES | PROJECTIONS | CLASSES),
-        (["model=cvae", "model.latent_dim=2"], ALWAYS | POINTS | RATES | PLANE | CLASSES),
+        (
+            ["model=cvae", "model.latent_dim=2"],
+            ALWAYS | POINTS | DENSITIES | RATES | PLANE | CLASSES | {"class_manifolds"},
+        ),
         (
             ["model=vq_vae", "model.latent_dim=4", "model.conditional=true"],
             ALWAYS | PROJECTIONS | CODES | {"class_swap"},
         ),
-        (["model=vae", "data.image_shape=[3,8,8]"], ALWAYS | POINTS | RATES | PROJECTIONS),
+        (["model=vae", "data.image_shape=[3,8,8]"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS),
     ],
     ids=lambda words: " ".join(sorted(words)),  # a set has no order of its own
 )
@@ -79,7 +84,7 @@ def test_draw_figures_of_data_without_classes(attributes, small):
         y = torch.randint(2, (len(x), 4), generator=torch.Generator().manual_seed(0)) if attributes else None
         data.splits[name] = Batch(x, y)
     drawn = draw_all(FigureContext(build_model(small, *overrides), data))
-    expected = ALWAYS | POINTS | RATES | PROJECTIONS
+    expected = ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS
     assert drawn.keys() == (expected - {"interpolations"} if attributes else expected)
     assert drawn["latent_space"].axes[0].get_legend() is None
 
@@ -166,9 +171,9 @@ def test_traversals_are_sorted_by_rate(small):
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     minus = "\N{MINUS SIGN}"
     assert names == [
-        "$z_{3}$  8.00 nats  [2.0, 6.0]",
-        f"$z_{{1}}$  0.50 nats  [{minus}1.0, 3.0]",
-        f"$z_{{2}}$  0.00 nats  [{minus}2.0, 2.0]",
+        "$z_{2}$  8.00 nats  [2.0, 6.0]",
+        f"$z_{{0}}$  0.50 nats  [{minus}1.0, 3.0]",
+        f"$z_{{1}}$  0.00 nats  [{minus}2.0, 2.0]",
     ]
 
 
@@ -183,7 +188,7 @@ def test_draw_figures_skips_projections_of_a_model_with_nan_means(small):
 
 def test_check_names_raises_an_error_before_training(small, monkeypatch):
     with pytest.raises(
-        UserError, match=r"callbacks.figures.final=nope: no such figure. Choose from reconstructions, samples"
+        UserError, match=r"callbacks.figures.final=nope: no such figure. Choose from reconstructions, "
     ):
         check_names("callbacks.figures.final", ["nope"])
     monkeypatch.setattr(registry, "has_umap", lambda: False)

@@ -4,7 +4,7 @@ import pytest
 from readable import assert_readable
 
 from vae_lightning import plotting
-from vae_lightning.plotting.curves import warmup_spans
+from vae_lightning.plotting.curves import best_epoch, warmup_spans
 
 TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
 
@@ -12,6 +12,8 @@ TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
 def epochs(n: int, warmup: int = 0) -> dict[int, dict[str, float]]:
     return {
         1000 * e: {
+            "nelbo": 200 / e + 2 * e,
+            "objective": 200 / e + 2 * e,
             "distortion": 200 / e,
             "rate": 2.0 * e,
             "recon_kl_ratio": 100 / e**2,
@@ -24,12 +26,27 @@ def epochs(n: int, warmup: int = 0) -> dict[int, dict[str, float]]:
 def test_training_curves_plots_metrics_against_images_seen():
     train, val = epochs(3), {2000: {"rate": 7.0, "distortion": 110.0}}
     figure = plotting.training_curves(train, val, TITLE)
-    distortion, rate, ratio = figure.axes
+    nelbo, distortion, rate, ratio = figure.axes
+    assert all(axes.get_xscale() == "log" for axes in figure.axes)
+    assert nelbo.lines[0].get_xydata().tolist() == [[1000, 202], [2000, 104], [3000, pytest.approx(72.67, abs=0.01)]]
     assert rate.lines[0].get_xydata().tolist() == [[1000, 2], [2000, 4], [3000, 6]]
     assert rate.lines[1].get_xydata().tolist() == [[2000, 7]]
     assert len(ratio.lines) == 1
-    assert [axes.get_ylabel() for axes in figure.axes] == ["nats per image", "nats per image", "dimensionless"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["nats per image"] * 3 + ["dimensionless"]
     assert [text.get_text() for text in distortion.get_legend().get_texts()] == ["train", "val"]
+    assert nelbo.get_legend() is None
+    assert_readable(figure)
+
+
+def test_training_curves_marks_the_epoch_with_the_lowest_validation_objective():
+    """The training objective is lowest after ten epochs, that of the validation after two."""
+    train = epochs(20)
+    assert best_epoch(train, {}) == 10_000
+    assert best_epoch(train, {1000: {"objective": 3.0}, 2000: {"objective": 2.0}, 3000: {"objective": 2.5}}) == 2000
+    assert best_epoch(train, {1000: {}}) is None
+    figure = plotting.training_curves(train, {}, TITLE)
+    for axes in figure.axes:
+        assert list(axes.lines[-1].get_xdata()) == [10_000, 10_000]
     assert_readable(figure)
 
 

@@ -9,7 +9,7 @@ from readable import assert_readable
 
 from vae_lightning import plotting
 from vae_lightning.plotting import style
-from vae_lightning.plotting.latent_space import identity, pca, separate_boxes, tsne, umap
+from vae_lightning.plotting.latent_space import identity, pca, place_boxes, tsne, umap
 
 NAMES = [str(k) for k in range(10)]
 TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
@@ -27,11 +27,16 @@ def test_scatter_colors_points_by_class():
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("first", "second")
 
 
-def test_scatter_names_classes_at_their_medians():
+def test_scatter_names_classes_beside_their_points_with_a_line_to_the_median():
     y = torch.arange(30) % 3
-    points = np.stack([np.repeat([[0, 10, 20]], 10, 0).ravel(), np.zeros(30)], axis=1)
-    texts = plotting.scatter(points, y, TITLE, ["a", "b"], ["x", "y", "z"]).axes[0].texts
-    assert {text.get_text(): text.get_position() for text in texts} == {"x": (0, 0), "y": (10, 0), "z": (20, 0)}
+    points = np.stack([np.repeat([[0, 10, 20]], 10, 0).ravel(), np.arange(30) / 2], axis=1)
+    axes = plotting.scatter(points, y, TITLE, ["a", "b"], ["x", "y", "z"]).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["x", "y", "z"]
+    lines = [line.get_xydata() for line in axes.lines if len(line.get_xdata())]
+    for k, (text, (median, end)) in enumerate(zip(axes.texts, lines, strict=True)):
+        np.testing.assert_allclose(median, np.median(points[y == k], axis=0))
+        np.testing.assert_allclose(end, text.get_position())
+        assert np.linalg.norm(end - median) < 5
 
 
 @pytest.mark.parametrize("k", [1, 2, 10, 40])
@@ -41,9 +46,16 @@ def test_scatter_is_readable_for_overlapping_classes(k, name):
     assert_readable(plotting.scatter(points, y, TITLE, ["a", "b"], [name.format(i) for i in range(k)]))
 
 
-def test_separate_boxes_moves_boxes_upward_as_little_as_possible():
-    centers, sizes = np.array([[0.0, 0.0], [0.1, 0.2], [5.0, 0.0]]), np.ones((3, 2))
-    np.testing.assert_allclose(separate_boxes(centers, sizes), [[0, 0], [0.1, 1], [5, 0]])
+def test_place_boxes_keeps_boxes_where_they_cover_nothing_and_moves_the_others_aside():
+    cloud = np.random.default_rng(0).normal(size=(2000, 2)) * 0.3
+    points = np.concatenate([cloud, [[-4.0, -4.0], [4.0, 4.0]]])
+    anchors, sizes = np.array([[0.0, 0.0], [3.0, 0.0], [3.1, 0.1]]), np.ones((3, 2))
+    centers = place_boxes(points, anchors, sizes)
+    np.testing.assert_array_equal(centers[1], anchors[1])
+    covered = (np.abs(points - centers[0]) < 0.5).all(1)
+    assert covered.sum() < 20 < (np.abs(points) < 0.5).all(1).sum()
+    assert 0.5 < np.linalg.norm(centers[0]) < 2
+    assert np.abs(centers[2] - centers[1]).max() >= 1
 
 
 def test_scatter_of_one_dimension_has_one_row_per_class():
@@ -110,4 +122,4 @@ def test_identity_returns_the_means():
     mu = torch.randn(5, 2)
     points, names = identity(mu)
     np.testing.assert_array_equal(points, mu)
-    assert names[1].startswith("mean of $z_{2}$")
+    assert names[1].startswith("mean of $z_{1}$")

@@ -18,10 +18,43 @@ TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
 
 def test_class_colors_are_distinct():
     """The palette has ten colors; more come from a colormap."""
-    palette = style.styled(style.class_colors)(10)
-    assert len(np.unique(palette, axis=0)) == 10
-    assert palette[0] == pytest.approx(to_rgb("#3f90da"))
+    assert style.class_colors(3) == pytest.approx(np.array([to_rgb(color) for color in style.CLASS_COLORS[:3]]))
     assert len(np.unique(style.class_colors(40), axis=0)) == 40
+
+
+# Machado et al. 2009: color vision without long-wave and without medium-wave cones
+PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+
+
+@pytest.mark.parametrize(
+    ("vision", "least"), [(np.eye(3), 25), (PROTANOPIA, 11), (DEUTERANOPIA, 12)], ids=["normal", "prot", "deuter"]
+)
+def test_class_colors_differ_from_each_other_and_the_background(vision, least):
+    """In CIE 1994 color difference, of which 1 is just noticeable. Those of tab10 are 12.4, 1.2 and 3.8."""
+    colors = cielab(style.class_colors(10), vision)
+    background = cielab(np.array([[1.0, 1, 1], [0, 0, 0]]), vision)
+    for i, color in enumerate(colors):
+        others = np.concatenate([np.delete(colors, i, axis=0), background])
+        assert min(difference(color, other) for other in others) > least
+
+
+def cielab(rgb: np.ndarray, vision: np.ndarray) -> np.ndarray:
+    """Convert sRGB colors (N, 3) in [0, 1], as seen with a kind of color vision, to CIELAB."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.asarray(vision).T, 0, 1)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = seen @ to_xyz.T / to_xyz.sum(1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the CIE 1994 color difference of two CIELAB colors, the smaller of both directions."""
+    chroma = sorted([np.hypot(*a[1:]), np.hypot(*b[1:])])
+    dl, dc = a[0] - b[0], chroma[1] - chroma[0]
+    dh2 = max(0.0, ((a - b)[1:] ** 2).sum() - dc**2)
+    return min(np.sqrt(dl**2 + (dc / (1 + 0.045 * c)) ** 2 + dh2 / (1 + 0.015 * c) ** 2) for c in chroma)
 
 
 def test_figures_are_freed():

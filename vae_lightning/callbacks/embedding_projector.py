@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from vae_lightning.figures.context import FigureContext, isolated_eval
-from vae_lightning.figures.registry import posterior_means
+from vae_lightning.figures.latent_space import posterior_means
 from vae_lightning.models import ELBOModule
 
 MAX_SPRITE_SIZE = 8192  # pixels per side, the maximum that TensorBoard shows

@@ -23,6 +23,7 @@ from vae_lightning.rng import rng_state, set_rng_state
 
 NUM_PROBES = 500  # images over which the rate of each latent is averaged after each epoch
 MAX_CLASSES = 100  # that a figure can show
+MAX_SHOWN_CLASSES = 10  # that a figure shows with a row or panel each
 GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_adv": "λ", "lambda_mmd": "λ", "lambda_sw": "λ"}
 
 
@@ -110,6 +111,16 @@ class FigureContext:
     def classes(self) -> list[str]:
         """Names of the classes that the model is conditional on; empty if it is not."""
         return self.class_names if self.model.condition_dim else []
+
+    @property
+    def shown_classes(self) -> list[str]:
+        """The first of `classes`, for figures with a row or panel per class."""
+        return self.classes[:MAX_SHOWN_CLASSES]
+
+    def first_label(self, n: int) -> Tensor | None:
+        """Return the label of the first probe image, repeated n times; None if the model is not conditional."""
+        y = self.images(1).y
+        return y.expand(n, *y.shape[1:]) if self.model.condition_dim and y is not None else None
 
 
 def probe_images(data: ImageDataModule, n: int) -> Batch:

@@ -4,20 +4,23 @@ from collections.abc import Iterator, Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from vae_lightning.plotting.style import new_figure, styled
 
 Curves = Mapping[int, Mapping[str, float]]  # training images seen -> metric -> value
-UNITS = {"distortion": "nats per image", "rate": "nats per image", "recon_kl_ratio": "dimensionless"}
-TITLES = {"distortion": "distortion", "rate": "rate (KL)", "recon_kl_ratio": "distortion / rate"}
+UNITS = dict.fromkeys(("nelbo", "distortion", "rate"), "nats per image") | {"recon_kl_ratio": "dimensionless"}
+TITLES = {"nelbo": "negative ELBO", "rate": "rate (KL)", "recon_kl_ratio": "distortion / rate"}
 OBJECTIVE = "objective"  # plotted if training logs none of the others, as that of a learned prior
 IMAGES_SEEN = "training images seen"
+MAX_RATIO = 40  # of the ends of a logarithmic axis with labels between the powers of 10
 
 
 @styled
 def training_curves(train: Curves, val: Curves, title: str) -> Figure:
-    """Plot distortion, rate and their ratio against the number of training images seen, with the warm-up of β shaded.
+    """Plot nelbo, distortion, rate and their ratio against the number of training images seen.
+
+    The warm-up of β is shaded, and the epoch with the lowest objective is marked.
 
     Args:
         train: the training metrics at the end of each epoch. The metric `warmup` is the factor on β in that epoch.
@@ -25,9 +28,12 @@ def training_curves(train: Curves, val: Curves, title: str) -> Figure:
         title: above the figure.
     """
     names = [name for name in UNITS if any(name in metrics for metrics in train.values())] or [OBJECTIVE]
-    figure = new_figure(max(3.6, 2.4 * len(names)), 2.1, title)
+    columns = min(len(names), 2)
+    rows = -(-len(names) // columns)
+    figure = new_figure(max(3.6, 3.2 * columns), 2.1 * rows, title)
+    best = best_epoch(train, val)
     for i, name in enumerate(names, 1):
-        axes = figure.add_subplot(1, len(names), i, title=TITLES.get(name, name), xlabel=IMAGES_SEEN)
+        axes = figure.add_subplot(rows, columns, i, title=TITLES.get(name, name), xlabel=IMAGES_SEEN, xscale="log")
         axes.set_ylabel(UNITS.get(name, "loss per image"))
         for (label, curves), line in zip({"train": train, "val": val}.items(), ("-", "--"), strict=True):
             points = {x: metrics[name] for x, metrics in curves.items() if name in metrics}
@@ -35,11 +41,18 @@ def training_curves(train: Curves, val: Curves, title: str) -> Figure:
                 axes.plot(
                     list(points), list(points.values()), line, marker="o" if len(points) < 20 else "", label=label
                 )
+        if best:
+            axes.axvline(best, color="0.5", linewidth=0.8, linestyle=":", zorder=0, label="best epoch")
         shade_warmup(axes, train)
         format_image_counts(axes)
-    if names:
-        figure.axes[0].legend()
+    max(figure.axes, key=lambda axes: len(axes.get_legend_handles_labels()[1])).legend()
     return figure
+
+
+def best_epoch(train: Curves, val: Curves) -> int | None:
+    """Return the number of images seen when the objective was lowest, or None if it was not recorded."""
+    objectives = {x: metrics[OBJECTIVE] for x, metrics in (val or train).items() if OBJECTIVE in metrics}
+    return min(objectives, key=objectives.__getitem__, default=None)
 
 
 def shade_warmup(axes: Axes, train: Curves) -> None:
@@ -64,6 +77,11 @@ def warmup_spans(train: Curves) -> Iterator[tuple[int, int]]:
 
 
 def format_image_counts(axes: Axes) -> None:
-    """Abbreviate the numbers of images on the x axis: 500k, 1.5M."""
+    """Abbreviate the numbers of images on the x axis, linear or logarithmic: 500k, 1.5M."""
+    if axes.get_xscale() == "log":
+        low, high = axes.get_xlim()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < MAX_RATIO * low else (1,)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.locator_params(axis="x", nbins=4)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.locator_params(axis="x", nbins=4)

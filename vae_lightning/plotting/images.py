@@ -92,18 +92,26 @@ def image_grid(rows: Tensor, title: str, row_labels: Sequence[str] = (), column_
 
 
 def labeled_grid(
-    rows: Tensor, title: str, row_labels: Sequence[str], column_labels: Sequence[str]
+    rows: Tensor, title: str, row_labels: Sequence[str], column_labels: Sequence[str], bottom_labels: Sequence[str] = ()
 ) -> tuple[Figure, AxesImage]:
-    """Return the figure of `image_grid` and the image in it. Labels wider than their columns are drawn vertically."""
+    """Return the figure of `image_grid` and the image in it. Labels wider than their columns are drawn vertically.
+
+    There may also be labels below the columns, which must not be wider.
+    """
     n_columns, _, height, width = rows.shape[1:]
     vertical = label_width(column_labels) > 0.95 * grid_size(rows)[0] / n_columns
     top = (label_width(column_labels) if vertical else LABEL_HEIGHT) + LABEL_GAP if column_labels else 0
-    figure, axes = grid_figure(rows, title, label_width(row_labels) + LABEL_GAP if row_labels else 0, top)
+    bottom = LABEL_HEIGHT + LABEL_GAP if bottom_labels else 0
+    figure, axes = grid_figure(rows, title, label_width(row_labels) + LABEL_GAP if row_labels else 0, top, bottom)
     image = draw_mosaic(axes, rows)
     axes.xaxis.tick_top()
     axes.set_xticks(image_centers(len(column_labels), width), column_labels, rotation=90 * vertical)
     axes.set_yticks(image_centers(len(row_labels), height), row_labels)
     axes.tick_params(length=0)
+    for center, label in zip(image_centers(len(bottom_labels), width), bottom_labels, strict=True):
+        axes.annotate(
+            label, (center, 0), (0, -3), ("data", "axes fraction"), "offset points", ha="center", va="top", size=7
+        )
     return figure, image
 
 
@@ -116,6 +124,22 @@ def reconstructions(x: Tensor, x_hat: Tensor, title: str) -> Figure:
         title: above the grid.
     """
     return paired_rows(x, x_hat, title, ("input", "output"))
+
+
+@styled
+def extreme_reconstructions(x: Tensor, x_hat: Tensor, nelbo: Tensor, title: str) -> Figure:
+    """Draw the best reconstructions of a model in two rows, and the worst below them, with the nelbo of each.
+
+    Args:
+        x: images, (2N, C, H, W) in [0, 1], the best first.
+        x_hat: the reconstructions, (2N, C, H, W) in [0, 1].
+        nelbo: of each image, (2N,), in nats.
+        title: above the grid.
+    """
+    n = len(x) // 2
+    rows = torch.stack([images for part in range(2) for images in (x[part * n :][:n], x_hat[part * n :][:n])])
+    names = [f"{value:.0f}".replace("-", "\N{MINUS SIGN}") for value in nelbo.tolist()]
+    return labeled_grid(rows, title, ("best", "output", "worst", "output"), names[:n], names[n:])[0]
 
 
 def paired_rows(

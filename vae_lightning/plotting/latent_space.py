@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from vae_lightning.plotting.style import class_colors, label_width, new_figure, styled
+from vae_lightning.plotting.style import class_colors, label_width, latent_name, new_figure, styled
 
 PLANE_SIZE = 4.2  # inches
 MAX_NAMED_CLASSES, MAX_LEGEND_CLASSES = 20, 60
@@ -50,14 +50,14 @@ def umap(mu: Tensor) -> tuple[np.ndarray, list[str]]:
 
 def identity(mu: Tensor) -> tuple[np.ndarray, list[str]]:
     """Return means (N, 1) or (N, 2) unchanged, and axis labels. The unit of z is the standard deviation of N(0, 1)."""
-    return mu.cpu().numpy(), [f"mean of $z_{{{i}}}$ (in $\\sigma$ of N(0, 1))" for i in range(1, mu.shape[1] + 1)]
+    return mu.cpu().numpy(), [f"mean of {latent_name(i)} (in $\\sigma$ of N(0, 1))" for i in range(mu.shape[1])]
 
 
 @styled
 def scatter(
     points: np.ndarray, y: Tensor | None, title: str, axis_labels: Sequence[str], class_names: Sequence[str]
 ) -> Figure:
-    """Plot points colored by class. Class names are drawn at the medians, so the figure is readable without colors.
+    """Plot points colored by class. Class names are drawn beside their points, so it is readable without colors.
 
     Args:
         points: (N, 2), or (N, 1), in which case each class has a row of its own.
@@ -87,41 +87,56 @@ def scatter(
 
 
 def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[str], colors: np.ndarray) -> None:
-    """Add a legend, and write the name of each class at its median, shifted upward if names would overlap.
+    """Add a legend, and write the name of each class near its median, where it covers few points, with a line to it.
 
     Both are left out if there are too many classes.
     """
     present = [k for k in range(len(names)) if (labels == k).any()]
-    medians = np.asarray([np.median(points[labels == k], axis=0) for k in present])
-    inch = np.ptp(points, axis=0).max() / (PLANE_SIZE - 0.7)  # in data units
-    boxes = [(inch * (label_width([names[k]]) * 1.3 + 0.05), inch * 0.14) for k in present]
-    outline = [withStroke(linewidth=2, foreground="white")]
-    for k, (x, y) in zip(present, separate_boxes(medians, np.asarray(boxes)), strict=True):
+    for k in present:
         axes.plot([], [], "o", color=colors[k], label=names[k], markersize=4)
-        if len(names) <= MAX_NAMED_CLASSES:
-            axes.text(x, y, names[k], weight="bold", ha="center", va="center", path_effects=outline)
     if len(names) <= MAX_LEGEND_CLASSES:
         columns = -(-len(names) // MAX_NAMED_CLASSES)
         axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0, ncols=columns)
+    if len(names) > MAX_NAMED_CLASSES:
+        return
+    medians = np.asarray([np.median(points[labels == k], axis=0) for k in present])
+    inch = np.ptp(points, axis=0).max() / (PLANE_SIZE - 0.7)  # in data units
+    sizes = [(inch * (label_width([names[k]]) * 1.3 + 0.05), inch * 0.17) for k in present]
+    outline = [withStroke(linewidth=2, foreground=axes.get_facecolor())]
+    for k, median, center in zip(present, medians, place_boxes(points, medians, np.asarray(sizes)), strict=True):
+        axes.plot(*np.stack([median, center]).T, color=colors[k], linewidth=0.8, path_effects=outline)
+        axes.text(
+            center[0],
+            center[1],
+            names[k],
+            color=colors[k],
+            weight="bold",
+            ha="center",
+            va="center",
+            path_effects=outline,
+        )
 
 
-def separate_boxes(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return the centers of boxes, (K, 2), shifted upward by as little as possible so the boxes do not overlap.
+def place_boxes(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the centers of boxes, (K, 2), near their anchors, so that they cover few points and do not overlap.
+
+    The best of a grid of positions is chosen for one box after the other. A point that is covered costs as much as a
+    hundredth of the extent in distance from the anchor, if there are a thousand points.
 
     Args:
-        centers: the preferred centers, (K, 2).
+        points: (N, 2).
+        anchors: (K, 2).
         sizes: widths and heights, (K, 2).
     """
-    moved = centers.copy()
-    lower: list[int] = []
-    for k in np.argsort(centers[:, 1]):
-        overlaps = True
-        while overlaps:
-            overlaps = False
-            for other in lower:
-                distance, min_distance = np.abs(moved[k] - moved[other]), (sizes[k] + sizes[other]) / 2
-                if (distance < min_distance * 0.999).all():
-                    moved[k, 1] = moved[other, 1] + min_distance[1]
-                    overlaps = True
-        lower.append(int(k))
-    return moved
+    low, high = points.min(0), points.max(0)
+    grid = np.stack(np.meshgrid(*np.linspace(low, high, 60).T), axis=-1).reshape(-1, 2)
+    extent = np.ptp(points, axis=0).max() or 1.0
+    centers = np.empty_like(anchors, dtype=float)
+    for k, (anchor, size) in enumerate(zip(anchors, sizes, strict=True)):
+        candidates = np.concatenate([anchor[None], grid])
+        covered = [(np.abs(points - center) < size / 2).all(1).sum() for center in candidates]
+        cost = np.linalg.norm(candidates - anchor, axis=1) / extent + 10 * np.asarray(covered) / len(points)
+        gaps = np.abs(candidates[:, None] - centers[:k]) - (size + sizes[:k]) / 2  # (candidates, k, 2)
+        cost[(gaps.max(2, initial=-np.inf) < 0).any(1)] = np.inf
+        centers[k] = candidates[cost.argmin()]
+    return centers

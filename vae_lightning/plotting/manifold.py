@@ -1,11 +1,15 @@
 """The decoded plane of a two-dimensional latent space."""
 
+from collections.abc import Sequence
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lightning.plotting.images import draw_mosaic, grid_figure, image_centers
-from vae_lightning.plotting.style import format_number, label_width, styled
+from vae_lightning.plotting.images import GAP, draw_mosaic, grid_figure, image_centers
+from vae_lightning.plotting.style import format_number, label_width, new_figure, styled
+
+PANEL_WIDTH, MAX_COLUMNS = 1.7, 5  # inches, and panels side by side
 
 
 def quantiles(n: int) -> Tensor:
@@ -22,9 +26,9 @@ def linear_values(n: int, limit: float = 3.0) -> Tensor:
 
 
 def plane(values: Tensor) -> Tensor:
-    """Return the latents of a square grid, (n·n, 2), row by row from the top: z_1 rises to the right, z_2 upward."""
-    z_2, z_1 = torch.meshgrid(values.flip(0), values, indexing="ij")
-    return torch.stack([z_1, z_2], dim=-1).flatten(0, 1)
+    """Return the latents of a square grid, (n·n, 2), row by row from the top: z_0 rises to the right, z_1 upward."""
+    z_1, z_0 = torch.meshgrid(values.flip(0), values, indexing="ij")
+    return torch.stack([z_0, z_1], dim=-1).flatten(0, 1)
 
 
 @styled
@@ -44,5 +48,24 @@ def manifold(x: Tensor, values: Tensor, title: str) -> Figure:
     draw_mosaic(axes, rows)
     axes.set_xticks([image_centers(n, x.shape[3])[i] for i in labeled], labels)
     axes.set_yticks([image_centers(n, x.shape[2])[-1 - i] for i in labeled], labels)
-    axes.set(xlabel="$z_1$ (in $\\sigma$ of the prior)", ylabel="$z_2$ (in $\\sigma$ of the prior)")
+    axes.set(xlabel="$z_0$ (in $\\sigma$ of the prior)", ylabel="$z_1$ (in $\\sigma$ of the prior)")
+    return figure
+
+
+@styled
+def class_manifolds(planes: Tensor, class_names: Sequence[str], title: str) -> Figure:
+    """Draw the decoded plane of each class in a panel of its own.
+
+    Args:
+        planes: the decoded latents of `plane(values)` with each class, (K, n·n, C, H, W) in [0, 1].
+        class_names: K names.
+        title: above the figure.
+    """
+    columns = min(len(planes), MAX_COLUMNS)
+    rows = -(-len(planes) // columns)
+    n = round(planes.shape[1] ** 0.5)
+    height, width = planes.shape[3] + GAP, planes.shape[4] + GAP
+    figure = new_figure(columns * PANEL_WIDTH, rows * (PANEL_WIDTH * height / width + 0.2), title)
+    for k, (images, name) in enumerate(zip(planes, class_names, strict=True), 1):
+        draw_mosaic(figure.add_subplot(rows, columns, k, title=name), images.unflatten(0, (n, n)))
     return figure

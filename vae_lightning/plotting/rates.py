@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_lightning.plotting.curves import IMAGES_SEEN, format_image_counts
-from vae_lightning.plotting.style import new_figure, styled
+from vae_lightning.plotting.style import latent_name, new_figure, styled
 
 MAX_LABELED_LATENTS = 40  # with more, the labels would overlap
 
@@ -60,13 +60,13 @@ def rate_history(rates: dict[int, list[float]], title: str) -> Figure:
 
 
 def label_latents(axes: Axes, axis: str, latents: list[int]) -> None:
-    """Label the positions 0, 1, ... of an axis with the names of latents, z_1, z_2, ..., if they fit.
+    """Label the positions 0, 1, ... of an axis with the names of latents, z_0, z_1, ..., if they fit.
 
     Args:
         axes: to be labeled.
         axis: `x` or `y`.
-        latents: indices, counted from 0, in the order of their positions.
+        latents: indices, in the order of their positions.
     """
     if len(latents) <= MAX_LABELED_LATENTS:
-        axes.set(**{f"{axis}ticks": range(len(latents)), f"{axis}ticklabels": [f"$z_{{{i + 1}}}$" for i in latents]})
+        axes.set(**{f"{axis}ticks": range(len(latents)), f"{axis}ticklabels": [latent_name(i) for i in latents]})
         axes.tick_params(axis=axis, length=0)  # type: ignore[arg-type]

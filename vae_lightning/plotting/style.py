@@ -14,6 +14,12 @@ from matplotlib.textpath import TextPath
 
 styled = matplotlib.style.context(Path(__file__).with_name("style.mplstyle"))  # decorates each function that draws
 
+# Ten colors for points, found by a search for the largest distance between any two, for normal and for red-green
+# deficient color vision, with a lightness that stands out from white and from black.
+CLASS_COLORS = (
+    "#6d8ef2", "#f2c230", "#bf266b", "#56bfa0", "#7900f2", "#8c4f1c", "#f2816d", "#708c00", "#6dcaf2", "#1c7b8c",
+)  # fmt: skip
+
 TITLE_CHAR_WIDTH = 0.074  # inches: the mean width of a character of the title
 TITLE_LINE_HEIGHT = 0.15  # inches
 MARGIN = 0.07  # inches around everything
@@ -37,6 +43,11 @@ def new_figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
+def latent_name(index: int) -> str:
+    """Return the name of a latent, counted from 0, for a label."""
+    return f"$z_{{{index}}}$"
+
+
 def label_width(labels: Sequence[str]) -> float:
     """Return the width in inches of the widest line of an axis's labels, or 0 if there are none."""
     lines = [line for label in labels for line in label.splitlines()]
@@ -47,11 +58,9 @@ def label_width(labels: Sequence[str]) -> float:
 def class_colors(k: int) -> np.ndarray:
     """Return k RGB colors, (k, 3) in [0, 1].
 
-    They come from the style's palette. If k is larger than the palette, they come from a continuous colormap instead,
-    whose neighboring colors look alike.
+    If k is larger than `CLASS_COLORS`, they come from a continuous colormap, whose neighboring colors look alike.
     """
-    palette = rcParams["axes.prop_cycle"].by_key()["color"]
-    colors = palette[:k] if k <= len(palette) else [colormaps["turbo"](i / (k - 1)) for i in range(k)]
+    colors = CLASS_COLORS[:k] if k <= len(CLASS_COLORS) else [colormaps["turbo"](i / (k - 1)) for i in range(k)]
     return np.asarray([to_rgb(color) for color in colors])
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from vae_lightning.plotting.images import labeled_grid, mosaic
-from vae_lightning.plotting.style import format_interval, styled
+from vae_lightning.plotting.style import format_interval, latent_name, styled
 
 FRAME_DURATION = 120  # milliseconds
 DPI = 100  # lower than that of other figures, since a GIF has many frames
@@ -48,14 +48,14 @@ def row_names(latents: Tensor, ends: Tensor, rates: Tensor | None) -> list[str]:
     """Return a label for each row: the latent, its KL if it is defined, and its range.
 
     Args:
-        latents: indices of the latents, int64 (R,), counted from 0. The labels count from 1.
+        latents: indices of the latents, int64 (R,).
         ends: the first and last value of each, (R, 2).
         rates: the KL of each of the R latents in nats, or None.
     """
     names = []
     for r, latent in enumerate(latents.tolist()):
         rate = "" if rates is None else f"{rates[r]:.2f} nats  "
-        names.append(f"$z_{{{latent + 1}}}$  {rate}{format_interval(ends[r].tolist())}")
+        names.append(f"{latent_name(latent)}  {rate}{format_interval(ends[r].tolist())}")
     return names
 
 
