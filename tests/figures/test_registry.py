@@ -187,9 +187,7 @@ def test_draw_figures_skips_projections_of_a_model_with_nan_means(small):
 
 
 def test_check_names_raises_an_error_before_training(small, monkeypatch):
-    with pytest.raises(
-        UserError, match=r"callbacks.figures.final=nope: no such figure. Choose from reconstructions, "
-    ):
+    with pytest.raises(UserError, match=r"callbacks.figures.final=nope: no such figure. Choose from reconstructions, "):
         check_names("callbacks.figures.final", ["nope"])
     monkeypatch.setattr(registry, "has_umap", lambda: False)
     with pytest.raises(
