@@ -64,6 +64,9 @@ TINY = Settings(
     images=100,
     likelihood_images=20,
     samples=30,
+    ais=2,
+    ais_images=4,
+    ais_chains=2,
     test_images=30,
     permutations=19,
     repeats=2,
@@ -114,7 +117,9 @@ MODELS = {
     "rvq_vae": partial(RVQVAE, code_dim=1, codebook_size=4, depth=2),
 }
 WITHOUT_RATE = ("ae", "wae", "swae", "rae", "aae")
-WITHOUT_DENSITY = (*WITHOUT_RATE, "vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
+WITHOUT_CHAINS = ("hvae", "hvae_mixture", "hiwae", "vdvae", "vmf_vae", "poincare_vae", "joint_vae")  # in latent space
+CODES = ("vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
+WITHOUT_DENSITY = (*WITHOUT_RATE, *CODES)
 NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
 NOT_FACTORIZED += ("joint_vae", "hamiltonian_vae", "hvae_mixture")
 
@@ -158,6 +163,8 @@ def test_every_model_has_its_numbers_or_a_reason_why_not(name, parts, make_conte
     assert 0 <= found["linear_probe"].value <= 1
     assert (found["log_px"].value is None) == (name in WITHOUT_DENSITY)
     assert (found["nelbo"].value is None) == (name in WITHOUT_RATE)
+    assert (found["ais_log_px"].value is None) == (name in (*WITHOUT_CHAINS, *CODES))
+    assert (found["ais_gap"].value is None) == (name in (*WITHOUT_CHAINS, *CODES))
     assert (found["mutual_information"].value is None) == (name in (*WITHOUT_DENSITY, *NOT_FACTORIZED))
     other_prior = ("by_class", "vamp_vae", "vade")
     assert (found["dimension_wise_kl"].value is None) == (name in (*WITHOUT_DENSITY, *NOT_FACTORIZED, *other_prior))
@@ -183,6 +190,22 @@ def test_bound_and_terms_equal_those_of_training(parts, make_context):
     sampled = (q.log_prob(z) - model.prior(None, None).log_prob(z)).mean().item()
     terms = ("mutual_information", "total_correlation", "dimension_wise_kl")
     assert sum(found[term].value for term in terms) == pytest.approx(sampled, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["vae", "cvae", "by_class"])
+def test_annealing_agrees_with_importance_sampling(name, parts, make_context):
+    """For a model with few latents, both are accurate. The gap of the bounds falls with the steps."""
+    model = build(name, parts)
+    with torch.no_grad():
+        for parameter in model.decoder.parameters():
+            parameter *= 2.5  # the posterior of an untrained model is too close to the prior
+    settings = Settings(likelihood_images=10, samples=2000, ais=60, ais_images=10, ais_chains=20, chunk=100)
+    found = likelihood(make_context(model, settings=settings))
+    assert found["ais_log_px"].value == pytest.approx(found["log_px"].value, abs=0.1)
+    assert abs(found["ais_gap"].value) < 0.5
+    short = likelihood(make_context(model, settings=replace(settings, samples=1, ais=1)))
+    assert short["ais_gap"].value > 1
+    assert "ais_gap" not in likelihood(make_context(model, settings=replace(settings, samples=1, ais=0)))
 
 
 def test_infer_of_hierarchy_equals_training(parts):

@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("images", "N", "evaluate at most N images, chosen at random"),
         ("samples", "K", "samples per image for log p(x)"),
         ("chunk", "K", "samples per pass: less for less memory, more for a larger GPU"),
+        (
+            "ais",
+            "T",
+            "also bound log p(x) by annealed importance sampling with T steps, such as 1000; 0 to leave it out",
+        ),
         ("repeats", "R", "repeats of each disentanglement metric"),
         ("seed", "S", "seed of all random choices"),
     ):

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from vae_lightning.data import Batch
 from vae_lightning.distributions import Bernoulli
+from vae_lightning.evaluation.annealing import annealed_bounds
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import LikelihoodEstimate, bits_per_dim, log_likelihood, mean_and_error
@@ -16,7 +17,7 @@ def likelihood(context: EvaluationContext) -> Results:
     """Compute the terms of the ELBO and estimate log p(x), with the random numbers of the seed in the settings."""
     with torch.random.fork_rng():
         torch.manual_seed(context.settings.seed)
-        return likelihood_terms(context)
+        return likelihood_terms(context) | (annealed_bounds(context) if context.settings.ais else {})
 
 
 def likelihood_terms(context: EvaluationContext) -> Results:

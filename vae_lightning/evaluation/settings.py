@@ -22,6 +22,9 @@ class Settings:
         likelihood_images: the maximum number of these for log p(x), which takes the most time.
         samples: K, the draws per image for log p(x).
         chunk: the draws per pass, which affects memory but not the results.
+        ais: T, the steps of annealed importance sampling, which is left out if it is 0.
+        ais_images: the maximum number of images for it.
+        ais_chains: per image.
         test_images: the draws on either side of the two-sample test, whose kernel matrix grows with their square.
         permutations: of the two-sample test.
         repeats: R, of each disentanglement metric.
@@ -46,6 +49,9 @@ class Settings:
     likelihood_images: int = 10_000
     samples: int = 5_000
     chunk: int = 500
+    ais: int = 0
+    ais_images: int = 100
+    ais_chains: int = 16
     test_images: int = 2_000
     permutations: int = 500
     repeats: int = 5
@@ -68,7 +74,7 @@ class Settings:
         check_choice("--features", self.features, FEATURES)
         for field in fields(self):
             value = getattr(self, field.name)
-            minimum = 0 if field.name == "seed" else 1
+            minimum = 0 if field.name in ("seed", "ais") else 1
             if isinstance(value, int) and not isinstance(value, bool) and value < minimum:
                 raise UserError(f"--{field.name.replace('_', '-')}={value}: must be an integer >= {minimum}.")
 

@@ -1,0 +1,124 @@
+"""Bounds on the likelihood of a model by annealed importance sampling."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_lightning.data import Batch
+from vae_lightning.distributions import Quantizer
+from vae_lightning.errors import UserError
+from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.results import Results, mean_result, unavailable
+from vae_lightning.metrics import mean_and_error
+from vae_lightning.metrics.annealing import Annealing
+from vae_lightning.models import VDVAE
+from vae_lightning.models.base import repeat_rows
+from vae_lightning.models.hierarchical import Hierarchical
+
+NAMES = ("ais_log_px", "ais_gap")
+
+
+def annealed_bounds(context: EvaluationContext) -> Results:
+    """Bound log p(x) from below, and measure the gap to an upper bound on images drawn from the model.
+
+    The gap is the mean, over simulated images, of the difference between both bounds. If the model's own images are
+    like real ones, it also bounds the error of `ais_log_px` (Wu et al. 2017, section 3.2).
+    """
+    model, settings = context.model, context.settings
+    reason = why_unavailable(context)
+    if reason:
+        return unavailable(NAMES, reason)
+    n = min(settings.ais_images, len(context.x))
+    lower = lower_bounds(context, Batch(context.x[:n], None if context.y is None else context.y[:n]))
+    note = f"nats; {settings.ais_chains} chains of {settings.ais:,} steps, {n:,} images; lower bound on log p(x)"
+    results = {"ais_log_px": mean_result(mean_and_error(lower), note)}
+    try:
+        gaps = simulated_gaps(context, n)
+    except UserError:
+        return results | unavailable(("ais_gap",), f"{type(model.likelihood).__name__} has no samples of single pixels")
+    note = f"nats; upper minus lower bound of {n:,} images drawn from the model"
+    return results | {"ais_gap": mean_result(mean_and_error(gaps), note)}
+
+
+def why_unavailable(context: EvaluationContext) -> str | None:
+    """Return why there are no chains in the latent space of the model, if so."""
+    model = context.model
+    if isinstance(model, Hierarchical | VDVAE):
+        return f"the prior of {context.name} depends on its own draws"
+    if isinstance(model.posterior, Quantizer) or not model.prior.has_density:
+        return f"p(z) of {context.name} has no density"
+    if model.prior.support != "vectors":
+        return f"chains move freely, but p(z) is a distribution of {model.prior.support}"
+    return None
+
+
+def lower_bounds(context: EvaluationContext, images: Batch) -> Tensor:
+    """Return the lower bound of each image, float64 (N,)."""
+    bounds = []
+    passes = images.x.split(images_per_pass(context))
+    labels = [None] * len(passes) if images.y is None else images.y.split(images_per_pass(context))
+    for i in context.track(f"log p(x), {context.settings.ais:,} steps of annealing")(range(len(passes))):
+        y = labels[i]
+        x = context.model.as_images(passes[i].to(context.device))
+        annealing, z = build_annealing(context, x, None if y is None else y.to(context.device), 2 * i)
+        bounds.append(log_mean(annealing.forward_log_weights(z), len(x)))
+    return torch.cat(bounds)
+
+
+def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
+    """Return the upper minus the lower bound of n images drawn from the model, float64 (n,).
+
+    Raises:
+        UserError: if the likelihood has no samples.
+    """
+    gaps = []
+    for i, start in enumerate(range(0, n, images_per_pass(context))):
+        rows = range(start, min(start + images_per_pass(context), n))
+        y = None if context.y is None else context.y[rows.start : rows.stop].to(context.device)
+        generator = torch.Generator().manual_seed(context.settings.seed + 1 + i)
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(context.settings.seed + 1 + i)
+            true_z = context.model.sample_prior(len(rows), y if context.model.condition_dim else None, generator)
+            x = context.model.decode(true_z, y).sample()
+        annealing, z = build_annealing(context, x, y, 2 * i + 1)
+        lower = log_mean(annealing.forward_log_weights(z), len(x))
+        upper = -log_mean(-annealing.reverse_log_weights(repeat_rows(true_z, context.settings.ais_chains)), len(x))
+        gaps.append(upper - lower)
+    return torch.cat(gaps)
+
+
+def build_annealing(context: EvaluationContext, x: Tensor, y: Tensor | None, seed: int) -> tuple[Annealing, Tensor]:
+    """Return chains for some images, with tuned step sizes, and their starting points, (chains · images, D)."""
+    model, chains = context.model, context.settings.ais_chains
+    x, y = repeat_rows(x, chains), repeat_rows(y, chains)
+    condition = model.condition(y)
+
+    def log_likelihood(z: Tensor) -> Tensor:
+        return model.decode(z, y).log_prob(x)
+
+    def log_prior(z: Tensor) -> Tensor:
+        return model.prior(model.encode, condition).log_prob(z)
+
+    annealing = Annealing(log_prior, log_likelihood, steps=context.settings.ais, seed=context.settings.seed + seed)
+    labels = y if model.condition_dim else None
+    pilot, start = (
+        model.sample_prior(
+            len(x), labels, torch.Generator().manual_seed(2 * (context.settings.seed + seed) + k)
+        ).detach()
+        for k in range(2)
+    )
+    annealing.tune(pilot)
+    return annealing, start
+
+
+def images_per_pass(context: EvaluationContext) -> int:
+    """Return how many images have all of their chains in one pass."""
+    return max(1, context.settings.chunk // context.settings.ais_chains)
+
+
+def log_mean(log_w: Tensor, n: int) -> Tensor:
+    """Return the log of the mean of w over the chains of each of n images, (n,)."""
+    chains: Any = log_w.view(-1, n)
+    return (torch.logsumexp(chains, dim=0) - math.log(len(chains))).cpu()
