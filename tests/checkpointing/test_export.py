@@ -75,7 +75,7 @@ def test_damaged_export_raises(run):
 
 @pytest.mark.parametrize(
     "target",
-    ["os.system", "vae_lightning.checkpointing.loading.Path", "vae_lightning.training.tensorboard.TensorBoard"],
+    ["os.system", "vae_lightning.checkpointing.loading.Path", "vae_lightning.loggers.TensorBoard"],
 )
 def test_untrusted_class_raises(target, tmp_path):
     """The checksum of the file is correct."""

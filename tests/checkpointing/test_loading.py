@@ -47,7 +47,7 @@ def test_loaded_model_reconstructs_images(small, tmp_path, images):
 UNTRUSTED = [
     "os.system",
     "builtins.open",
-    "vae_lightning.training.tensorboard.TensorBoard",  # opens the file that its argument names
+    "vae_lightning.loggers.TensorBoard",  # opens the file that its argument names
     "vae_lightning.checkpointing.loading.Path",  # an alias of pathlib.Path
     "torch.optim.optimizer.functools.partial",
     "vae_lightning.checkpointing.loading.load_model",  # not a class

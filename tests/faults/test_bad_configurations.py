@@ -51,7 +51,7 @@ ERRORS = {  # overrides -> start of the error
     "data=nope": "data=nope: no such choice. Choose one of binarized_mnist, celeba, cifar10, digits,",
     "trainer=nope": "trainer=nope: no such choice. Choose one of cpu, ddp, default, gpu.",
     "callbacks=nope": "callbacks=nope: no such choice. Choose one of deep, default, minimal.",
-    "logger=nope": "logger=nope: no such choice. Choose one of none, tensorboard.",
+    "logger=nope": "logger=nope: no such choice. Choose one of csv, mlflow, none, tensorboard, wandb.",
     "experiment=nope": "experiment=nope: no such choice. Choose one of celeba_ae, celeba_beta_tcvae,",
     "model/network=nope": "model/network=nope: no such choice. Choose one of burgess, celeba, conv, kim_mnih, ladder,",
     "model/likelihood=nope": "model/likelihood=nope: no such choice. Choose one of absolute_error, bernoulli,",

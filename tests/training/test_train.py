@@ -16,8 +16,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 import vae_lightning
 from vae_lightning.config.hyperparameters import hyperparameters
 from vae_lightning.errors import UserError
+from vae_lightning.loggers import TensorBoard
 from vae_lightning.regularizers import TotalCorrelation, gaussian_kl
-from vae_lightning.training.tensorboard import TensorBoard
 from vae_lightning.training.train import train
 
 

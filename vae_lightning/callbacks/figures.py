@@ -1,20 +1,17 @@
 """Drawing figures during training."""
 
 from collections.abc import Collection, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from PIL import Image
-from torch.utils.tensorboard.summary import Summary  # type: ignore[attr-defined]
 
 from vae_lightning.figures.context import FigureContext, format_title, isolated_eval, latest_posterior
 from vae_lightning.figures.history import History, stage_metrics
 from vae_lightning.figures.registry import check_names, draw_figures
 from vae_lightning.figures.saving import save_figure
+from vae_lightning.loggers import log_figure
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.format import CheckpointKey
 
@@ -36,7 +33,7 @@ FINAL = (
 
 
 class Figures(L.Callback):
-    """Draws figures during training, as image files and in TensorBoard.
+    """Draws figures during training, as image files and for the loggers that show them.
 
     A few figures are drawn every few epochs, all of them at the end. Images and noise are the same each time, so that
     only changes of the model are visible, and no random number is taken from the training. The history of the curves is
@@ -94,14 +91,13 @@ class Figures(L.Callback):
         self.draw(trainer, model, epoch, dict.fromkeys([*self.periodic, *self.final]))
 
     def draw(self, trainer: L.Trainer, model: ELBOModule, epoch: int, names: Collection[str]) -> None:
-        """Draw these figures to the directory and to TensorBoard."""
+        """Draw these figures to the directory, and log them."""
         title = format_title(self.title, model, model.warmup, epoch)
         ctx = FigureContext(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
         for name, figure in draw_figures(ctx, names):
             file = save_figure(figure, self.folder, name)
             for logger in trainer.loggers:
-                if isinstance(logger, TensorBoardLogger):
-                    log_image(logger, name, file.read_bytes(), model.images_seen)
+                log_figure(logger, name, file, model.images_seen)
 
     # ---------------------------------------------------------------- data of the curves
 
@@ -129,11 +125,3 @@ def as_elbo_module(module: L.LightningModule) -> ELBOModule:
     """Return the module, typed as one of ours."""
     assert isinstance(module, ELBOModule)
     return module
-
-
-def log_image(logger: TensorBoardLogger, name: str, encoded: bytes, step: int) -> None:
-    """Log an encoded image to TensorBoard, so nothing is drawn twice and a GIF stays animated."""
-    width, height = Image.open(BytesIO(encoded)).size
-    image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
-    writer = logger.experiment._get_file_writer()
-    writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)

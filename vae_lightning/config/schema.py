@@ -9,6 +9,8 @@ MAX_DEVICES = 1024  # of one machine
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")  # 16-bit weights are too coarse for densities
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
+LOGGER_PACKAGES = {"WandbLogger": "wandb", "MLFlowLogger": "mlflow"}  # class -> module, which is also the extra
+
 TOP_LEVEL_OPTIONS = (  # of conf/train.yaml
     "seed",
     "name",
@@ -294,6 +296,13 @@ FIELD_RULES = {
     "title": TEXT,
     "periodic": TEXTS,
     "final": TEXTS,
+    "save_dir": TEXT,
+    "project": TEXT,
+    "offline": FLAG,
+    "quiet": FLAG,
+    "experiment_name": TEXT,
+    "run_name": TEXT,
+    "tracking_uri": TEXT,
     "patience": COUNT,
     "num_images": COUNT,
     "min_rate": NOT_NEGATIVE,

@@ -1,6 +1,7 @@
 """Validating a configuration in milliseconds, before torch is imported or anything is written."""
 
 import json
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.config.error_reporting import suggest_option
 from vae_lightning.config.overrides import override_key
-from vae_lightning.config.schema import FIELD_RULES, TOP_LEVEL_OPTIONS, is_component
+from vae_lightning.config.schema import FIELD_RULES, LOGGER_PACKAGES, TOP_LEVEL_OPTIONS, is_component
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError
 from vae_lightning.runs.layout import CHECKPOINTS
@@ -74,6 +75,10 @@ def validate_callbacks(config: dict[str, Any]) -> None:
         for name, component in components.items() if isinstance(components, dict) else [("", components)]:
             if component is not None and not is_component(component):
                 raise UserError(f"{group}.{name}={component}: must be null or have a _target_.")
+    for name, component in (config.get("logger") or {}).items():
+        package = LOGGER_PACKAGES.get(component["_target_"].rpartition(".")[2]) if component else None
+        if package and not is_installed(package):
+            raise UserError(f"logger={name}: {package} is not installed. Run pip install 'vae-lightning[{package}]'.")
     for name in ("best", "last"):
         component = (config.get("callbacks") or {}).get(name)
         expected = f"{config['run_dir']}/{CHECKPOINTS}", name
@@ -82,6 +87,12 @@ def validate_callbacks(config: dict[str, Any]) -> None:
                 f"callbacks.{name}: must be saved as {name}.ckpt in {CHECKPOINTS}/ of the run directory. Leave out"
                 f" callbacks.{name}.dirpath and callbacks.{name}.filename."
             )
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package can be imported, and is not just a directory of that name, such as W&B's `wandb/`."""
+    spec = find_spec(package)
+    return spec is not None and spec.origin is not None
 
 
 def validate_optimization(config: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ RENAMED_TARGETS = {
     "vae_lightning.callbacks.Projector": "vae_lightning.callbacks.EmbeddingProjector",
     "vae_lightning.callbacks.Warmup": "vae_lightning.callbacks.BetaWarmup",
     "vae_lightning.ddp.DDP": "vae_lightning.distributed.ddp.WatchdogDDPStrategy",
-    "vae_lightning.loggers.TensorBoard": "vae_lightning.training.tensorboard.TensorBoard",
+    "vae_lightning.training.tensorboard.TensorBoard": "vae_lightning.loggers.TensorBoard",
     "vae_lightning.machine.NoProfiler": "vae_lightning.training.performance.NullProfiler",
 }
 RENAMED_OPTIONS = {

@@ -13,14 +13,16 @@ from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.data import ImageDataModule
 from vae_lightning.io.console import CONSOLE
 from vae_lightning.io.shell import display_path, train_command
+from vae_lightning.loggers import where_to_look
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.layout import BEST, CHECKPOINTS, has_resumable_checkpoint
 
 
 def quiet_lightning() -> None:
     """Suppress Lightning's messages about the machine, and its warnings that do not apply here."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for name in ("lightning.pytorch", "lightning.fabric", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)  # warns of each new experiment
     for message in (
         "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own use of torch
         "Checkpoint directory .* exists and is not empty",  # always so when a run is resumed
@@ -55,8 +57,8 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
     CONSOLE.print(table)
     if (run_dir / "figures").is_dir():
         CONSOLE.print(f"figures    {display_path(run_dir / 'figures')}")
-    if any(run_dir.glob("events.out.tfevents*")):
-        CONSOLE.print(f"curves     tensorboard --logdir {display_path(run_dir.parent)}")
+    for place in filter(None, (where_to_look(logger, run_dir) for logger in trainer.loggers)):
+        CONSOLE.print(f"curves     {place}")
     if has_resumable_checkpoint(run_dir):
         CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} {extension(trainer)}")
 

@@ -7,7 +7,6 @@ import lightning as L
 from hydra.errors import HydraException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.callbacks import ProgressBar as LightningProgressBar
-from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -21,6 +20,13 @@ from vae_lightning.config.instantiation import build, build_component, build_com
 from vae_lightning.config.overrides import overridden_options
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import Interrupted, UserError, as_user_error, one_line
+from vae_lightning.loggers import (
+    TensorBoard,
+    begin_logging,
+    build_loggers,
+    closing,
+    read_logger_ids,
+)
 from vae_lightning.models import ELBOModule, LatentPrior
 from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.layout import BEST, CHECKPOINTS
@@ -40,7 +46,6 @@ from vae_lightning.training.preflight import (
     check_labels,
     check_model,
 )
-from vae_lightning.training.tensorboard import TensorBoard
 
 EXPLAINED = (UserError, HydraException, OmegaConfBaseException, Interrupted)  # errors that need no more words
 
@@ -88,6 +93,7 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
         if cfg.compile:
             compile_networks(model, cfg.compile)
         check_model(model, cfg.monitor, data)
+        logger_ids = read_logger_ids(run_dir) if resumption else {}
         state = RunState(config, run_dir, resumption.changes if resumption else {})
         callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
         trainer: L.Trainer = build_component(
@@ -95,34 +101,38 @@ def run_training(cfg: DictConfig, shutdown: GracefulShutdown) -> dict[str, float
             "trainer",
             L.Trainer,
             callbacks=[state, TerminateOnNaN(run_dir / CHECKPOINTS), *callbacks, shutdown],
-            logger=build_components(cfg, "logger", Logger),
+            logger=build_loggers(cfg, logger_ids),
             plugins=[AtomicCheckpointIO(), *(build(cfg.trainer.get("plugins")) or [])],
             enable_checkpointing=True,  # Lightning counts the callback that handles signals as a checkpoint
         )
         check_cpu_process_count(trainer)
 
-    print_run_header(cfg.name, data, model, trainer, run_dir)
-    if resumption:
-        print_resumption(resumption)
-    fit(trainer, model, data, resumption.path if resumption else None, state)
-    if not state.started:  # the run had already been trained to its end
-        save_configuration(config, run_dir)
-        print_nothing_to_train(trainer)
-    metrics = read_metrics(run_dir) | state.metrics if resumption else {}
-    metrics |= logged_metrics(trainer)
-    save_metrics(metrics, run_dir)
+    overridden = overridden_options()
+    shown = hyperparameters(config, overridden)
+    with closing(trainer.loggers):
+        print_run_header(cfg.name, data, model, trainer, run_dir)
+        if resumption:
+            print_resumption(resumption)
+        begin_logging(trainer.loggers, shown, run_dir, logger_ids)
+        fit(trainer, model, data, resumption.path if resumption else None, state)
+        if not state.started:  # the run had already been trained to its end
+            save_configuration(config, run_dir)
+            print_nothing_to_train(trainer)
+        metrics = read_metrics(run_dir) | state.metrics if resumption else {}
+        metrics |= logged_metrics(trainer)
+        save_metrics(metrics, run_dir)
 
-    best = run_dir / CHECKPOINTS / BEST
-    trainer.test(model, datamodule=data, ckpt_path=best if best.is_file() else None, weights_only=True, verbose=False)
-    metrics |= logged_metrics(trainer)
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoard):
-            test = {name: value for name, value in metrics.items() if name.startswith("test/")}
-            overridden = overridden_options()
-            first = {"beta", *overridden, *(key.partition(".")[2] for key in overridden)}
-            logger.log_result(hyperparameters(config, overridden), test, first)
-    save_metrics(metrics, run_dir)  # last, since test metrics mark a run as finished
-    print_summary(metrics, run_dir, trainer)
+        best = run_dir / CHECKPOINTS / BEST
+        checkpoint = best if best.is_file() else None
+        trainer.test(model, datamodule=data, ckpt_path=checkpoint, weights_only=True, verbose=False)
+        metrics |= logged_metrics(trainer)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoard):
+                test = {name: value for name, value in metrics.items() if name.startswith("test/")}
+                first = {"beta", *overridden, *(key.partition(".")[2] for key in overridden)}
+                logger.log_result(shown, test, first)
+        save_metrics(metrics, run_dir)  # last, since test metrics mark a run as finished
+        print_summary(metrics, run_dir, trainer)
     return metrics
 
 

@@ -19,6 +19,9 @@ class TensorBoard(TensorBoardLogger):
     def __init__(self, *, run_dir: str) -> None:
         super().__init__(run_dir, name="", version="", default_hp_metric=False)
 
+    def log_hyperparams(self, *_: Any) -> None:
+        """Do nothing, since the HParams tab shows nothing before there are metrics: `log_result`."""
+
     @rank_zero_only
     def log_result(
         self, hyperparameters: dict[str, Any], metrics: dict[str, float], first: Collection[str] = ()
