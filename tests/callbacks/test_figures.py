@@ -52,6 +52,21 @@ def test_figures_are_written_to_the_directory_and_to_tensorboard(small, tmp_path
     assert [event.step for event in events.Scalars("active_latents")] == [1257, 2 * 1257]
 
 
+def test_vector_files_are_written_beside_the_png(small, tmp_path):
+    train(small("model=ae", "callbacks.figures.format=pdf", "callbacks.figures.final=[traversals_animation]"))
+    names = {file.name for file in (tmp_path / "run" / "figures").iterdir()}
+    assert names == {
+        "reconstructions.png",
+        "reconstructions.pdf",
+        "samples.png",
+        "samples.pdf",
+        "traversals_animation.gif",
+    }
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    png = (tmp_path / "run" / "figures" / "samples.png").read_bytes()
+    assert events.Images("samples")[-1].encoded_image_string == png
+
+
 def history_of(run) -> History:
     return History(**torch.load(run / "checkpoints/last.ckpt", weights_only=True)[CheckpointKey.HISTORY])
 

@@ -1,6 +1,7 @@
 """Redrawing the figures of a finished run."""
 
 import pytest
+from PIL import Image
 
 import vae_lightning
 from vae_lightning.cli.main import main
@@ -34,6 +35,23 @@ def test_figures_command_draws_the_same_files_as_training(small, tmp_path, capsy
     assert redrawn.keys() == {*names}
     assert redrawn.items() >= before.items()  # to the last byte, since the best checkpoint is that of the last epoch
     assert vae_lightning.load(tmp_path / "run").regularizer.beta == 2
+
+
+def test_figures_command_draws_in_another_format_and_style(small, tmp_path, monkeypatch):
+    train(small("model=ae", "trainer.max_epochs=1", "callbacks.figures.style=paper"))
+    file = tmp_path / "run/figures/reconstructions.png"
+    assert background(file) == (255, 255, 255)
+    monkeypatch.setattr(module, "FIGURES", ["reconstructions"])
+    main(["figures", str(tmp_path / "run"), "--format", "svg", "--style", "dark"])
+    assert background(file) == (30, 30, 30)
+    assert "#1e1e1e" in file.with_suffix(".svg").read_text()
+    main(["figures", str(tmp_path / "run")])  # as in training
+    assert background(file) == (255, 255, 255)
+
+
+def background(file) -> tuple[int, ...]:
+    with Image.open(file) as picture:
+        return picture.convert("RGB").getpixel((0, 0))
 
 
 def drawing_order(file_name: str) -> int:

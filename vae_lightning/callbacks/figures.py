@@ -7,12 +7,14 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
+from vae_lightning.errors import check_choice
 from vae_lightning.figures.context import FigureContext, format_title, isolated_eval, latest_posterior
 from vae_lightning.figures.history import History, stage_metrics
 from vae_lightning.figures.registry import check_names, draw_figures
-from vae_lightning.figures.saving import save_figure
+from vae_lightning.figures.saving import FORMATS, save_figure
 from vae_lightning.loggers import log_figure
 from vae_lightning.models import ELBOModule
+from vae_lightning.plotting.style import STYLES, use_style
 from vae_lightning.runs.format import CheckpointKey
 
 PERIODIC = ("reconstructions", "samples", "rate_per_latent", "rate_history", "code_usage")
@@ -45,6 +47,8 @@ class Figures(L.Callback):
         every_n_epochs: number of epochs between two drawings of `periodic`.
         periodic: names of figures in `FIGURES`.
         final: names of the additional figures drawn at the end of training.
+        format: png, or pdf or svg for such a file beside each PNG. Animations are always GIF.
+        style: screen, paper or dark.
 
     Raises:
         UserError: if a name is unknown, or a figure needs a package that is not installed.
@@ -58,6 +62,8 @@ class Figures(L.Callback):
         every_n_epochs: int = 5,
         periodic: Sequence[str] = PERIODIC,
         final: Sequence[str] = FINAL,
+        format: str = "png",
+        style: str = "screen",
     ) -> None:
         check_names("callbacks.figures.periodic", periodic)
         check_names("callbacks.figures.final", final)
@@ -66,6 +72,8 @@ class Figures(L.Callback):
         self.every_n_epochs = every_n_epochs
         self.periodic = periodic
         self.final = final
+        self.format = check_choice("callbacks.figures.format", format, FORMATS)
+        self.style = check_choice("callbacks.figures.style", style, STYLES)
         self.history = History()
 
     # ---------------------------------------------------------------- drawing
@@ -94,10 +102,11 @@ class Figures(L.Callback):
         """Draw these figures to the directory, and log them."""
         title = format_title(self.title, model, model.warmup, epoch)
         ctx = FigureContext(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
-        for name, figure in draw_figures(ctx, names):
-            file = save_figure(figure, self.folder, name)
-            for logger in trainer.loggers:
-                log_figure(logger, name, file, model.images_seen)
+        with use_style(self.style):
+            for name, figure in draw_figures(ctx, names):
+                file, *_ = save_figure(figure, self.folder, name, self.format)
+                for logger in trainer.loggers:
+                    log_figure(logger, name, file, model.images_seen)
 
     # ---------------------------------------------------------------- data of the curves
 

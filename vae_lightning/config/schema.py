@@ -9,6 +9,8 @@ MAX_DEVICES = 1024  # of one machine
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")  # 16-bit weights are too coarse for densities
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
+FIGURE_FORMATS = ("png", "pdf", "svg")
+FIGURE_STYLES = ("screen", "paper", "dark")
 LOGGER_PACKAGES = {"WandbLogger": "wandb", "MLFlowLogger": "mlflow"}  # class -> module, which is also the extra
 
 TOP_LEVEL_OPTIONS = (  # of conf/train.yaml
@@ -303,6 +305,8 @@ FIELD_RULES = {
     "experiment_name": TEXT,
     "run_name": TEXT,
     "tracking_uri": TEXT,
+    "format": one_of(FIGURE_FORMATS),
+    "style": one_of(FIGURE_STYLES),
     "patience": COUNT,
     "num_images": COUNT,
     "min_rate": NOT_NEGATIVE,

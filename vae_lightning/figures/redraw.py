@@ -5,17 +5,21 @@ from pathlib import Path
 
 from vae_lightning.checkpointing.loading import read_checkpoint
 from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.errors import check_choice
 from vae_lightning.figures.context import FigureContext, format_title
 from vae_lightning.figures.history import History
 from vae_lightning.figures.registry import FIGURES, draw_figures
-from vae_lightning.figures.saving import save_figure
+from vae_lightning.figures.saving import FORMATS, save_figure
 from vae_lightning.plotting.latent_space import has_umap
+from vae_lightning.plotting.style import STYLES, use_style
 from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.runs.layout import find_checkpoint
 
 
-def redraw(path: str | Path, *, trust: tuple[str, ...] = ()) -> Iterator[Path]:
+def redraw(
+    path: str | Path, *, trust: tuple[str, ...] = (), format: str | None = None, style: str | None = None
+) -> Iterator[Path]:
     """Draw all figures that apply to a run into its `figures/` directory, and yield the path of each file.
 
     The curves come from the last checkpoint, all other figures from the best one.
@@ -23,6 +27,8 @@ def redraw(path: str | Path, *, trust: tuple[str, ...] = ()) -> Iterator[Path]:
     Args:
         path: a run directory, `latest`, or a checkpoint in a run directory, which is then used instead of the best one.
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
+        format: png, or pdf or svg beside it; by default as in training.
+        style: screen, paper or dark; by default as in training.
 
     Raises:
         UserError: if there is no such run, or its data is no longer available.
@@ -34,5 +40,8 @@ def redraw(path: str | Path, *, trust: tuple[str, ...] = ()) -> Iterator[Path]:
     title = format_title(run.config["name"], run.model, checkpoint[CheckpointKey.WARMUP], checkpoint["epoch"] + 1)
     context = FigureContext(run.model, run.data, title, History(**last.get(CheckpointKey.HISTORY, {})))
     names = [name for name in FIGURES if name != "latent_space_umap" or has_umap()]
-    for name, figure in draw_figures(context, names):
-        yield save_figure(figure, run.run_dir / "figures", name)
+    configured = (run.config.get("callbacks") or {}).get("figures") or {}
+    format = check_choice("format", format or configured.get("format", "png"), FORMATS)
+    with use_style(check_choice("style", style or configured.get("style", "screen"), STYLES)):
+        for name, figure in draw_figures(context, names):
+            yield from save_figure(figure, run.run_dir / "figures", name, format)

@@ -7,8 +7,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_lightning.plotting.images import image_grid
+from vae_lightning.plotting.style import gray, styled
 
 
+@styled
 def class_swap(sampled: Tensor, sources: Tensor, swapped: Tensor, class_names: Sequence[str], title: str) -> Figure:
     """Draw one row per latent and one column per class: first samples from the prior, then the codes of images.
 
@@ -21,7 +23,7 @@ def class_swap(sampled: Tensor, sources: Tensor, swapped: Tensor, class_names: S
         class_names: K names.
         title: above the grid.
     """
-    blank = torch.ones_like(sampled[:, :1])
+    blank = torch.full_like(sampled[:, :1], float(gray(1)))
     rows = torch.cat([torch.cat([blank, sampled], dim=1), torch.cat([sources[:, None], swapped], dim=1)])
     labels = ["$z \\sim p(z)$"] * len(sampled) + ["style of"] * len(sources)
     return image_grid(rows, title, labels, ["", *class_names])

@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lightning.plotting.style import new_figure, styled
+from vae_lightning.plotting.style import gray, new_figure, styled
 
 
 @styled
@@ -26,7 +26,7 @@ def code_usage(counts: Tensor, title: str) -> Figure:
     edges = np.arange(len(shares) + 1)
     label = f"{(counts > 0).sum():,} of {len(shares):,} codes in use, perplexity {perplexity:,.1f}"
     axes.stairs(100 * shares.numpy(), edges, fill=True, label=label)
-    axes.axhline(100 / len(shares), color="0.3", linestyle="--", label="uniform use")
+    axes.axhline(100 / len(shares), color=gray(0.3), linestyle="--", label="uniform use")
     axes.set_xlim(0, len(shares))
     axes.legend(loc="upper right")
     return figure

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from vae_lightning.plotting.style import new_figure, styled
+from vae_lightning.plotting.style import gray, new_figure, styled
 
 Curves = Mapping[int, Mapping[str, float]]  # training images seen -> metric -> value
 UNITS = dict.fromkeys(("nelbo", "distortion", "rate"), "nats per image") | {"recon_kl_ratio": "dimensionless"}
@@ -42,7 +42,7 @@ def training_curves(train: Curves, val: Curves, title: str) -> Figure:
                     list(points), list(points.values()), line, marker="o" if len(points) < 20 else "", label=label
                 )
         if best:
-            axes.axvline(best, color="0.5", linewidth=0.8, linestyle=":", zorder=0, label="best epoch")
+            axes.axvline(best, color=gray(0.5), linewidth=0.8, linestyle=":", zorder=0, label="best epoch")
         shade_warmup(axes, train)
         format_image_counts(axes)
     max(figure.axes, key=lambda axes: len(axes.get_legend_handles_labels()[1])).legend()
@@ -58,7 +58,7 @@ def best_epoch(train: Curves, val: Curves) -> int | None:
 def shade_warmup(axes: Axes, train: Curves) -> None:
     """Shade the epochs in which β is below its final value."""
     for i, (start, end) in enumerate(warmup_spans(train)):
-        axes.axvspan(start, end, color="0.88", linewidth=0, zorder=0, label="" if i else "warm-up")
+        axes.axvspan(start, end, color=gray(0.88), linewidth=0, zorder=0, label="" if i else "warm-up")
 
 
 def warmup_spans(train: Curves) -> Iterator[tuple[int, int]]:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from vae_lightning.plotting.style import MARGIN, label_width, new_figure, styled
+from vae_lightning.plotting.style import MARGIN, gray, label_width, new_figure, styled
 
-GAP = 1  # pixels of white between two images
+GAP = 1  # pixels of background between two images
 MAX_WIDTH, MAX_HEIGHT = 6.0, 8.5  # inches: of a grid
 MAX_IMAGE_WIDTH = 1.2  # inches: of one image
 MIN_FIGURE_WIDTH = 3.6  # inches: leaves room for the title
@@ -19,7 +19,7 @@ LABEL_HEIGHT, LABEL_GAP = 0.1, 0.08  # inches: of a line of labels, and between 
 
 
 def mosaic(rows: Tensor) -> np.ndarray:
-    """Join rows of images into one image, with white gaps between them.
+    """Join rows of images into one image, with gaps in the color of the background between them.
 
     Args:
         rows: (R, N, C, H, W) in [0, 1], C = 1 (gray) or 3 (RGB).
@@ -27,7 +27,7 @@ def mosaic(rows: Tensor) -> np.ndarray:
     Returns:
         (R·(H+1) - 1, N·(W+1) - 1, C) in [0, 1].
     """
-    padded = torch.nn.functional.pad(rows.detach().float().cpu(), (0, GAP, 0, GAP), value=1.0)
+    padded = torch.nn.functional.pad(rows.detach().float().cpu(), (0, GAP, 0, GAP), value=float(gray(1)))
     joined = padded.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (R·(H+1), N·(W+1), C)
     return joined[:-GAP, :-GAP].clamp(0, 1).numpy()
 

@@ -1,12 +1,13 @@
 """Rate of each latent, which shows posterior collapse."""
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_lightning.plotting.curves import IMAGES_SEEN, format_image_counts
-from vae_lightning.plotting.style import latent_name, new_figure, styled
+from vae_lightning.plotting.style import gray, latent_name, new_figure, styled
 
 MAX_LABELED_LATENTS = 40  # with more, the labels would overlap
 
@@ -25,16 +26,24 @@ def rate_per_latent(rates: Tensor, active: Tensor, title: str) -> Figure:
     figure = new_figure(max(3.6, min(7.0, 0.22 * len(order) + 1)), 2.2, title)
     axes = figure.add_subplot(xlabel="latents, sorted by rate", ylabel="rate (KL), nats per image")
     positions = np.arange(len(order))
-    for name, mask, color, hatch in (("active", is_active, "C0", ""), ("inactive", ~is_active, "0.85", "////")):
+    for name, mask, color, hatch in (("active", is_active, "C0", ""), ("inactive", ~is_active, gray(0.85), "////")):
         if mask.any():
             label = f"{name} ({mask.sum()})"
             axes.bar(
-                positions[mask], heights[mask], color=color, hatch=hatch, edgecolor="0.4", linewidth=0.5, label=label
+                positions[mask],
+                heights[mask],
+                color=color,
+                hatch=hatch,
+                edgecolor=gray(0.4),
+                linewidth=0.5,
+                label=label,
             )
     axes.set_xlim(-0.6, len(order) - 0.4)
     label_latents(axes, "x", order.tolist())
     for tick_label, on in zip(axes.get_xticklabels(), is_active, strict=False):  # fewer labels if they do not fit
-        tick_label.set_color("black" if on else "0.6")  # the bar of an inactive latent is too low to see its hatching
+        tick_label.set_color(
+            rcParams["xtick.color"] if on else gray(0.6)
+        )  # the bar of an inactive latent is too low to see its hatching
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
     return figure
 

@@ -1,8 +1,12 @@
-"""The common style of all figures."""
+"""The styles of all figures."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
 import numpy as np
@@ -12,7 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextPath
 
-styled = matplotlib.style.context(Path(__file__).with_name("style.mplstyle"))  # decorates each function that draws
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Style sheets beside this file, each on top of the one before it.
+STYLES = {"screen": ("style",), "paper": ("style", "paper"), "dark": ("style", "dark")}
+CURRENT: ContextVar[str] = ContextVar("CURRENT", default="screen")
 
 # Ten colors for points, found by a search for the largest distance between any two, for normal and for red-green
 # deficient color vision, with a lightness that stands out from white and from black.
@@ -23,6 +32,48 @@ CLASS_COLORS = (
 TITLE_CHAR_WIDTH = 0.074  # inches: the mean width of a character of the title
 TITLE_LINE_HEIGHT = 0.15  # inches
 MARGIN = 0.07  # inches around everything
+
+
+@contextmanager
+def use_style(name: str) -> Iterator[None]:
+    """Draw and save figures in one of `STYLES` inside a block, instead of for the screen."""
+    token = CURRENT.set(name)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+def styled(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that draws, so that it draws in the current style."""
+
+    @wraps(function)
+    def draw(*args: P.args, **kwargs: P.kwargs) -> T:
+        with matplotlib.style.context(style_sheets()):
+            return function(*args, **kwargs)
+
+    return draw
+
+
+def style_sheets() -> list[Path]:
+    """Return the style sheets of the current style."""
+    return [Path(__file__).with_name(f"{sheet}.mplstyle") for sheet in STYLES[CURRENT.get()]]
+
+
+def save(figure: Figure, file: Path, **options: Any) -> None:
+    """Save a figure in the current style, which some of its ticks and text take on only now.
+
+    That of the screen is the exception, whose ticks are as far apart as with matplotlib's larger labels.
+    """
+    sheets = [] if CURRENT.get() == "screen" else style_sheets()
+    with matplotlib.style.context([{"svg.hashsalt": file.name}, *sheets]):  # the same ids whenever it is drawn
+        figure.savefig(file, **options)
+
+
+def gray(level: float) -> str:
+    """Return the gray between the color of text (0) and the background (1), as matplotlib writes it."""
+    text, background = (float(np.mean(to_rgb(rcParams[key]))) for key in ("text.color", "figure.facecolor"))
+    return str(text + level * (background - text))
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
