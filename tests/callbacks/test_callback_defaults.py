@@ -17,9 +17,10 @@ CALLBACKS = {
     "histograms": "PosteriorHistograms",
     "projector": "EmbeddingProjector",
     "warmup": "BetaWarmup",
+    "progress_bar": "ProgressBar",
 }
 DEEP = {"weight_ema": "WeightEMA", "gradient_skip": "GradientSkip"}  # of conf/callbacks/deep.yaml
-LIGHTNING_DEFAULTS = {"best", "last", "progress_bar"}  # their arguments and defaults are those of Lightning's class
+LIGHTNING_DEFAULTS = {"best", "last"}  # their arguments and defaults are those of Lightning's class
 REQUIRED = {"folder": "here/figures", "title": "a run"}  # arguments without a default
 
 

@@ -37,33 +37,95 @@ def test_training_steps_read_nothing_from_the_device(configuration, monkeypatch,
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 1.0))  # so it is time to draw only once
     small = [override for override in SMALL if "progress_bar" not in override]
     more = ["data.batch_size=16", "trainer.max_epochs=1", "model.latent_dim=4", "~callbacks.figures"]
-    train(configuration(*small, *more, f"model={model}"))
+    train(configuration(*small, *more, f"model={model}", "callbacks.progress_bar.display=rich"))
     waits = [after > before for before, after in pairwise(reads_at_step)]
     assert len(waits) > 70
     assert sum(waits) == 1 + len(waits) // 20  # the first drawing, and each check for NaN
 
 
-def test_metrics_include_the_mean_loss_of_the_epoch_so_far(parts):
+SHOWN = [override for override in SMALL if "progress_bar" not in override] + [
+    "~callbacks.figures",
+    "~callbacks.projector",
+]
+
+
+def trainer_at(epoch, batch, max_epochs=-1, max_steps=-1, callbacks=()):
+    loop = SimpleNamespace(batch_progress=SimpleNamespace(current=SimpleNamespace(ready=batch)))
+    return SimpleNamespace(
+        fit_loop=SimpleNamespace(epoch_loop=loop),
+        current_epoch=epoch,
+        num_training_batches=10,
+        global_step=10 * epoch + batch,
+        max_epochs=max_epochs,
+        max_steps=max_steps,
+        callbacks=callbacks,
+    )
+
+
+def test_values_include_the_mean_loss_of_the_epoch_so_far(parts):
     bar, model = ProgressBar(), VAE(**parts)
-    trainer = SimpleNamespace(progress_bar_metrics={"val/objective": 3.0}, loggers=[])
-    assert bar.get_metrics(trainer, model) == {"val": 3.0}
-    for n, loss in ((1, 1.0), (3, 5.0)):
+    bar.speed, bar.start, bar.start_fraction = 12345.6, 0.0, 0.0
+    trainer = trainer_at(0, 1)
+    trainer.progress_bar_metrics = {"val/objective": 3.0}
+    assert bar.values(trainer, model) == ["12,346 images/s", "val 3.00"]
+    for n, loss in ((1, 100.0), (3, 500.0)):
         model.means["train"].update(n, {"loss": torch.tensor(loss)})
-    assert bar.get_metrics(trainer, model) == {"loss": 4.0, "val": 3.0}
+    assert bar.values(trainer, model) == ["12,346 images/s", "loss 400.0", "val 3.00"]
 
 
-def test_epochs_are_counted_from_1():
+@pytest.mark.parametrize(
+    ("limits", "left"),
+    [
+        ({"max_epochs": 5}, 60.0),  # 20 of 50 batches are done, the last 10 of them within 20 seconds
+        ({"max_steps": 30}, 20.0),
+        ({"max_epochs": 5, "max_steps": 30}, 20.0),  # whichever comes first
+        ({}, None),
+    ],
+)
+def test_time_left_is_that_of_the_whole_run(limits, left, monkeypatch):
     bar = ProgressBar()
-    bar._trainer = SimpleNamespace(max_epochs=30)
-    assert bar._get_train_description(0) == "Epoch 1/30"
-    bar._trainer.max_epochs = -1
-    assert bar._get_train_description(9) == "Epoch 10  "
+    bar.start, bar.start_fraction = 100.0, progress.finished_fraction(trainer_at(1, 0, **limits))  # resumed there
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 120.0))
+    assert bar.seconds_left(trainer_at(1, 0, **limits)) is None
+    seconds = bar.seconds_left(trainer_at(1, 10, **limits))
+    assert seconds == (None if left is None else pytest.approx(left))
 
 
-def test_line_fits_in_80_columns(configuration, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("FORCE_COLOR", "")
-    small = [override for override in SMALL if "progress_bar" not in override]
-    train(configuration(*small, "~callbacks.figures", "~callbacks.projector"))
-    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if "Epoch 2/2" in line]
-    assert any(re.search(r"Epoch 2/2 .* 5/5 \S+ • \S+ loss: \d+\.\d val: \d+\.\d$", line) for line in lines), lines
+def test_numbers_and_times():
+    assert [progress.format_time(seconds) for seconds in (0, 59.6, 3599, 3600 * 30 + 61)] == [
+        "0:00",
+        "1:00",
+        "59:59",
+        "30:01:01",
+    ]
+    assert [progress.format_number(value) for value in (0.123, -87.654, 327.27)] == ["0.12", "-87.65", "327.3"]
+    assert progress.format_epoch(SimpleNamespace(current_epoch=0, max_epochs=30)) == "Epoch 1/30"
+    assert progress.format_epoch(SimpleNamespace(current_epoch=9, max_epochs=-1)) == "Epoch 10"
+
+
+LINE = r"images/s  \d+:\d\d left  loss \d+\.\d+  val \d+\.\d+$"
+
+
+def test_line_fits_in_80_columns_of_a_terminal(configuration, capsys, monkeypatch):
+    for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    train(configuration(*SHOWN))
+    output = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().out)
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", output)]
+    assert max(len(line) for line in lines if "━" in line) <= 80
+    assert any(re.search(r"^Epoch 2/2 ━+ [\d,]+ " + LINE, line) for line in lines), lines
+    assert any(line.startswith("Test ━") for line in lines), lines
+
+
+def test_log_file_has_one_line_per_epoch(configuration, capsys):
+    train(configuration(*SHOWN))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "images/s" in line]
+    assert len(lines) == 2
+    for epoch, line in enumerate(lines, 1):
+        assert re.search(rf"^Epoch {epoch}/2  [\d,]+ " + LINE, line)
+
+
+@pytest.mark.parametrize("override", ["callbacks.progress_bar.refresh_rate=0", "trainer.enable_progress_bar=false"])
+def test_progress_can_be_disabled(override, configuration, capsys):
+    train(configuration(*SHOWN, override))
+    assert "images/s" not in capsys.readouterr().out

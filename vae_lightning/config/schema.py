@@ -312,7 +312,7 @@ FIELD_RULES = {
     "min_rate": NOT_NEGATIVE,
     "max_norm": POSITIVE,
     "refresh_rate": integer(0),
-    "metrics_format": TEXT,
+    "display": one_of(("auto", "rich", "plain")),
     "epochs": integer(0),
     "steps": optional(COUNT),
     "cycles": COUNT,

@@ -31,7 +31,9 @@ def build_loggers(cfg: DictConfig, ids: dict[str, str]) -> list[Logger]:
         cfg: the configuration of the run, with any number of loggers.
         ids: class of a logger -> the id of the run that it continues.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before it is imported; it would use the network
+    # MLflow reads these when it is imported. Its usage statistics would use the network.
+    for variable, value in {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}.items():
+        os.environ.setdefault(variable, value)
     entries = cfg.get("logger") or {}
     loggers = []
     for name in entries:

@@ -20,7 +20,7 @@ from vae_lightning.runs.layout import BEST, CHECKPOINTS, has_resumable_checkpoin
 
 def quiet_lightning() -> None:
     """Suppress Lightning's messages about the machine, and its warnings that do not apply here."""
-    for name in ("lightning.pytorch", "lightning.fabric", "mlflow"):
+    for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)  # warns of each new experiment
     for message in (
