@@ -79,6 +79,7 @@ def main() -> None:
         vae_lightning.train(
             [
                 "data=mnist",
+                "model/network=mlp",
                 f"data.root={root}",
                 f"trainer.max_epochs={args.epochs}",
                 f"logger=[{','.join(LOGGERS)}]",
