@@ -20,12 +20,16 @@ from vae_lightning.runs.format import CheckpointKey
 PERIODIC = ("reconstructions", "samples", "rate_per_latent", "rate_history", "code_usage")
 FINAL = (
     "training_curves",
+    "extreme_reconstructions",
     "nearest_images",
     "samples_by_temperature",
     "latent_space",
     "latent_space_tsne",
+    "aggregate_posterior",
+    "factor_information",
     "manifold",
     "manifold_linear",
+    "class_manifolds",
     "traversals",
     "traversals_animation",
     "interpolations",

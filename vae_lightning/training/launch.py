@@ -9,7 +9,7 @@ from typing import Any
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from vae_lightning.checkpointing.loading import load_model
+from vae_lightning.checkpointing.run_loading import LoadedRun, load_run
 from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error, remove_empty_dirs
 from vae_lightning.config.inheritance import inherit_run
@@ -17,6 +17,7 @@ from vae_lightning.config.overrides import expand_prior_of, expand_resume, norma
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
+from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.artifacts import read_config
@@ -41,10 +42,20 @@ class Run:
         return read_config(self.run_dir)
 
     @cached_property
+    def loaded(self) -> LoadedRun:
+        """The model and the data, loaded from the run directory."""
+        targets = [value for key, value in iter_leaves(self.config) if key.endswith("_target_")]
+        return load_run(self.run_dir, trust=tuple({target.partition(".")[0] for target in targets}))
+
+    @property
     def model(self) -> ELBOModule:
         """The model of the best checkpoint, in eval mode, frozen, on the CPU."""
-        targets = [value for key, value in iter_leaves(self.config["model"]) if key.endswith("_target_")]
-        return load_model(self.run_dir, trust=tuple({target.partition(".")[0] for target in targets}))
+        return self.loaded.model
+
+    @property
+    def data(self) -> ImageDataModule:
+        """The data module, whose `splits` hold the images of `train`, `val` and `test`, uint8 (N, C, H, W)."""
+        return self.loaded.data
 
 
 def train(overrides: Sequence[str] = ()) -> Run:
