@@ -20,6 +20,7 @@ def write_run(
     seed: int = 0,
     name: str | None = None,
     overrides: list[str] | None = None,
+    data: str = "DigitsDataModule",
 ) -> Path:
     """Write a run directory without checkpoints and return it."""
     config = {
@@ -28,7 +29,7 @@ def write_run(
         "seed": seed,
         "resume": None,
         "model": {"_target_": MODELS[model], "beta": beta, "latent_dim": 2},
-        "data": {"_target_": "vae_lightning.data.DigitsDataModule", "seed": seed},
+        "data": {"_target_": f"vae_lightning.data.{data}", "seed": seed},
         "trainer": {"default_root_dir": str(run_dir)},
     }
     overrides = [f"model.beta={beta}", "data.root=a b"] if overrides is None else overrides

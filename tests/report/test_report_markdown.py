@@ -40,7 +40,7 @@ def parse(text: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_markdown_shows_text_literally(text):
-    blocks = [Heading(f"H {text}"), Text(f"T {text}"), Table([text, "b"], [[text, 1.5], [None, text]])]
+    blocks = [Heading(f"H {text}", 3), Text(f"T {text}"), Table([text, "b"], [[text, 1.5], [None, text]])]
     assert parse(render_markdown(f"Report on {text}", blocks)) == [
         ("heading_open", f"Report on {text}"),
         ("heading_open", f"H {text}"),
@@ -60,5 +60,5 @@ def test_markdown_command_cannot_end_its_code_block(text):
 
 
 def test_markdown_image_with_special_characters():
-    (_, paragraph) = parse(render_markdown("x", [Image("file.png", b"", "a ] *b*")]))
+    (_, paragraph) = parse(render_markdown("x", [Image("file.png", "a ] *b*")]))
     assert paragraph == ("paragraph_open", "a ] *b*")

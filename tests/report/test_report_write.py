@@ -35,17 +35,21 @@ def test_report_is_self_contained_and_lists_every_run(sweep):
     (sweep / "multirun.yaml").write_text("hydra: {overrides: {task: ['model.beta=1,4']}}\n")
     page = report(sweep)
     assert page == sweep / "report" / "report.html"
-    parsed = Page(page.read_text())
-    assert parsed.addresses
-    assert all(address.startswith("data:image/png;base64,") for address in parsed.addresses)
-    assert "http" not in re.sub(r"base64,[^\"]*", "", page.read_text())
+    folder = page.parent
+    pages = {path: Page(path.read_text()) for path in folder.rglob("*.html")}
+    assert len(pages) == 2 + 6
+    for path, parsed in pages.items():
+        assert parsed.addresses
+        for address in parsed.addresses:
+            assert (path.parent / re.sub("[?#].*", "", address)).exists() or address == "data:,"
+        assert "http" not in path.read_text()
+    parsed = pages[page]
     for text in ("6 runs: 4 finished, 1 unfinished, 1 failed", "cut <off>", "RuntimeError: no memory"):
         assert text in parsed.text
     assert "vae-lightning train -m model.beta=1,4" in parsed.text
-    assert "vae-lightning train model.beta=4 'data.root=a b'" in parsed.text
+    assert "vae-lightning train model.beta=4 'data.root=a b'" in pages[folder / "run" / "deep-4-1" / "index.html"].text
     assert "Not drawn: " in parsed.text  # these runs have no checkpoints
 
-    folder = page.parent
     images = {"rate_distortion.png", "against_beta.png", "disentanglement.png", "elbo.png"}
     assert {file.name for file in folder.iterdir()} >= images | {"report.md", "runs.csv", "summary.csv"}
     markdown = (folder / "report.md").read_text()
@@ -60,7 +64,9 @@ def test_report_is_self_contained_and_lists_every_run(sweep):
 
 def test_report_prints_commands_as_they_were_called(sweep, monkeypatch):
     monkeypatch.setattr("sys.argv", ["train.py"])
-    assert "python train.py model.beta=4" in Page(report(sweep).read_text()).text
+    folder = report(sweep).parent
+    assert "python train.py model.beta=4" in Page((folder / "run" / "deep-4-0" / "index.html").read_text()).text
+    assert "python train.py model.beta=4" in (folder / "report.md").read_text()
 
 
 def test_report_without_finished_runs(sweep):
@@ -97,8 +103,8 @@ def test_report_does_not_resolve_interpolations(make_run, tmp_path, monkeypatch)
     (root / "multirun.yaml").write_text(f"hydra: {{overrides: {{task: {task}, x: '${{oc.env:HOME}}'}}}}\n")
     folder = report(root).parent
     assert not (tmp_path / "created").exists()
-    for name in ("report.html", "report.md", "runs.csv", "summary.csv"):
-        assert "secret-name" not in (folder / name).read_text()
+    for path in (file for file in folder.rglob("*") if file.suffix in (".html", ".md", ".csv", ".js")):
+        assert "secret-name" not in path.read_text()
     for name in ("report.html", "runs.csv"):
         assert "oc.env:HOME" in (folder / name).read_text()
 
@@ -111,12 +117,14 @@ def test_report_escapes_text_of_runs(make_run, tmp_path):
         folder = make_run(tmp_path / "sweep" / f"{name}{i}", metrics, beta=i % 2, name=name, overrides=[f"name={name}"])
     (folder / "failure.txt").write_text("<b>|`failed`\x1b\n")
     out = report(tmp_path / "sweep").parent
-    page = Page((out / "report.html").read_text())
-    assert not {"b", "i"} & set(page.tags)
-    for text in ("=1+1|2", "<b onclick=x>|*`_", "$\\frac$ \\x1b[31m", "<b>|`failed`\\x1b", "=<i>|`metric\\x1b"):
-        assert text in page.text
-    for name in ("report.html", "report.md", "runs.csv", "summary.csv"):
-        assert "\x1b" not in (out / name).read_text()
+    pages = {path: Page(path.read_text()) for path in out.rglob("*.html")}
+    assert len(pages) == 2 + len(names)
+    assert not any({"b", "i"} & set(page.tags) for page in pages.values())
+    text = "".join(page.text for page in pages.values())
+    for shown in ("=1+1|2", "<b onclick=x>|*`_", "$\\frac$ \\x1b[31m", "<b>|`failed`\\x1b", "<i>|`metric\\x1b"):
+        assert shown in text
+    for path in (file for file in out.rglob("*") if file.suffix in (".html", ".md", ".csv", ".js")):
+        assert "\x1b" not in path.read_text()
     assert r"\<b onclick=x\>\|\*\`\_" in (out / "report.md").read_text()
     with (out / "runs.csv").open() as file:
         rows = list(csv.DictReader(file))

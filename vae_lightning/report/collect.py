@@ -10,7 +10,7 @@ from vae_lightning.config.comparison import config_identity
 from vae_lightning.config.overrides import EXCLUDE_KEYS
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.io.shell import train_command
-from vae_lightning.report.escaping import visible
+from vae_lightning.report.escaping import unique_slugs, visible
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics, read_overrides, read_yaml
 from vae_lightning.runs.discovery import runs_under
 from vae_lightning.runs.format import migrate_override
@@ -29,6 +29,7 @@ class Run:
     Attributes:
         folder: the run directory.
         name: its path relative to the directory of the report.
+        slug: its name in a form that suits a file name, different from that of other runs.
         state: `finished`, `pruned`, `unfinished` or `failed`.
         reason: why it is not finished.
         options: the resolved configuration, flat. A class is represented by the last part of its `_target_`.
@@ -38,6 +39,7 @@ class Run:
 
     folder: Path
     name: str
+    slug: str = ""
     state: str = "finished"
     reason: str = ""
     options: dict[str, Value] = field(default_factory=dict)
@@ -56,12 +58,13 @@ def find_runs(root: Path) -> list[Run]:
         raise UserError(
             f"{root}: there are no runs in this directory. Pass one under runs/, such as runs/sweeps/NAME, or latest."
         )
-    return [read_run(folder, visible(str(folder.relative_to(root)))) for folder in folders]
+    names = [visible(str(folder.relative_to(root))) for folder in folders]
+    return list(map(read_run, folders, names, unique_slugs(names)))
 
 
-def read_run(folder: Path, name: str) -> Run:
+def read_run(folder: Path, name: str, slug: str) -> Run:
     """Read one run. If one of its files cannot be read, its state is `failed`."""
-    run = Run(folder, name)
+    run = Run(folder, name, slug)
     try:
         identity = config_identity(read_config(folder))
         run.options = {visible(option_label(key)): option_value(key, value) for key, value in identity.items()}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+TAGS = tuple(f"{split}/{metric}" for metric in ("nelbo", "distortion", "rate") for split in ("train", "val"))
 Curve = dict[int, float]  # training images seen -> value
 
 
@@ -23,6 +24,14 @@ def curves(folder: Path, *tags: str) -> dict[str, Curve]:
 def events_in_order(events: EventAccumulator, tag: str) -> list[Any]:
     """Return the events of a tag in the order in which they were written."""
     return sorted(events.Scalars(tag), key=lambda event: event.wall_time)
+
+
+def read_curves(folder: Path) -> dict[str, Curve]:
+    """Read the curves that a report shows. Files that cannot be read have none."""
+    try:
+        return curves(folder, *TAGS)
+    except Exception:  # the exceptions that a damaged file may cause cannot be listed
+        return {}
 
 
 def mean_curve(seed_curves: list[Curve]) -> Curve:

@@ -8,9 +8,10 @@ from typing import Any
 
 @dataclass
 class Heading:
-    """Start of a section."""
+    """Start of a section, or of a part of one if its level is 3."""
 
     text: str
+    level: int = 2
 
 
 @dataclass
@@ -40,7 +41,6 @@ class Image:
     """A PNG file next to the report."""
 
     file: str
-    png: bytes
     alt: str
 
 

@@ -5,6 +5,8 @@ A run's directory name, overrides, failure and metric names are arbitrary text. 
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 # Control characters, invisible format characters such as bidirectional overrides, surrogates of undecodable file
@@ -44,3 +46,14 @@ def escape_spreadsheet(value: Any) -> Any:
 def escape_mathtext(text: str) -> str:
     r"""Escape dollar signs, since Matplotlib parses `$...$` as a formula and raises if it is not one."""
     return text.replace("$", r"\$")
+
+
+def unique_slugs(names: Sequence[str]) -> list[str]:
+    """Return a file name of letters, digits, `.`, `_` and `-` for each name, all different in any case."""
+    slugs: dict[str, str] = {}
+    for name in names:
+        base = re.sub(r"[^A-Za-z0-9_.]+", "-", name)[-80:].strip("-.") or "run"
+        candidates = (f"{base}--{n}" if n > 1 else base for n in count(1))
+        slug = next(candidate for candidate in candidates if candidate.lower() not in slugs)
+        slugs[slug.lower()] = slug
+    return list(slugs.values())

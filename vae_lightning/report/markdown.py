@@ -15,13 +15,13 @@ def render_markdown(title: str, blocks: Sequence[Block]) -> str:
 def render_block(block: Block) -> str:
     """Return one block as Markdown."""
     match block:
-        case Heading(text):
-            return f"## {escape_markdown(text)}"
+        case Heading(text, level):
+            return f"{'#' * level} {escape_markdown(text)}"
         case Text(text):
             return escape_markdown(text)
         case Command(text):
             return markdown_code_block(text)
-        case Image(file, _, alt):
+        case Image(file, alt):
             return f"![{escape_markdown(alt)}]({file})"
         case Table(columns, rows):
             return "\n".join([render_row(columns), f"|{' --- |' * len(columns)}", *map(render_row, rows)])

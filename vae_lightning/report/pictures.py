@@ -1,6 +1,8 @@
 """The figures of a report."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.plotting import sweeps
 from vae_lightning.plotting.sweeps import Point
-from vae_lightning.report.curves import curves, mean_curve
+from vae_lightning.report.curves import Curve, mean_curve
 from vae_lightning.report.escaping import escape_mathtext, visible
 from vae_lightning.report.grids import grids
 from vae_lightning.report.table import Group
@@ -26,6 +28,7 @@ PANELS = (  # the metrics that are plotted against a swept option, as far as the
     "samples/precision",
     "samples/recall",
 )
+MAX_SETTINGS = 40  # per plot
 MAX_MODELS = 9  # per grid of images
 
 
@@ -37,21 +40,38 @@ class Picture(NamedTuple):
         title: the heading of its section.
         caption: a description.
         figure: None if it could not be drawn, in which case the caption gives the reason.
+        file: the name of its file, once it is written.
     """
 
     name: str
     title: str
     caption: str
     figure: Figure | None
+    file: str = ""
 
 
-def pictures(groups: Sequence[Group], trust: tuple[str, ...] = ()) -> Iterator[Picture]:
-    """Draw all figures for which the runs have data."""
-    yield from rate_distortion(groups)
-    yield from metrics_against_options(groups)
-    yield from disentanglement(groups)
-    yield from elbo_curves(groups)
+def pictures(
+    groups: Sequence[Group], curves: Mapping[str, Mapping[str, Curve]], trust: tuple[str, ...] = ()
+) -> Iterator[Picture]:
+    """Draw all figures for which the runs of a section have data.
+
+    Args:
+        groups: the settings.
+        curves: slug of a run -> its curves by tag.
+        trust: packages of your own whose classes the checkpoints may name.
+    """
+    drawn = leading(groups)
+    omitted = f" Only the {len(drawn)} of {len(groups)} settings with the lowest nelbo." if drawn != groups else ""
+    for draw in (rate_distortion, metrics_against_options, disentanglement, partial(elbo_curves, curves=curves)):
+        yield from (picture._replace(caption=picture.caption + omitted) for picture in draw(drawn))
     yield from image_grids(groups, trust)
+
+
+def leading(groups: Sequence[Group]) -> Sequence[Group]:
+    """Return the settings with the lowest nelbo in their order, as many as a figure can tell apart."""
+    nelbo = [group.mean("test/nelbo") for group in groups]
+    order = sorted(range(len(groups)), key=lambda i: (math.isnan(nelbo[i]), nelbo[i]))
+    return [groups[i] for i in sorted(order[:MAX_SETTINGS])]
 
 
 def rate_distortion(groups: Sequence[Group]) -> Iterator[Picture]:
@@ -83,12 +103,12 @@ def disentanglement(groups: Sequence[Group]) -> Iterator[Picture]:
         yield Picture("disentanglement", title, error_bars(groups), figure)
 
 
-def elbo_curves(groups: Sequence[Group]) -> Iterator[Picture]:
+def elbo_curves(groups: Sequence[Group], curves: Mapping[str, Mapping[str, Curve]]) -> Iterator[Picture]:
     """Plot the evidence lower bound against the number of training images seen."""
-    tags = ("train/nelbo", "val/nelbo")
     by_group = {}
     for group in groups:
-        run_curves = [curves(run.folder, *tags) for run in group.runs]
+        run_curves = [curves.get(run.slug, {}) for run in group.runs]
+        tags = ("train/nelbo", "val/nelbo")
         elbo = {tag: {x: -y for x, y in mean_curve([c[tag] for c in run_curves if tag in c]).items()} for tag in tags}
         if any(elbo.values()):
             by_group[escape_mathtext(group.label())] = elbo

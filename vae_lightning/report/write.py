@@ -1,25 +1,28 @@
 """Writing a report that compares many runs."""
 
-from collections.abc import Sequence
-from io import BytesIO
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from vae_lightning.report.collect import Run, find_runs, sweep_command
+from vae_lightning.report.columns import shown_metrics
+from vae_lightning.report.curves import Curve, read_curves
 from vae_lightning.report.document import Block, Command, Heading, Image, Mean, Table, Text
 from vae_lightning.report.escaping import visible
-from vae_lightning.report.html import render_html
 from vae_lightning.report.markdown import render_markdown
+from vae_lightning.report.pages import write_pages
 from vae_lightning.report.pictures import Picture, pictures
-from vae_lightning.report.table import Group, group_runs, run_rows, save_table, summary_rows, varying_options
+from vae_lightning.report.sections import Section, split_into_sections
+from vae_lightning.report.table import group_runs, run_rows, save_table, summary_rows, varying_options
+from vae_lightning.report.view import view_section
 from vae_lightning.runs.discovery import resolve_sweep
-
-TEST_METRICS = ("test/nelbo", "test/distortion", "test/rate")  # on the page; the CSV files hold all metrics
 
 STATES = ("finished", "unfinished", "failed", "pruned")
 
 
 def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str, ...] = ()) -> Path:
-    """Write a report on all runs under a directory: an HTML page, Markdown, CSV files and figures.
+    """Write a report on all runs under a directory: HTML pages, Markdown, CSV files and figures.
 
     >>> report("runs/sweeps/first")  # doctest: +SKIP
 
@@ -36,82 +39,86 @@ def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str,
     """
     root = resolve_sweep(root)
     runs = find_runs(root)
-    columns = varying_options([run for run in runs if run.state == "finished"])
-    groups = group_runs(runs, columns)
-    introduction = overview(root, runs)
+    command = sweep_command(root)
     folder = Path(out) if out else root / "report"
     folder.mkdir(parents=True, exist_ok=True)
+    groups = group_runs(runs, varying_options([run for run in runs if run.state == "finished"]))
     save_table(run_rows(runs, varying_options(runs)), folder / "runs.csv")
     save_table(summary_rows(groups, sorted({name for run in runs for name in run.metrics})), folder / "summary.csv")
 
-    blocks = [*introduction, *tables(runs, columns, groups)]
-    for picture in pictures(groups, trust):
-        blocks += picture_blocks(picture, folder)
-    blocks += [Heading("Commands"), Table(["run", "command"], [[run.name, run.command] for run in runs])]
+    sections = split_into_sections(runs)
+    curves = {run.slug: read_curves(run.folder) for run in runs}
+    drawn = [draw_pictures(section, curves, trust, folder, prefix=len(sections) > 1) for section in sections]
     title = visible(f"Report on {root.resolve().name}")
+    blocks = [*overview(runs, command), *chain.from_iterable(map(section_blocks, sections, drawn)), *commands(runs)]
     (folder / "report.md").write_text(render_markdown(title, blocks), encoding="utf-8")
-    page = folder / "report.html"
-    page.write_text(render_html(title, blocks), encoding="utf-8")
-    return page
+    views = list(map(view_section, sections, drawn))
+    return write_pages(title, count_states(runs), command, runs, views, curves, folder)
 
 
-def overview(root: Path, runs: Sequence[Run]) -> list[Block]:
-    """Return the number of runs, the command of the sweep, and the unfinished runs with their reasons."""
-    by_state = {state: [run for run in runs if run.state == state] for state in STATES}
-    counts = ", ".join(f"{len(of_state)} {state}" for state, of_state in by_state.items() if of_state)
+def draw_pictures(
+    section: Section, curves: Mapping[str, Mapping[str, Curve]], trust: tuple[str, ...], folder: Path, prefix: bool
+) -> list[Picture]:
+    """Draw the figures of a section into PNG files, whose names start with that of the section if there are several."""
+    drawn = []
+    for picture in pictures(section.groups, curves, trust):
+        file = f"{section.slug}-" * prefix + f"{picture.name}.png"
+        if picture.figure is not None:
+            picture.figure.savefig(folder / file, format="png", dpi=150)
+        drawn.append(picture._replace(file=file if picture.figure is not None else ""))
+    return drawn
+
+
+def count_states(runs: Sequence[Run]) -> str:
+    """Return the number of runs in each state, as a sentence."""
+    counts = Counter(run.state for run in runs)
     total = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    blocks: list[Block] = [Text(f"{total}: {counts}. Numbers are in nats per image unless stated otherwise.")]
-    if command := sweep_command(root):
+    return f"{total}: {', '.join(f'{counts[state]} {state}' for state in STATES if counts[state])}."
+
+
+def overview(runs: Sequence[Run], command: str) -> list[Block]:
+    """Return the number of runs, the command of the sweep, and the unfinished runs with their reasons."""
+    blocks: list[Block] = [Text(f"{count_states(runs)} Numbers are in nats per image unless stated otherwise.")]
+    if command:
         blocks.append(Command(command))
-    if others := [*by_state["failed"], *by_state["unfinished"], *by_state["pruned"]]:
+    others = sorted((run for run in runs if run.state != "finished"), key=lambda run: STATES.index(run.state))
+    if others:
         rows = [[run.name, run.state, run.reason] for run in others]
         blocks += [Heading("Runs that did not finish"), Table(["run", "state", "reason"], rows)]
+    if len(others) == len(runs):
+        blocks.append(Text("No run has finished, so there is nothing to compare yet."))
     return blocks
 
 
-def tables(runs: Sequence[Run], columns: Sequence[str], groups: Sequence[Group]) -> list[Block]:
-    """Return the means over seeds, and every finished run."""
-    if not groups:
-        return [Text("No run has finished, so there is nothing to compare yet.")]
-    metrics = shown_metrics(runs)
+def section_blocks(section: Section, drawn: Sequence[Picture]) -> list[Block]:
+    """Return the means over seeds, every run and the figures of a section."""
+    metrics = [name for names in shown_metrics(section.runs) for name in names]
     names = [name.removeprefix("test/") for name in metrics]
     means = [
-        [*group.options.values(), len(group.runs), *(Mean(group.mean(m), group.half_width(m)) for m in metrics)]
-        for group in groups
+        [*(Mean(group.mean(m), group.half_width(m)) for m in metrics), *group.options.values(), len(group.runs)]
+        for group in section.groups
     ]
     single = [
-        [*group.options.values(), run.options.get("seed"), *(run.metrics.get(m) for m in metrics), run.name]
-        for group in groups
-        for run in group.runs
+        [run.name, *(run.metrics.get(m) for m in metrics), *(run.options.get(c) for c in [*section.columns, "seed"])]
+        for run in section.runs
     ]
-    return [
-        Heading("Means over seeds"),
+    blocks: list[Block] = [
+        Heading(section.title),
         Text(
             "Metrics of the test images, from the best checkpoint. ± is the half-width of the 95% confidence interval"
-            " of the mean (Student's t), for two seeds or more. On the HTML page, click a column's name to sort. All"
-            " metrics are in runs.csv and summary.csv."
+            " of the mean (Student's t), for two seeds or more. All metrics are in runs.csv and summary.csv."
         ),
-        Table([*columns, "seeds", *names], means),
-        Heading("Runs"),
-        Table([*columns, "seed", *names, "run"], single),
+        Heading("Means over seeds", 3),
+        Table([*names, *section.columns, "seeds"], means),
+        Heading("Runs", 3),
+        Table(["run", *names, *section.columns, "seed"], single),
     ]
-
-
-def shown_metrics(runs: Sequence[Run]) -> list[str]:
-    """Return the test metrics and those of `evaluate`, without standard errors and deviations."""
-    names = sorted({name for run in runs for name in run.metrics})
-    stages = ("train/", "val/", "test/")
-    evaluated = [name for name in names if not name.startswith(stages) and not name.endswith(("_se", "_std"))]
-    return [name for name in TEST_METRICS if name in names] + evaluated
-
-
-def picture_blocks(picture: Picture, folder: Path) -> list[Block]:
-    """Return a figure with its heading and caption, and write it to a PNG file."""
-    blocks: list[Block] = [Heading(picture.title), Text(picture.caption)]
-    if picture.figure is not None:
-        buffer = BytesIO()
-        picture.figure.savefig(buffer, format="png", dpi=150)
-        file = f"{picture.name}.png"
-        (folder / file).write_bytes(buffer.getvalue())
-        blocks.append(Image(file, buffer.getvalue(), picture.title))
+    for picture in drawn:
+        blocks += [Heading(picture.title, 3), Text(picture.caption)]
+        blocks += [Image(picture.file, picture.title)] if picture.file else []
     return blocks
+
+
+def commands(runs: Sequence[Run]) -> list[Block]:
+    """Return the command of each run."""
+    return [Heading("Commands"), Table(["run", "command"], [[run.name, run.command] for run in runs])]

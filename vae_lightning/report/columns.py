@@ -1,0 +1,110 @@
+"""The columns of a section's table: which there are, which are shown at first, and which value is best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vae_lightning.report.collect import Run
+from vae_lightning.report.sections import Section
+from vae_lightning.report.table import FIRST_COLUMNS
+
+TEST_METRICS = ("test/nelbo", "test/distortion", "test/rate")
+MAIN_METRICS = (  # shown at first, if `vae-lightning evaluate` has computed them
+    "likelihood/log_px",
+    "disentanglement/mig",
+    "samples/fid",
+    "downstream/linear_probe",
+)
+MAX_OPTIONS = 8  # shown at first
+
+# Metrics of which a lower or a higher value is better. Of others, such as the rate, neither is.
+LOWER_IS_BETTER = (
+    *("test/nelbo", "test/distortion", "likelihood/nelbo", "likelihood/distortion", "likelihood/bits_per_dim"),
+    *("samples/mse", "samples/fid", "samples/kid"),
+)
+HIGHER_IS_BETTER = ("likelihood/log_px", "disentanglement/", "samples/", "downstream/", "anomaly/auroc_")
+UNORDERED = ("disentanglement/gaussian_", "disentanglement/mutual_information_score", "downstream/majority")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        key: a metric, an option, or `seed`.
+        title: its name on the page.
+        is_metric: whether it is a metric.
+        shown: whether it is shown at first.
+        better: `lower`, `higher`, or empty if no value is better than another.
+    """
+
+    key: str
+    title: str
+    is_metric: bool
+    shown: bool
+    better: str = ""
+
+
+def section_columns(section: Section) -> list[Column]:
+    """Return nelbo, distortion and rate, the options that differ, the seed, and the metrics of `evaluate`."""
+    test, evaluated = shown_metrics(section.runs)
+    options = differing_options(section)
+    seeds = ["seed"] if len({run.options.get("seed") for run in section.runs}) > 1 else []
+    informative = [key for key in options if is_informative(key, section)]
+    shown = {*test, *informative[:MAX_OPTIONS], "seed", *MAIN_METRICS}
+    metrics = {*test, *evaluated}
+    keys = [*test, *options, *seeds, *evaluated]
+    titles = short_titles(keys)
+    return [
+        Column(key, title, key in metrics, key in shown, better_direction(key))
+        for key, title in zip(keys, titles, strict=True)
+    ]
+
+
+def short_titles(keys: Sequence[str]) -> list[str]:
+    """Return each name without its group, such as `mig` for `disentanglement/mig`, unless a column before has it."""
+    titles: dict[str, None] = {}
+    for key in keys:
+        short = key.rpartition("/")[2]
+        titles[key if short in titles else short] = None
+    return list(titles)
+
+
+def better_direction(metric: str) -> str:
+    """Return which value of a metric is better: `lower`, `higher`, or an empty string if neither is."""
+    if metric in LOWER_IS_BETTER:
+        return "lower"
+    return "higher" if metric.startswith(HIGHER_IS_BETTER) and not metric.startswith(UNORDERED) else ""
+
+
+def shown_metrics(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+    """Return the test metrics, and those of `evaluate` without standard errors and deviations."""
+    names = sorted({name for run in runs for name in run.metrics})
+    stages = ("train/", "val/", "test/")
+    evaluated = [name for name in names if not name.startswith(stages) and not name.endswith(("_se", "_std"))]
+    return [name for name in TEST_METRICS if name in names], evaluated
+
+
+def differing_options(section: Section) -> list[str]:
+    """Return all options that differ among the runs, except the seed and its copies, the most informative first."""
+    keys = dict.fromkeys([*FIRST_COLUMNS, *section.columns, *(key for run in section.runs for key in run.options)])
+    seeds = [run.options.get("seed") for run in section.runs]
+    chosen = []
+    for key in keys:
+        values = [run.options.get(key) for run in section.runs]
+        if len(set(values)) > 1 and key != "seed" and not (key.endswith(".seed") and values == seeds):
+            chosen.append(key)
+    return chosen
+
+
+def is_informative(key: str, section: Section) -> bool:
+    """Return whether a differing option says more than the model does, such as options that only one model has."""
+    if key in FIRST_COLUMNS:
+        return True
+    values = {(run.options.get("model"), run.options.get(key)) for run in section.runs}
+    return key in section.columns and len(values) > len({model for model, _ in values})
+
+
+def constant_options(section: Section) -> dict[str, str]:
+    """Return the options that are the same in all runs."""
+    first, *others = section.runs
+    return {k: str(v) for k, v in first.options.items() if all(o.options.get(k, ...) == v for o in others)}
