@@ -28,7 +28,7 @@ PANELS = (  # the metrics that are plotted against a swept option, as far as the
     "samples/precision",
     "samples/recall",
 )
-MAX_SETTINGS = 40  # per plot
+MAX_SETTINGS = 20  # per plot
 MAX_MODELS = 9  # per grid of images
 
 

@@ -139,13 +139,12 @@
 
   function update(...steps) {
     for (const step of steps) step();
-    drawPlanes();
     saveState();
   }
 
-  filter.addEventListener("input", () => update(applyFilter));
-  fold?.addEventListener("change", () => update(applyFold, applyFilter));
-  clear.addEventListener("click", () => update(() => selected.clear(), applySelection));
+  filter.addEventListener("input", () => update(applyFilter, drawPlanes));
+  fold?.addEventListener("change", () => update(applyFold, applyFilter, drawPlanes));
+  clear.addEventListener("click", () => update(() => selected.clear(), applySelection, drawPlanes));
   document.getElementById("chooser").addEventListener("change", () => update(applyColumns));
   $(".toolbar").addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
@@ -161,7 +160,7 @@
   for (const table of all("table.runs")) {
     table.addEventListener("change", ({ target }) => {
       for (const run of runsOf(target.closest("tr"))) selected[target.checked ? "add" : "delete"](run);
-      update(applySelection);
+      update(applySelection, drawPlanes);
     });
     table.tHead.addEventListener("click", ({ target }) => {
       const head = target.closest("button")?.parentElement;
