@@ -98,6 +98,7 @@ def test_columns_can_be_chosen(page, address):
     assert column(page, "beta") == []
     page.keyboard.press("Escape")
     expect(page.locator("#chooser fieldset")).to_be_hidden()
+    expect(page.locator("#chooser summary")).to_be_focused()
     assert set(page.locator("#Digits .constants dt").all_text_contents()) >= {"latent_dim", "model", "data"}
 
 
@@ -144,6 +145,7 @@ def test_runs_can_be_compared(page, address):
     page.get_by_role("link", name="Compare 2").click()
     expect(page.locator("#numbers tbody tr").first).to_have_text("nelbo95.0096.25")
     assert page.locator("#numbers .best").all_inner_texts() == ["95.00", "90.00"]
+    assert page.locator("#others th[scope=row]").all_text_contents() == ["disentanglement/sap"]
     options = dict(row.split("\t", 1) for row in page.locator("#options tbody tr").all_inner_texts())
     assert options == {"name": f"b\t{HOSTILE}", "beta": "4\t16"}
     assert page.locator("#figures tbody th").all_inner_texts() == ["latent space", "samples"]
@@ -190,7 +192,7 @@ def test_page_of_a_run_shows_numbers_curves_configuration_and_figures(page, addr
     expect(page.locator("dialog")).to_contain_text("samples (2 of 2)")
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_be_hidden()
-    assert page.evaluate("document.activeElement.querySelector('img').alt") == "samples"
+    expect(page.locator("button.enlarge").last).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -209,6 +211,11 @@ def test_text_is_readable_and_fits_narrow_screens(page, address, scheme, name):
     assert min(ratios) > 4.5  # WCAG 2, level AA
     fill = page.locator(".xtick text").first.evaluate("text => getComputedStyle(text).fill")
     assert fill == page.evaluate("getComputedStyle(document.body).color")
+    if name == "report.html":
+        page.click("#chooser summary")
+        box = page.locator("#chooser fieldset").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

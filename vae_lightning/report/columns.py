@@ -62,11 +62,11 @@ def section_columns(section: Section) -> list[Column]:
 
 def short_titles(keys: Sequence[str]) -> list[str]:
     """Return each name without its group, such as `mig` for `disentanglement/mig`, unless a column before has it."""
-    titles: dict[str, None] = {}
+    titles: list[str] = []
     for key in keys:
         short = key.rpartition("/")[2]
-        titles[key if short in titles else short] = None
-    return list(titles)
+        titles.append(key if short in titles else short)
+    return titles
 
 
 def better_direction(metric: str) -> str:
@@ -78,10 +78,15 @@ def better_direction(metric: str) -> str:
 
 def shown_metrics(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     """Return the test metrics, and those of `evaluate` without standard errors and deviations."""
-    names = sorted({name for run in runs for name in run.metrics})
+    names = {name for run in runs for name in run.metrics}
     stages = ("train/", "val/", "test/")
     evaluated = [name for name in names if not name.startswith(stages) and not name.endswith(("_se", "_std"))]
-    return [name for name in TEST_METRICS if name in names], evaluated
+    return [name for name in TEST_METRICS if name in names], sorted(evaluated, key=main_first)
+
+
+def main_first(metric: str) -> tuple[int, str]:
+    """Return a key that sorts the main metrics before others, which are sorted by name."""
+    return (MAIN_METRICS.index(metric) if metric in MAIN_METRICS else len(MAIN_METRICS)), metric
 
 
 def differing_options(section: Section) -> list[str]:

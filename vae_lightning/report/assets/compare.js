@@ -1,7 +1,7 @@
 // Compares the runs that the address names, ?runs=a,b: their numbers, options, curves and figures.
 "use strict";
 
-const [NAMES, DIRECTIONS] = ["names", "directions"].map((id) => JSON.parse(document.getElementById(id).textContent));
+const [NAMES, MAIN, DIRECTIONS] = ["names", "main", "directions"].map((id) => JSON.parse(document.getElementById(id).textContent));
 const message = document.getElementById("message");
 const loaded = new Map();
 
@@ -32,11 +32,10 @@ function fill(id, first, runs, rows) {
 const union = (lists) => [...new Set(lists.flat())];
 const number = (value) => (Math.abs(value) >= 0.1 || value === 0 ? value.toFixed(2) : value.toPrecision(3));
 
-function numberRows(runs) {
-  const order = (name) => ["test/nelbo", "test/distortion", "test/rate"].indexOf(name) + 1 || (name.startsWith("test/") ? 5 : 4);
+// One row per metric that any run has. The best value is marked if all runs are of one section.
+function numberRows(runs, names) {
   const comparable = new Set(runs.map((run) => run.section)).size === 1;
-  const names = union(runs.map((run) => Object.keys(run.metrics))).filter((name) => !/^(train|val)\/|_(se|std)$/.test(name));
-  return names.sort((a, b) => order(a) - order(b) || a.localeCompare(b)).map((name) => {
+  return names.filter((name) => runs.some((run) => name in run.metrics)).map((name) => {
     const values = runs.map((run) => run.metrics[name]);
     const present = values.filter((value) => value !== undefined);
     const best = comparable && new Set(present).size > 1 && { lower: Math.min(...present), higher: Math.max(...present) }[DIRECTIONS[name]];
@@ -64,7 +63,9 @@ function figureRows(runs) {
 function show(runs) {
   const sections = union(runs.map((run) => run.section));
   if (sections.length > 1) message.textContent = `Numbers of different data cannot be compared: ${sections.join("; ")}.`;
-  fill("numbers", "", runs, numberRows(runs));
+  const others = union(runs.map((run) => Object.keys(run.metrics))).filter((name) => !MAIN.includes(name) && !/_(se|std)$/.test(name));
+  fill("numbers", "", runs, numberRows(runs, MAIN));
+  fill("others", "", runs, numberRows(runs, others.sort()));
   fill("options", "", runs, optionRows(runs));
   fill("figures", "", runs, figureRows(runs));
   document.getElementById("comparison").hidden = false;

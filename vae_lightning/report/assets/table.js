@@ -5,8 +5,8 @@
   const $ = (selector, parent = document) => parent.querySelector(selector);
   const all = (selector, parent = document) => [...parent.querySelectorAll(selector)];
   const sections = all("section");
-  const [filter, fold, compare, clear] = ["filter", "fold", "compare", "clear"].map((id) => document.getElementById(id));
-  const boxes = all("#chooser input");
+  const [filter, fold, chooser, compare, clear] = ["filter", "fold", "chooser", "compare", "clear"].map((id) => document.getElementById(id));
+  const boxes = all("input", chooser);
   const initial = boxes.filter((box) => box.checked).map((box) => box.value).join();
   const selected = new Set();
   let sorting = null; // [key of the column, 1 or -1]
@@ -145,17 +145,20 @@
   filter.addEventListener("input", () => update(applyFilter, drawPlanes));
   fold?.addEventListener("change", () => update(applyFold, applyFilter, drawPlanes));
   clear.addEventListener("click", () => update(() => selected.clear(), applySelection, drawPlanes));
-  document.getElementById("chooser").addEventListener("change", () => update(applyColumns));
+  chooser.addEventListener("change", () => update(applyColumns));
   $(".toolbar").addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
     if (event.key === "/" && !event.target.matches("input")) {
       event.preventDefault();
       filter.focus();
     }
-    if (event.key === "Escape") document.getElementById("chooser").open = false;
+    if (event.key === "Escape" && chooser.open) {
+      chooser.open = false;
+      $("summary", chooser).focus();
+    }
   });
   document.addEventListener("click", (event) => {
-    if (!event.target.closest("#chooser")) document.getElementById("chooser").open = false;
+    if (!chooser.contains(event.target)) chooser.open = false;
   });
   for (const table of all("table.runs")) {
     table.addEventListener("change", ({ target }) => {
