@@ -19,7 +19,7 @@ function plotLayout(x, y) {
     hovermode: "closest",
     hoverlabel: { bgcolor: color("--panel"), bordercolor: color("--muted"), font: { color: color("--text") }, align: "left" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: color("--muted"), activecolor: color("--text") },
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } },
+    legend: { orientation: "h", itemsizing: "constant", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } },
     xaxis: { ...axis, title: { text: x } },
     yaxis: { ...axis, title: { text: y } },
   };
