@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from browser_page import browser, page
 from codes import factors, noise, perfect, rotated
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
@@ -17,7 +18,18 @@ from report_runs import make_run, sweep
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.networks import MLP
 
-__all__ = ["celeba", "dsprites_root", "factors", "make_run", "noise", "perfect", "rotated", "sweep"]  # fixtures
+__all__ = [
+    "browser",
+    "celeba",
+    "dsprites_root",
+    "factors",
+    "make_run",
+    "noise",
+    "page",
+    "perfect",
+    "rotated",
+    "sweep",
+]  # fixtures
 ROOT = Path(__file__).parents[1]
 
 SMALL = [

@@ -1,10 +1,13 @@
-"""A page of a headless browser, without a network."""
+"""Fixtures: a page of a headless browser, without a network."""
 
 import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -12,10 +15,12 @@ CHROMIUM = next(
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> "Iterator[Browser]":
     """Return the system's Chromium."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (on Debian: apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
@@ -23,7 +28,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: "Browser") -> "Iterator[Page]":
     """Return an empty page. The test fails if the page logs an error, or requests anything but files and this host."""
     page = browser.new_page()
     problems: list[str] = []
