@@ -14,7 +14,7 @@ from vae_lightning.runs.layout import CHANGES, CONFIG
 from vae_lightning.runs.untrusted import check_regular_file, read_text
 
 FIGURES = "figures"  # directory in a run
-IMAGE_SUFFIXES = (".png", ".gif", ".webp", ".jpg", ".svg")
+IMAGE_SUFFIXES = (".png", ".gif", ".webp", ".jpg")  # PDF and SVG files are written beside a PNG
 MAX_POINTS = 500  # per curve
 MAX_LOG = 200_000  # characters
 
