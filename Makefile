@@ -43,6 +43,10 @@ benchmark-models:  ## compare the training of several models with a bare loop ov
 benchmark-variants:  ## compare the training of every model with that of vae and with its arithmetic (DATA=...; half an hour)
 	$(BIN)/python benchmarks/variants.py --root $(or $(DATA),data)
 
+.PHONY: docs
+docs:  ## build the documentation with its notebooks into build/site (minutes; a broken link is an error)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .PHONY: reproduce
 reproduce:  ## train and evaluate all rows of docs/results.md that are not finished (DATA=...; days; can be interrupted)
 	$(BIN)/python benchmarks/reproduce.py --root $(or $(DATA),data)

@@ -79,12 +79,11 @@ class CVAEGAN(VAEGAN):
         num_classes: K; each image has one class.
         conditional: must be true.
         beta: β >= 0, the authors' λ_1 relative to λ_2.
-        gamma: γ > 0, their λ_2.
         lambda_gd: λ_GD >= 0, their λ_3.
         lambda_gc: λ_GC >= 0, their λ_4.
         decay: of the moving averages of the class centers, in (0, 1).
         network: builds encoder and decoder, and one more encoder each for D and C; None for `Conv()`.
-        **kwargs: the others of `Adversarial`.
+        **kwargs: the others of `VAEGAN`, of which γ is their λ_2.
 
     Raises:
         UserError: if the model is not conditional, or gamma is not positive.
