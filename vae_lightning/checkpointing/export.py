@@ -12,9 +12,7 @@ from vae_lightning.errors import UserError, check_choice, one_line
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import CheckpointKey
-from vae_lightning.runs.layout import find_checkpoint, run_dir_of
-
-FILE = "model.safetensors"
+from vae_lightning.runs.layout import EXPORTED, find_checkpoint, run_dir_of
 
 
 def export(
@@ -34,7 +32,7 @@ def export(
         UserError: if there is no checkpoint, it cannot be loaded, or the file cannot be written.
     """
     source = find_checkpoint(resolve_run(run), preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
-    path = Path(out) if out else run_dir_of(source) / FILE
+    path = Path(out) if out else run_dir_of(source) / EXPORTED
     trained = read_checkpoint(source)
     weights = build_model(trained, source, trust=trust).state_dict()  # building checks that they fit
     try:

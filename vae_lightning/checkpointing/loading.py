@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lightning.checkpointing.checkpoint_io import load_verified
+from vae_lightning.checkpointing.hub import download_model, is_hub_url
 from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize
 from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
 from vae_lightning.config.instantiation import build
@@ -23,13 +24,16 @@ def load_model(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
     >>> model = vae_lightning.load("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
 
     Args:
-        path: a run directory (its best checkpoint), `latest` for the newest run, a checkpoint, or a file that
-            `vae-lightning export` wrote.
+        path: a run directory (its best checkpoint), `latest` for the newest run, a checkpoint, a file that
+            `vae-lightning export` wrote, a folder that `vae-lightning pull` wrote, or a model on the Hugging Face hub,
+            `hf://owner/name` or `hf://owner/name@revision`.
         trust: packages of your own whose classes the configuration may name, such as `("my_networks",)`.
 
     Raises:
         UserError: if there is no checkpoint, it cannot be read, or it names a class that is not trusted.
     """
+    if is_hub_url(path):
+        path = download_model(str(path))
     path = find_checkpoint(resolve_run(path), preferred="best")
     return build_model(read_checkpoint(path), path, trust=trust)
 

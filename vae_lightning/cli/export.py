@@ -1,19 +1,55 @@
-"""Write the model of a run as safetensors, with its configuration in the file."""
+"""Write the model of a run as safetensors, or its encoder, decoder and sampler as ONNX, TorchScript or PT2."""
 
 import argparse
 
 from vae_lightning.cli.arguments import add_run_argument
+from vae_lightning.errors import check_choice
+
+GRAPHS = ("onnx", "torchscript", "pt2")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_run_argument(parser)
+    parser.add_argument(
+        "--format",
+        default="safetensors",
+        help="safetensors (default): the weights and the configuration, for vae_lightning.load; onnx, torchscript or"
+        " pt2: encoder, decoder and sampler in a file each, compared with PyTorch; hub: a folder with a model card",
+    )
+    parser.add_argument(
+        "--only",
+        type=lambda names: names.split(","),
+        default=["encoder", "decoder", "sampler"],
+        metavar="FILES",
+        help="which files of onnx, torchscript or pt2 to write (default: encoder,decoder,sampler)",
+    )
     parser.add_argument("--checkpoint", default="best", help="which checkpoint of the run: best (default) or last")
-    parser.add_argument("--out", metavar="FILE", help="the file to write (default: model.safetensors in the run)")
+    parser.add_argument(
+        "--out",
+        metavar="PATH",
+        help="the file, or for other formats than safetensors the folder, to write (default: model.safetensors, or a"
+        " folder named after the format, in the run)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the file and print its path."""
-    from vae_lightning.checkpointing.export import export  # imports torch, which --help does not need
+    """Write the files and print their paths."""
+    check_choice("--format", args.format, ("safetensors", *GRAPHS, "hub"))
+    options = {"checkpoint": args.checkpoint, "trust": tuple(args.trust)}
+    # These import torch, which --help does not need.
+    if args.format == "safetensors":
+        from vae_lightning.checkpointing.export import export
 
-    print(export(args.path, args.out, checkpoint=args.checkpoint, trust=tuple(args.trust)))
+        print(export(args.path, args.out, **options))
+    elif args.format == "hub":
+        from vae_lightning.exporting.model_card import export_hub
+
+        print(export_hub(args.path, args.out, **options))
+    else:
+        from vae_lightning.exporting.export import export_graphs
+
+        for path, deviation in export_graphs(
+            args.path, args.out, format=args.format, only=args.only, **options
+        ).items():
+            print(f"{path}  largest deviation from PyTorch: {deviation:.0e}")

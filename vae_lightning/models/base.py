@@ -323,7 +323,8 @@ class ELBOModule(Configurable, L.LightningModule):
             shape = ", ".join(map(str, self.image_shape))
             raise UserError(f"encode: images must have shape (B, {shape}), got {tuple(x.shape)}.")
         is_running = self._trainer is not None and self._trainer.state.status == TrainerStatus.RUNNING
-        if x.dtype != torch.uint8 and x.numel() and not is_running:
+        is_traced = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined]
+        if x.dtype != torch.uint8 and x.numel() and not is_running and not is_traced:
             low, high = x.min().item(), x.max().item()
             if not 0 <= low <= high <= 1:
                 raise UserError(

@@ -78,7 +78,7 @@ class Hierarchical(ELBOModule):
         noises = iter([None] * len(dims) if noise is None else noise.split(dims, dim=1))
         qs, ps, z = self.posterior.infer(evidence, lambda q: q.rsample(next(noises)))
         top = self.top_prior(repeat_rows(y, num_samples))
-        return concatenate(qs), self.posterior.joint_prior(top, ps, len(z[0])), torch.cat(z, dim=1)
+        return concatenate(qs), self.posterior.joint_prior(top, ps, z[0].shape[0]), torch.cat(z, dim=1)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
         """Return the posterior of all groups, given the means of those that they depend on."""

@@ -56,7 +56,7 @@ class ChainPosterior(HierarchicalPosterior):
         """Sample the groups below the top from the prior; see `HierarchicalPosterior.sample`."""
         h = [top]
         for down in reversed(self.down):
-            h.append(down(h[-1]).sample(len(top), generator))
+            h.append(down(h[-1]).sample(top.shape[0], generator))
         return torch.cat(h, dim=1)
 
 

@@ -79,7 +79,7 @@ class LadderPosterior(HierarchicalPosterior):
         """Sample the groups below the top from the prior; see `HierarchicalPosterior.sample`."""
         z = [top]
         for _ in self.down:
-            z.append(self.prior(z).sample(len(top), generator))
+            z.append(self.prior(z).sample(top.shape[0], generator))
         return torch.cat(z, dim=1)
 
 

@@ -62,7 +62,7 @@ class TopDownPosterior(Posterior):
             z.append(q.rsample(noises[group]))
             return z[-1]
 
-        output = decoder.run(len(noise), condition, draw)
+        output = decoder.run(noise.shape[0], condition, draw)
         return concatenate(qs), concatenate(ps), torch.cat(z, dim=1), output
 
 
@@ -135,7 +135,7 @@ class VDVAE(ELBOModule):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> DiagonalGaussian:
         """Return q(z_l|z_<l, x) of all groups, given the means of the groups above."""
-        return self.top_down(x, y, noise=self.decoder.start.new_zeros(len(x), self.latent_dim))[0]
+        return self.top_down(x, y, noise=self.decoder.start.new_zeros(x.shape[0], self.latent_dim))[0]
 
     def top_down(
         self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
@@ -144,7 +144,7 @@ class VDVAE(ELBOModule):
         condition = self.condition(y)
         features = [repeat_rows(f, num_samples) for f in self.encoder(self.as_images(x), condition)]
         if noise is None:
-            noise = noise_like(self.decoder.start.new_empty(num_samples * len(x), self.latent_dim))
+            noise = noise_like(self.decoder.start.new_empty(num_samples * x.shape[0], self.latent_dim))
         return self.posterior(features, repeat_rows(condition, num_samples), noise, self.decoder)
 
     def sample_prior(

@@ -168,7 +168,7 @@ class TopDown(nn.Module):
         """Map latents and a condition (B, D + K) to (B, channels, H, W)."""
         *latents, condition = z.split([*self.sizes, z.shape[1] - sum(self.sizes)], dim=1)
         given = iter(latents)
-        return self.run(len(z), condition, lambda h, prior: next(given))
+        return self.run(z.shape[0], condition, lambda h, prior: next(given))
 
     def run(self, n: int, condition: Tensor | None, draw: Draw) -> Tensor:
         """Run from the top down, and draw the latents of each group on the way.

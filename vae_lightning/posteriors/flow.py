@@ -57,7 +57,7 @@ class FlowDistribution:
         """Compute the log density of z (B, D), (B,), in nats."""
         if self.last_draw is not None and z is self.last_draw[0]:
             return self.last_draw[1]
-        total = z.new_zeros(len(z))
+        total = z.new_zeros(z.shape[0])
         with torch.autocast(z.device.type, enabled=False):
             for transform in reversed(self.transforms):
                 z, log_det = transform.inverse(z)
@@ -69,7 +69,7 @@ class FlowDistribution:
 
     def transform(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map latents of the Gaussian, (B, D); return the result and the log determinant of the map, (B,)."""
-        total = z.new_zeros(len(z))
+        total = z.new_zeros(z.shape[0])
         with torch.autocast(z.device.type, enabled=False):
             for transform in self.transforms:
                 z, log_det = transform.forward(z)

@@ -15,6 +15,7 @@ LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 CHANGES = Path(".hydra") / "changes.jsonl"
 CONFIG = Path(".hydra") / "config.yaml"
 LOGGER_IDS = Path(".hydra") / "loggers.json"
+EXPORTED = "model.safetensors"
 FAILURE = "failure.txt"
 METRICS = "metrics.json"
 PRUNED = "pruned.txt"
@@ -25,7 +26,7 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
     """Return the checkpoint that a path refers to.
 
     Args:
-        path: a checkpoint, a run directory, or the `checkpoints/` directory in one.
+        path: a checkpoint, a run directory, the `checkpoints/` directory in one, or a folder with an exported model.
         preferred: which checkpoint of a directory to return, `best` or `last`; if it is missing, another one is.
 
     Raises:
@@ -34,7 +35,13 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
     path = Path(path)
     if path.is_file():
         return path
-    names = (f"{preferred}.ckpt", LAST, PREVIOUS, BEST)  # last.ckpt is missing for a moment while it is replaced
+    names = (
+        f"{preferred}.ckpt",
+        LAST,
+        PREVIOUS,
+        BEST,
+        EXPORTED,
+    )  # last.ckpt is missing for a moment while it is replaced
     candidates = [folder / name for name in names for folder in (path / CHECKPOINTS, path)]
     for candidate in candidates:
         if candidate.exists():
