@@ -62,6 +62,9 @@ def test_train_evaluate_figures_export_and_resume(run, tmp_path):
     )
     assert "reconstructions.png" in run("vae-lightning", "figures", "latest")
     assert "model.safetensors" in run("vae-lightning", "export", "latest")
+    assert "main.js" in run(
+        "python", "-c", "from vae_lightning.explorer.contents import page_files; print(*page_files())"
+    )
     run("python", "-m", "vae_lightning", "train", "resume=latest", "trainer.max_epochs=2")
     (run_dir,) = tmp_path.glob("runs/small/*")
     assert (run_dir / "checkpoints" / "previous.ckpt").is_file()

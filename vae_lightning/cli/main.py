@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import ModuleType
 
-from vae_lightning.cli import evaluate, export, figures, new, pull, push, report
+from vae_lightning.cli import evaluate, explore, export, figures, new, pull, push, report
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, report_errors
 from vae_lightning.errors import UserError, one_line
 
@@ -17,6 +17,7 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "figures": figures,
     "report": report,
+    "explore": explore,
     "export": export,
     "push": push,
     "pull": pull,
