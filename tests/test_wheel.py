@@ -62,9 +62,8 @@ def test_train_evaluate_figures_export_and_resume(run, tmp_path):
     )
     assert "reconstructions.png" in run("vae-lightning", "figures", "latest")
     assert "model.safetensors" in run("vae-lightning", "export", "latest")
-    assert "main.js" in run(
-        "python", "-c", "from vae_lightning.explorer.contents import page_files; print(*page_files())"
-    )
+    pages = "from vae_lightning.explorer.contents import page_files; print(*page_files())"
+    assert "main.js" in run("python", "-c", pages)
     run("python", "-m", "vae_lightning", "train", "resume=latest", "trainer.max_epochs=2")
     (run_dir,) = tmp_path.glob("runs/small/*")
     assert (run_dir / "checkpoints" / "previous.ckpt").is_file()

@@ -105,6 +105,16 @@ def test_errors_are_one_line(run, hub):
         vae_lightning.load("hf://none")
 
 
+def test_link_out_of_the_run_is_not_published(run, tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_text("secret")
+    copy = shutil.copytree(run, tmp_path / "copy", ignore=shutil.ignore_patterns("hub"))
+    (copy / "figures" / "samples.png").unlink()
+    (copy / "figures" / "samples.png").symlink_to(secret)
+    assert "a link to a file outside of the run" in fails("export", str(copy), "--format", "hub")
+    assert not list((copy / "hub" / "figures").iterdir())
+
+
 def test_card_is_read_by_the_hub(run):
     main(["export", str(run), "--format", "hub", "--out", str(run / "read")])
     card = ModelCard.load(run / "read" / "README.md")

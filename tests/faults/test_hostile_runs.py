@@ -23,6 +23,7 @@ from hydra import compose, initialize_config_dir
 import vae_lightning
 from vae_lightning.cli.main import main
 from vae_lightning.config.traversal import iter_leaves
+from vae_lightning.explorer.explore import load_runs
 from vae_lightning.training.train import train
 
 ROUNDS = int(os.environ.get("FUZZ", "1"))
@@ -31,6 +32,8 @@ QUICK = [*SMALL, "callbacks=minimal", "logger=none", "trainer.max_epochs=1"]
 COMMANDS: dict[str, Callable[[Path], Any]] = {
     "load": lambda run: vae_lightning.load(run),
     "export": lambda run: main(["export", str(run)]),
+    "hub": lambda run: main(["export", str(run), "--format", "hub"]),
+    "explore": lambda run: load_runs([run]),
     "evaluate": lambda run: main(["evaluate", str(run), "--quick", "--only", "likelihood", "--samples", "2"]),
     "figures": lambda run: main(["figures", str(run)]),
     "report": lambda run: main(["report", str(run.parent)]),

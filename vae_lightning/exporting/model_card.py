@@ -16,6 +16,7 @@ from vae_lightning.report.escaping import escape_markdown, markdown_code_block, 
 from vae_lightning.runs.artifacts import read_config, read_metrics, read_overrides
 from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.layout import EXPORTED, METRICS, find_checkpoint, run_dir_of
+from vae_lightning.runs.untrusted import check_regular_file
 
 CARD = "README.md"
 FIGURES = ("samples", "reconstructions", "latent_space", "manifold", "traversals", "rate_per_latent", "training_curves")
@@ -50,7 +51,7 @@ def export_hub(
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
 
     Raises:
-        UserError: if the run cannot be read, or the folder cannot be written.
+        UserError: if the run cannot be read or links to files outside of it, or the folder cannot be written.
     """
     source = find_checkpoint(resolve_run(run), preferred="best")
     run_dir = run_dir_of(source)
@@ -58,11 +59,10 @@ def export_hub(
     folder = Path(out) if out else run_dir / "hub"
     with as_user_error(f"{folder}: cannot be written ({{error}}). Pass another folder with --out."):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        figures = [f"{name}.png" for name in FIGURES if (run_dir / "figures" / f"{name}.png").is_file()]
-        for name in figures:
-            shutil.copyfile(run_dir / "figures" / name, folder / "figures" / name)
-        if metrics:
-            shutil.copyfile(run_dir / METRICS, folder / METRICS)
+        figures = [f"{name}.png" for name in FIGURES if (run_dir / "figures" / f"{name}.png").exists()]
+        for path in [Path("figures") / name for name in figures] + [Path(METRICS)] * bool(metrics):
+            check_regular_file(run_dir / path, run_dir)  # what is copied may be published
+            shutil.copyfile(run_dir / path, folder / path)
         export(run, folder / EXPORTED, checkpoint=checkpoint, trust=trust)
         if not (folder / CARD).exists():
             atomic_write(model_card(config, metrics, overrides, figures, repository), folder / CARD)
