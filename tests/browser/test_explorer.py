@@ -235,6 +235,22 @@ def test_interpolation_decodes_the_way_from_a_to_b(page, server, runs):
     assert strip.locator("canvas").get_attribute("width") == str(9 * 8)
 
 
+def test_images_behind_the_map_are_those_of_the_plane(page, server, runs):
+    visit(page, server)
+    page.locator(".manifold").first.check()
+    page.wait_for_function("explorer.panels[0].map.manifold")
+    n = 15
+    assert page.evaluate("explorer.panels[0].map.manifold.width") == n * 8
+    z = page.evaluate(f"Array.from(explorer.panels[0].map.grid({n}))")
+    assert len(z) == n * n * 3
+    x, y = runs[0].manifest["order"][:2]
+    first, last = z[:3], z[-3:]
+    assert first[x] < last[x]
+    assert first[y] > last[y]  # the upper left and the lower right
+    page.locator(".manifold").first.uncheck()
+    assert page.evaluate("explorer.panels[0].map.manifold") is None
+
+
 def test_prior_mean_and_samples(page, server, runs):
     visit(page, server)
     page.locator("#prior-sample").click()

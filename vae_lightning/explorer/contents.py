@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from matplotlib.colors import to_hex
 from PIL import Image
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.evaluation.context import Encoded, encode
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.models import ELBOModule
+from vae_lightning.plotting.style import class_colors
 
 MAX_POINTS = 2000  # images in the map
 MAX_POINT_VALUES = 1_000_000  # of all their latents, 4 MB
@@ -70,6 +72,7 @@ class ExploredRun:
             "points": len(encoded.mean),
             "labels": labels,
             "labelNames": names,
+            "labelColors": [to_hex(color) for color in class_colors(max(1, len(names)))],
             "thumbnail": list(thumbnails.shape[2:]),
             "priorMeans": means.tolist(),
             "draws": NUM_DRAWS,

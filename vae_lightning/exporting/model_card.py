@@ -24,7 +24,7 @@ OWNER_AND_NAME = "OWNER/NAME"  # stands for the repository until it is known
 DATA_OPTIONS = ("image_shape", "num_classes", "binarize", "labeled_per_class", "seed", "split_seed")
 TRAINER_OPTIONS = ("max_epochs", "max_steps", "precision", "gradient_clip_val", "accumulate_grad_batches")
 LICENSE = (
-    "The weights have no licence yet. Choose one, and replace `license: other` and `license_name` at the top of this"
+    "The weights have no license yet. Choose one, and replace `license: other` and `license_name` at the top of this"
     " file, for example by `license: mit`. The terms of the data set may limit the choice."
 )
 
@@ -39,7 +39,7 @@ def export_hub(
 ) -> Path:
     """Write the model of a run as a folder that can be uploaded to the Hugging Face hub, and return the folder.
 
-    A model card that is there already is kept, since its licence and text may have been edited.
+    A model card that is there already is kept, since its license and text may have been edited.
 
     >>> export_hub("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
 
@@ -123,7 +123,7 @@ def model_card(
         table("metric", {key: f"{value:.4g}" for key, value in sorted(reported.items())}),
         *(["## Figures"] if figures[1:] else []),
         *[f"![{figure.removesuffix('.png')}](figures/{figure})" for figure in figures[1:]],
-        "## Licence",
+        "## License",
         LICENSE,
     ]
     return f"---\n{front_matter(name, model, data, reported)}---\n\n" + "\n\n".join(filter(None, sections)) + "\n"

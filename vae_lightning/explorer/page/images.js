@@ -1,19 +1,19 @@
 // Images between floats (C, H, W) in [0, 1] and canvases.
 
-/** Draw images side by side on a canvas, which is resized to them. */
-export function drawImages(canvas, pixels, [channels, height, width], n = 1) {
-  canvas.width = n * width;
-  canvas.height = height;
+/** Draw images row by row on a canvas, which is resized to them. */
+export function drawImages(canvas, pixels, [channels, height, width], columns = 1, rows = 1) {
+  canvas.width = columns * width;
+  canvas.height = rows * height;
   const context = canvas.getContext("2d");
   const area = height * width;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < columns * rows; i++) {
     const image = context.createImageData(width, height);
     for (let p = 0; p < area; p++) {
       for (let c = 0; c < 3; c++)
         image.data[4 * p + c] = 255 * pixels[i * channels * area + (channels === 3 ? c : 0) * area + p] + 0.5;
       image.data[4 * p + 3] = 255;
     }
-    context.putImageData(image, i * width, 0);
+    context.putImageData(image, (i % columns) * width, Math.floor(i / columns) * height);
   }
 }
 

@@ -101,7 +101,7 @@ function connect(store, panels) {
   });
   const [channels, height, width] = panels[0].manifest.imageShape;
   const pad = new Pad(byId("pad"), {
-    isColour: channels === 3,
+    isColor: channels === 3,
     aspect: width / height,
     onImage: (picture, { passing }) => encode({ picture, passing }),
   });

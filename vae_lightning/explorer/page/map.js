@@ -1,13 +1,7 @@
 // The map: posterior means of test images in the plane of two latents, and the current z as a cross.
 
-const PALETTE = ["#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0"];
 const REACH = 12; // pixels within which a point is hovered
 const STEPS = 50; // of the arrow keys, across the map
-
-export function colourOf(label, n) {
-  if (n <= PALETTE.length) return PALETTE[label];
-  return `hsl(${(label * 137.508) % 360} 65% 55%)`; // the golden angle keeps neighbours apart
-}
 
 export class LatentMap {
   /** onMove receives a position and whether the pointer is still down; onTake the index of a point. */
@@ -55,11 +49,15 @@ export class LatentMap {
     this.bounds = this.axes.map((axis) => this.boundsOf(axis));
     const context = this.background.getContext("2d");
     context.scale(this.scale, this.scale);
-    const { labels, labelNames, latentDim } = this.manifest;
+    if (this.manifold) {
+      context.imageSmoothingEnabled = false;
+      context.drawImage(this.manifold, 0, 0, side, side);
+    }
+    const { labels, labelColors, latentDim } = this.manifest;
     const accent = getComputedStyle(this.canvas).getPropertyValue("--accent");
-    context.globalAlpha = 0.75;
+    context.globalAlpha = this.manifold ? 0.5 : 0.75;
     for (let i = 0; i < this.manifest.points; i++) {
-      context.fillStyle = labels ? colourOf(labels[i], labelNames.length) : accent;
+      context.fillStyle = labels ? labelColors[labels[i]] : accent;
       context.beginPath();
       context.arc(...this.toPixels(this.points.subarray(i * latentDim, (i + 1) * latentDim)), 2.2, 0, 7);
       context.fill();
@@ -99,6 +97,26 @@ export class LatentMap {
     context.lineWidth = 2.5;
     context.fill();
     context.stroke();
+  }
+
+  /** Show a canvas with decoded images behind the points, or null for none. */
+  setManifold(manifold) {
+    this.manifold = manifold;
+    this.resize();
+  }
+
+  /** Return z on a grid over the map, the upper left first: n² rows. */
+  grid(n) {
+    const z = new Float32Array(n * n * this.z.length);
+    for (let i = 0; i < n * n; i++) {
+      z.set(this.z, i * this.z.length);
+      const share = [((i % n) + 0.5) / n, 1 - (Math.floor(i / n) + 0.5) / n];
+      this.axes.forEach((axis, k) => {
+        const [low, high] = this.bounds[k];
+        z[i * this.z.length + axis] = low + share[k] * (high - low);
+      });
+    }
+    return z;
   }
 
   boundsOf(axis) {

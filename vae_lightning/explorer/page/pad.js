@@ -2,13 +2,13 @@
 
 export class Pad {
   /** onImage receives a picture whenever there is a new one: the pad's canvas, or a dropped image. */
-  constructor(canvas, { isColour, aspect, onImage }) {
+  constructor(canvas, { isColor, aspect, onImage }) {
     this.canvas = canvas;
     canvas.height = Math.round(canvas.width / aspect);
     this.context = canvas.getContext("2d");
     this.onImage = onImage;
-    this.colour = document.getElementById("colour");
-    this.colour.hidden = !isColour;
+    this.color = document.getElementById("color");
+    this.color.hidden = !isColor;
     this.clear();
     canvas.addEventListener("pointerdown", (event) => this.start(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
@@ -56,7 +56,7 @@ export class Pad {
     const [x, y] = this.position(event);
     this.context.lineWidth = this.canvas.width / 12;
     this.context.lineCap = "round";
-    this.context.strokeStyle = this.colour.hidden ? "white" : this.colour.value;
+    this.context.strokeStyle = this.color.hidden ? "white" : this.color.value;
     this.context.beginPath();
     this.context.moveTo(...this.last);
     this.context.lineTo(x, y);

@@ -2,10 +2,11 @@
 
 import { drawImages } from "./images.js";
 import { latest } from "./latest.js";
-import { colourOf, LatentMap } from "./map.js";
+import { LatentMap } from "./map.js";
 import { Sliders } from "./sliders.js";
 
 const STRIP = 9; // images of an interpolation
+const MANIFOLD = 15; // images per side behind the map
 
 const TEMPLATE = `
   <header><h2></h2><p class="meta"></p></header>
@@ -19,6 +20,7 @@ const TEMPLATE = `
       <div class="map"></div>
       <div class="axes"><label>→ <select></select></label><label>↑ <select></select></label></div>
       <ul class="legend"></ul>
+      <label><input class="manifold" type="checkbox"> Decoded images behind the map</label>
       <p class="hint">Drag to move. Double-click a point for its code.</p>
     </div>
     <div class="strip" hidden><canvas aria-label="Interpolation from A to B"></canvas></div>
@@ -37,6 +39,7 @@ export class Panel {
     this.find(".meta").textContent = `${manifest.model}, ${manifest.latentDim} latents, images ${shape}`;
     this.decode = latest((run) => this.decodePicture(run));
     this.interpolate = latest((run) => this.decodeStrip(run));
+    this.decodeGrid = latest((run) => this.decodeManifold(run));
     this.addSliders();
     this.addMap();
     this.addCondition();
@@ -70,7 +73,7 @@ export class Panel {
     });
     plane.querySelectorAll("select").forEach((select, i) => {
       for (const latent of manifest.order) {
-        const kl = manifest.kl ? `, KL ${manifest.kl[latent].toFixed(2)}` : "";
+        const kl = manifest.kl ? ` (${manifest.kl[latent].toFixed(2)})` : "";
         select.append(new Option(`z${latent}${kl}`, latent));
       }
       select.addEventListener("change", () => {
@@ -79,12 +82,16 @@ export class Panel {
         this.store.setRun(this.index, { axes });
       });
     });
-    const { labels, labelNames } = manifest;
+    this.find(".manifold").addEventListener("change", (event) => {
+      if (event.target.checked) this.decodeGrid(this.run);
+      else this.map.setManifold(null);
+    });
+    const { labels, labelNames, labelColors } = manifest;
     if (!labels || labelNames.length > 20) return;
     labelNames.forEach((name, label) => {
       const item = document.createElement("li");
       item.textContent = name;
-      item.style.setProperty("--colour", colourOf(label, labelNames.length));
+      item.style.setProperty("--color", labelColors[label]);
       this.find(".legend").append(item);
     });
   }
@@ -143,9 +150,10 @@ export class Panel {
     this.element.querySelectorAll("select").forEach((select, i) => (select.value = run.axes[i]));
     this.choices?.forEach((input, k) => (input.checked = run.condition[k] > 0));
     this.decode(run);
+    const { shown } = this;
+    if (this.find(".manifold").checked && !isSameGrid(run, shown)) this.decodeGrid(run);
     const strip = this.find(".strip");
     strip.hidden = !run.a || !run.b;
-    const { shown } = this;
     if (!strip.hidden && (run.a !== shown?.a || run.b !== shown?.b || run.condition !== shown?.condition)) this.interpolate(run);
     this.shown = run;
   }
@@ -159,12 +167,25 @@ export class Panel {
     this.find(".time").textContent = `decoded in ${this.milliseconds.toFixed(0)} ms`;
   }
 
+  async decodeManifold({ condition }) {
+    const pixels = await this.backend.decode(this.map.grid(MANIFOLD), condition, MANIFOLD ** 2);
+    const canvas = document.createElement("canvas");
+    drawImages(canvas, pixels, this.manifest.imageShape, MANIFOLD, MANIFOLD);
+    if (this.find(".manifold").checked) this.map.setManifold(canvas);
+  }
+
   async decodeStrip({ a, b, condition }) {
     const z = new Float32Array(STRIP * a.length);
     for (let i = 0; i < STRIP; i++) z.set(mix(a, b, i / (STRIP - 1)), i * a.length);
     const pixels = await this.backend.decode(z, condition, STRIP);
     drawImages(this.find(".strip canvas"), pixels, this.manifest.imageShape, STRIP);
   }
+}
+
+/** Return whether two states of a run differ at most in the latents of the map. */
+function isSameGrid(run, other) {
+  if (run.condition !== other.condition || run.axes.some((axis, i) => axis !== other.axes[i])) return false;
+  return run.z.every((value, latent) => value === other.z[latent] || run.axes.includes(latent));
 }
 
 /** Return (1 - t) a + t b. */
