@@ -261,6 +261,15 @@ def test_prior_mean_and_samples(page, server, runs):
     assert state(page)["runs"][0]["z"] == [0, 0, 0]
 
 
+def test_stopped_server_is_reported(browser, server):
+    page = browser.new_page()  # not the fixture, since the browser logs the failed request as an error
+    visit(page, server)
+    page.route("**/decode", lambda route: route.abort())
+    slider(page, 0).fill("1")
+    page.locator("#status", has_text="start vae-lightning explore again").wait_for()
+    page.close()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_page_fits_the_screen(page, server, width):
     page.set_viewport_size({"width": width, "height": 800})

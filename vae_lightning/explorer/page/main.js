@@ -131,7 +131,7 @@ async function share(button) {
   setTimeout(() => (button.textContent = "Copy link"), 1500);
 }
 
-load().catch((error) => {
-  byId("status").textContent = `This page cannot be loaded: ${error.message}`;
-  throw error;
+addEventListener("unhandledrejection", ({ reason }) => {
+  byId("status").textContent = `Failed: ${reason.message}. Reload the page, or start vae-lightning explore again.`;
 });
+load();

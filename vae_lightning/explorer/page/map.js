@@ -50,12 +50,12 @@ export class LatentMap {
     const context = this.background.getContext("2d");
     context.scale(this.scale, this.scale);
     if (this.manifold) {
-      context.imageSmoothingEnabled = false;
+      context.imageSmoothingQuality = "high";
       context.drawImage(this.manifold, 0, 0, side, side);
     }
     const { labels, labelColors, latentDim } = this.manifest;
     const accent = getComputedStyle(this.canvas).getPropertyValue("--accent");
-    context.globalAlpha = this.manifold ? 0.5 : 0.75;
+    context.globalAlpha = this.manifold ? 0.4 : 0.75;
     for (let i = 0; i < this.manifest.points; i++) {
       context.fillStyle = labels ? labelColors[labels[i]] : accent;
       context.beginPath();

@@ -20,7 +20,7 @@ const TEMPLATE = `
       <div class="map"></div>
       <div class="axes"><label>→ <select></select></label><label>↑ <select></select></label></div>
       <ul class="legend"></ul>
-      <label><input class="manifold" type="checkbox"> Decoded images behind the map</label>
+      <label><input class="manifold" type="checkbox"> Decoded images</label>
       <p class="hint">Drag to move. Double-click a point for its code.</p>
     </div>
     <div class="strip" hidden><canvas aria-label="Interpolation from A to B"></canvas></div>
