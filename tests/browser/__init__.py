@@ -1,1 +1,0 @@
-"""A package, so that its conftest.py does not hide that of all tests."""
