@@ -7,6 +7,7 @@ from string import Template
 
 import pytest
 from hydra import compose, initialize_config_dir
+from PIL import Image
 from report_runs import write_run
 
 from vae_lightning.config.validation import validate_config
@@ -68,7 +69,7 @@ def results(tables, tmp_path, monkeypatch):
         run_dir = write_run(tables.RUNS / "1-t" / name, {"test/nelbo": nelbo, "test/rate": 0.25})
         (run_dir / "reproduce.json").write_text(json.dumps({"seconds": 5000, "commit": "abc"}))
         (run_dir / "figures").mkdir()
-        (run_dir / "figures" / "samples.png").write_bytes(b"png")
+        Image.new("RGB", (3, 2), "red").save(run_dir / "figures" / "samples.png")
         path = run_dir / ".hydra" / "config.yaml"
         path.write_text(path.read_text().replace("trainer:\n", "trainer:\n  max_epochs: 7\n"))
 
@@ -89,7 +90,8 @@ def test_results_show_the_numbers_of_finished_rows_beside_the_published_ones(res
     assert "a, b: shorter" in lines
     assert lines[0] == "before"
     assert lines[-1] == "after"
-    assert (tables.IMAGES / "picture.png").read_bytes() == b"png"
+    with Image.open(tables.IMAGES / "picture.png") as picture:
+        assert picture.convert("RGB").getpixel((2, 1)) == (255, 0, 0)
     assert results() == results()
 
 

@@ -10,9 +10,11 @@ from safetensors.torch import save_file
 import vae_lightning
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.export import export
-from vae_lightning.checkpointing.safetensors_io import build_metadata
+from vae_lightning.checkpointing.safetensors_io import build_metadata, deserialize, serialize
 from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
+from vae_lightning.models import VQVAE
+from vae_lightning.networks import SpatialResNet
 from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none"]
@@ -37,6 +39,16 @@ def test_exported_model_gives_the_same_reconstructions(run, tmp_path, images, ca
     assert type(model) is type(original)
     assert not model.training
     assert torch.equal(model.reconstruct(images), original.reconstruct(images))
+
+
+def test_weights_with_channels_last_are_serialized(tmp_path):
+    """The format stores no memory formats."""
+    model = VQVAE(image_shape=(1, 8, 8), network=SpatialResNet(channels=[4, 4]))
+    assert any(not weight.is_contiguous() for weight in model.parameters())
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(serialize(model.state_dict(), {"model": {}}))
+    weights = deserialize(path)["state_dict"]
+    assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
 
 
 def test_export_of_the_last_checkpoint(run):

@@ -5,6 +5,7 @@ from typing import Any
 
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.hub import download_model, is_hub_url
+from vae_lightning.checkpointing.pretrained import pretrained_path
 from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize
 from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
 from vae_lightning.config.instantiation import build
@@ -26,7 +27,8 @@ def load_model(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
     Args:
         path: a run directory (its best checkpoint), `latest` for the newest run, a checkpoint, a file that
             `vae-lightning export` wrote, a folder that `vae-lightning pull` wrote, or a model on the Hugging Face hub,
-            `hf://owner/name` or `hf://owner/name@revision`.
+            `hf://owner/name` or `hf://owner/name@revision`, or a model that comes with the package, such as
+            `mnist_vae_2d` (`vae_lightning/pretrained/README.md`).
         trust: packages of your own whose classes the configuration may name, such as `("my_networks",)`.
 
     Raises:
@@ -34,7 +36,7 @@ def load_model(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
     """
     if is_hub_url(path):
         path = download_model(str(path))
-    path = find_checkpoint(resolve_run(path), preferred="best")
+    path = pretrained_path(path) or find_checkpoint(resolve_run(path), preferred="best")
     return build_model(read_checkpoint(path), path, trust=trust)
 
 

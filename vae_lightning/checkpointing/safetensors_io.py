@@ -21,7 +21,10 @@ SUFFIX = ".safetensors"
 
 def serialize(weights: dict[str, Tensor], config: dict[str, Any]) -> bytes:
     """Serialize weights and their configuration to the bytes of a file."""
-    copies = {name: value.detach().cpu().clone() for name, value in weights.items()}  # shared memory is not supported
+    # The format supports neither shared memory nor other memory formats, such as channels last.
+    copies = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in weights.items()
+    }
     return safetensors.torch.save(copies, build_metadata(copies, json.dumps(config)))
 
 
