@@ -129,8 +129,8 @@ class ProgressBar(LightningProgressBar):
         self.end_line()
 
     def draw_evaluation(self, description: str, done: int, total: float) -> None:
-        """Draw if it is time."""
-        if self.line and self.is_due():
+        """Draw if it is time, and after the last batch."""
+        if self.line and (self.is_due() or done == total):
             self.line.draw(description, done, total)
 
     # ---------------------------------------------------------------- the line
