@@ -96,7 +96,7 @@ def final_nelbo(report: Report, name: str, options: list[str]) -> str:
 def speed(report: Report, name: str, options: list[str]) -> str:
     """Return the tables of `device.py`."""
     text = report.call(name, [sys.executable, str(ROOT / "benchmarks" / "device.py"), *options])
-    return "<br>".join(line for line in text.splitlines() if "│" in line or "epochs of" in line)
+    return "<br>".join(line for line in text.splitlines() if any(word in line for word in ("W1-", "W3-", "epochs of")))
 
 
 def train_row(report: Report, overrides: list[str], root: str, device: list[str], name: str) -> str:

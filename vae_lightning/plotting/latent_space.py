@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -13,6 +14,7 @@ from vae_lightning.plotting.style import class_colors, label_width, latent_name,
 
 PLANE_SIZE = 4.2  # inches
 MAX_NAMED_CLASSES, MAX_LEGEND_CLASSES = 20, 60
+COST = 40  # of covering points with a label, relative to its distance
 
 
 def pca(mu: Tensor) -> tuple[np.ndarray, list[str]]:
@@ -104,12 +106,11 @@ def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequ
     sizes = [(inch * (label_width([names[k]]) * 1.3 + 0.05), inch * 0.17) for k in present]
     outline = [withStroke(linewidth=2, foreground=axes.get_facecolor())]
     for k, median, center in zip(present, medians, place_boxes(points, medians, np.asarray(sizes)), strict=True):
-        axes.plot(*np.stack([median, center]).T, color=colors[k], linewidth=0.8, path_effects=outline)
+        axes.plot(*np.stack([median, center]).T, color=rcParams["text.color"], linewidth=0.6, path_effects=outline)
         axes.text(
             center[0],
             center[1],
             names[k],
-            color=colors[k],
             weight="bold",
             ha="center",
             va="center",
@@ -120,8 +121,8 @@ def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequ
 def place_boxes(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return the centers of boxes, (K, 2), near their anchors, so that they cover few points and do not overlap.
 
-    The best of a grid of positions is chosen for one box after the other. A point that is covered costs as much as a
-    hundredth of the extent in distance from the anchor, if there are a thousand points.
+    The best of a grid of positions is chosen for one box after the other, by its distance from the anchor as a fraction
+    of the extent, plus `COST` times the fraction of the points that it covers.
 
     Args:
         points: (N, 2).
@@ -135,7 +136,7 @@ def place_boxes(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> n
     for k, (anchor, size) in enumerate(zip(anchors, sizes, strict=True)):
         candidates = np.concatenate([anchor[None], grid])
         covered = [(np.abs(points - center) < size / 2).all(1).sum() for center in candidates]
-        cost = np.linalg.norm(candidates - anchor, axis=1) / extent + 10 * np.asarray(covered) / len(points)
+        cost = np.linalg.norm(candidates - anchor, axis=1) / extent + COST * np.asarray(covered) / len(points)
         gaps = np.abs(candidates[:, None] - centers[:k]) - (size + sizes[:k]) / 2  # (candidates, k, 2)
         cost[(gaps.max(2, initial=-np.inf) < 0).any(1)] = np.inf
         centers[k] = candidates[cost.argmin()]
