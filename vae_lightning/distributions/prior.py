@@ -124,9 +124,16 @@ class GaussianMixture(NamedTuple):
     logvar: Tensor
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Compute the log density of z (B, D), (B,), in nats."""
-        components = DiagonalGaussian(self.mu, self.logvar).log_prob(z[:, None])  # (B, K)
-        return torch.logsumexp(components, dim=1) - math.log(len(self.mu))
+        """Compute the log density of z (B, D), (B,), in nats.
+
+        The squares (z - μ)² / σ² are expanded, so that two matrix products replace a tensor (B, K, D), in float64, since
+        the terms cancel.
+        """
+        x, mu, logvar = z.double(), self.mu.double(), self.logvar.double()
+        precision = torch.exp(-logvar)
+        constant = (mu.square() * precision + logvar + math.log(2 * math.pi)).sum(1)  # (K,)
+        squares = x.square() @ precision.T - 2 * x @ (mu * precision).T + constant  # (B, K)
+        return (torch.logsumexp(-0.5 * squares, dim=1) - math.log(len(mu))).to(z.dtype)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), each from a random component."""
