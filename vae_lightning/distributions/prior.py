@@ -126,8 +126,8 @@ class GaussianMixture(NamedTuple):
     def log_prob(self, z: Tensor) -> Tensor:
         """Compute the log density of z (B, D), (B,), in nats.
 
-        The squares (z - μ)² / σ² are expanded, so that two matrix products replace a tensor (B, K, D), in float64, since
-        the terms cancel.
+        The squares (z - μ)² / σ² are expanded, so that two matrix products replace a tensor (B, K, D). They are in
+        float64, since the terms cancel.
         """
         x, mu, logvar = z.double(), self.mu.double(), self.logvar.double()
         precision = torch.exp(-logvar)
