@@ -191,9 +191,7 @@ ERRORS = {  # overrides -> start of the error
     "callbacks.collapse.patience=0": "callbacks.collapse.patience=0: must be an integer >= 1.",
     "callbacks.collapse.min_rate=-1": "callbacks.collapse.min_rate=-1: must be a number >= 0.",
     "callbacks.figures.every_n_epochs=0": "callbacks.figures.every_n_epochs=0: must be an integer >= 1.",
-    "callbacks.figures.final=[nope]": (
-        "callbacks.figures.final=nope: no such figure. Choose from reconstructions,"
-    ),
+    "callbacks.figures.final=[nope]": ("callbacks.figures.final=nope: no such figure. Choose from reconstructions,"),
     "callbacks.figures.periodic=[nope]": (
         "callbacks.figures.periodic=nope: no such figure. Choose from reconstructions,"
     ),
