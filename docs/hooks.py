@@ -15,6 +15,13 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return re.sub(r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", markdown)
 
 
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Point the links of a notebook to pages of the site; those of other pages have been converted already."""
+    if page.file.src_uri.endswith(".ipynb"):
+        return re.sub(r'href="([\w./]+)\.(md|ipynb)"', r'href="\1.html"', html)
+    return html
+
+
 def link_from_readme(match: re.Match[str]) -> str:
     """Make a link of the README relative to docs/, or name its target if that lies elsewhere."""
     text, target = match.groups()

@@ -1,5 +1,6 @@
 """The notebooks run, and the documentation site is complete."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,14 @@ def test_notebook_runs_and_shows_figures(path, tmp_path):
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_of_a_notebook_lead_somewhere(path):
+    """mkdocs checks those of the other pages."""
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("http")]
+    assert all((path.parent / target).is_file() for target in targets), targets
 
 
 def test_every_page_is_in_the_navigation_once():
