@@ -4,6 +4,7 @@ import argparse
 
 from vae_lightning.cli.arguments import add_run_argument
 from vae_lightning.errors import check_choice
+from vae_lightning.io.shell import display_path
 
 GRAPHS = ("onnx", "torchscript", "pt2")
 
@@ -41,15 +42,15 @@ def run(args: argparse.Namespace) -> None:
     if args.format == "safetensors":
         from vae_lightning.checkpointing.export import export
 
-        print(export(args.path, args.out, **options))
+        print(display_path(export(args.path, args.out, **options)))
     elif args.format == "hub":
         from vae_lightning.exporting.model_card import export_hub
 
-        print(export_hub(args.path, args.out, **options))
+        print(display_path(export_hub(args.path, args.out, **options)))
     else:
         from vae_lightning.exporting.export import export_graphs
 
         for path, deviation in export_graphs(
             args.path, args.out, format=args.format, only=args.only, **options
         ).items():
-            print(f"{path}  largest deviation from PyTorch: {deviation:.0e}")
+            print(f"{display_path(path)}  largest deviation from PyTorch: {deviation:.0e}")
