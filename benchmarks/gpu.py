@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from tables import ROOT, TABLES, read_table
+from tables import ROOT, TABLES, Row, read_table
 
 TRAIN = [sys.executable, str(ROOT / "train.py")]
 SMALL = [
@@ -99,11 +99,10 @@ def speed(report: Report, name: str, options: list[str]) -> str:
     return "<br>".join(line for line in text.splitlines() if any(word in line for word in ("W1-", "W3-", "epochs of")))
 
 
-def train_row(report: Report, overrides: list[str], root: str, device: list[str], name: str) -> str:
+def train_row(report: Report, row: Row, root: str, device: list[str], name: str) -> str:
     """Train and evaluate a row of `make reproduce` on the device."""
     run = report.out / "runs" / name
-    options = [override.replace("$DATA", root) for override in overrides]
-    report.call(name, [*TRAIN, *options, *device, f"hydra.run.dir={run}"])
+    report.call(name, [*TRAIN, *row.overrides_with(DATA=root), *device, f"hydra.run.dir={run}"])
     command = [sys.executable, "-m", "vae_lightning", "evaluate", str(run), "--only", "likelihood", "--chunk", "20000"]
     report.call(f"{name}-evaluation", command)
     return f"log p(x) {json.loads((run / 'metrics.json').read_text())['likelihood/log_px']:.2f}"
@@ -138,7 +137,7 @@ def main() -> None:
     rows = [row for table in tables for row in read_table(table)]
     for k, row in enumerate(rows[: args.rows]):
         title = f"{row.table}, {row.name}, published {row.published}"
-        report.step(title, lambda r=row, n=f"row-{k}": train_row(report, r.overrides, args.root, device, n))
+        report.step(title, lambda r=row, n=f"row-{k}": train_row(report, r, args.root, device, n))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from string import Template
 
 from tables import RECORD, ROOT, TABLES, Row, read_table, write_results
 
@@ -68,8 +67,7 @@ def run(row: Row, seed: int, folders: dict[str, str], commands: Interruptible) -
     # A sweep of one job: it skips, resumes or extends the run.
     sweep = [f"hydra.sweep.dir={run_dir.parent}", f"hydra.sweep.subdir={run_dir.name}"]
     seeds = [f"seed={seed}"] if row.seeds > 1 else []
-    overrides = [Template(override).substitute(folders) for override in row.overrides]
-    trained = commands.call([*TRAIN, *overrides, *seeds, *sweep], log)
+    trained = commands.call([*TRAIN, *row.overrides_with(**folders), *seeds, *sweep], log)
     if last_change(run_dir) != before:
         record(run_dir, time.monotonic() - start)
     metric = row.metric.lstrip("-")

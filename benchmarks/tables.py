@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from statistics import fmean, stdev
+from string import Template
 from typing import Any
 
 import yaml
@@ -70,6 +71,10 @@ class Row:
         names = [name] if self.seeds == 1 else [f"{name}-{seed}" for seed in range(self.seeds)]
         return [RUNS / self.table / name for name in names]
 
+    def overrides_with(self, **folders: str) -> list[str]:
+        """Return the overrides with the directories of the data sets, such as DATA="data"."""
+        return [Template(override).substitute(folders) for override in self.overrides]
+
     def result(self, metric: str) -> tuple[float, float] | None:
         """Return a metric and its uncertainty, or None if a run has not finished.
 
@@ -118,8 +123,9 @@ def render(path: Path) -> str:
     table = yaml.safe_load(path.read_text())
     made = ["epochs", "trained for", "commit"]
     columns = ["", "published", table["column"], "difference", *table.get("also", {}), *made]
-    lines = [columns, ["---"] * len(columns), *map(cells, read_table(path))]
-    notes = [f"{row.name}: {row.note}" for row in read_table(path) if row.note]
+    rows = read_table(path)
+    lines = [columns, ["---"] * len(columns), *map(cells, rows)]
+    notes = [f"{row.name}: {row.note}" for row in rows if row.note]
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + [f"\n{note}" for note in notes])
 
 

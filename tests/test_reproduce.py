@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from string import Template
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -32,7 +31,7 @@ def test_every_row_is_a_valid_configuration_with_runs_of_its_own(tables, path):
     assert len({str(run_dir).lower() for run_dir in run_dirs}) == len(run_dirs)
     for row in rows:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            overrides = [Template(override).substitute(DATA="data", FACES="data") for override in row.overrides]
+            overrides = row.overrides_with(DATA="data", FACES="data")
             validate_config(compose("train", [*overrides, "name=row", "run_dir=run"]))
 
 

@@ -1,7 +1,6 @@
 """Bounds on the likelihood of a model by annealed importance sampling."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -93,15 +92,12 @@ def build_annealing(context: EvaluationContext, x: Tensor, y: Tensor | None, see
     """Return chains for some images, with tuned step sizes, and their starting points, (chains · images, D)."""
     model, chains = context.model, context.settings.ais_chains
     x, y = repeat_rows(x, chains), repeat_rows(y, chains)
-    condition = model.condition(y)
+    pz = model.prior(model.encode, model.condition(y))
 
     def log_likelihood(z: Tensor) -> Tensor:
         return model.decode(z, y).log_prob(x)
 
-    def log_prior(z: Tensor) -> Tensor:
-        return model.prior(model.encode, condition).log_prob(z)
-
-    annealing = Annealing(log_prior, log_likelihood, steps=context.settings.ais, seed=context.settings.seed + seed)
+    annealing = Annealing(pz.log_prob, log_likelihood, steps=context.settings.ais, seed=context.settings.seed + seed)
     labels = y if model.condition_dim else None
     pilot, start = (
         model.sample_prior(
@@ -120,5 +116,5 @@ def images_per_pass(context: EvaluationContext) -> int:
 
 def log_mean(log_w: Tensor, n: int) -> Tensor:
     """Return the log of the mean of w over the chains of each of n images, (n,)."""
-    chains: Any = log_w.view(-1, n)
+    chains = log_w.view(-1, n)
     return (torch.logsumexp(chains, dim=0) - math.log(len(chains))).cpu()

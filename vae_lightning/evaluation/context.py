@@ -73,13 +73,9 @@ class EvaluationContext:
         Raises:
             UserError: if the split is empty.
         """
-        x, y = self.data.splits[split]
-        if not len(x):
+        if not len(self.data.splits[split].x):
             raise UserError(f"--split={split}: this run has no {split} images. Use --split test.")
-        index = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.settings.seed))[:n]
-        with torch.random.fork_rng():
-            torch.manual_seed(self.settings.seed)
-            return self.data.on_after_batch_transfer(Batch(x[index], None if y is None else y[index]), 0)
+        return draw_images(self.data, split, n, self.settings.seed)
 
     def track(self, description: str) -> Track:
         """Return a function that wraps a range in a progress bar with a description."""
@@ -97,9 +93,7 @@ class EvaluationContext:
 
     def batches(self, images: Batch) -> Iterator[Batch]:
         """Iterate over images in batches on the device."""
-        x, y = images
-        for index in torch.arange(len(x)).split(BATCH_SIZE):
-            yield Batch(x[index], None if y is None else y[index]).to(self.device)
+        return (batch.to(self.device) for batch in batches(images))
 
     @cached_property
     def encoded(self) -> Encoded:
@@ -120,6 +114,22 @@ class EvaluationContext:
         """Draw n latents from the prior, (n, D) on the CPU; for a conditional model, given the labels of n images."""
         generator = torch.Generator().manual_seed(2 * self.settings.seed + 1)  # odd; `encode` uses even seeds
         return self.model.sample_prior(n, None if self.y is None else self.y[:n].to(self.device), generator).cpu()
+
+
+def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:
+    """Draw at most n images of a split in random order, binarized if those of training are."""
+    x, y = data.splits[split]
+    index = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:n]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return data.on_after_batch_transfer(Batch(x[index], None if y is None else y[index]), 0)
+
+
+def batches(images: Batch) -> Iterator[Batch]:
+    """Iterate over images in batches."""
+    x, y = images
+    for index in torch.arange(len(x)).split(BATCH_SIZE):
+        yield Batch(x[index], None if y is None else y[index])
 
 
 @torch.no_grad()

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from vae_lightning.callbacks.embedding_projector import sprite
 from vae_lightning.checkpointing.run_loading import LoadedRun
-from vae_lightning.data import Batch, ImageDataModule
+from vae_lightning.data import ImageDataModule
 from vae_lightning.distributions import DiagonalGaussian
-from vae_lightning.evaluation.context import Encoded, encode
+from vae_lightning.evaluation.context import Encoded, batches, draw_images, encode
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.models import ELBOModule
 from vae_lightning.plotting.style import class_colors
@@ -25,7 +25,6 @@ MAX_POINTS = 2000  # images in the map
 MAX_POINT_VALUES = 1_000_000  # of all their latents, 4 MB
 MAX_THUMBNAIL = 32  # pixels per side
 NUM_DRAWS = 200  # from the prior, for each class if it is conditional
-BATCH_SIZE = 250
 QUANTILES = (0.005, 0.995)  # of the aggregate posterior, the ends of a slider
 
 Files = dict[str, bytes]
@@ -51,7 +50,8 @@ class ExploredRun:
 
     def __post_init__(self) -> None:
         model, data = self.run.model, self.run.data
-        images = map_images(data, min(MAX_POINTS, max(50, MAX_POINT_VALUES // model.latent_dim)))
+        split = next(name for name in ("test", "val", "train") if len(data.splits[name].x))
+        images = draw_images(data, split, min(MAX_POINTS, max(50, MAX_POINT_VALUES // model.latent_dim)), seed=0)
         encoded = encode(model, batches(images), seed=0)
         sizes, order = latent_sizes(encoded)
         low, high = slider_range(encoded.z)
@@ -82,21 +82,6 @@ class ExploredRun:
             "prior.bin": to_bytes(draws),
             "thumbnails.png": png(thumbnails),
         }
-
-
-def map_images(data: ImageDataModule, n: int) -> Batch:
-    """Return n images in random order, the same each time: test images if there are any."""
-    split = next(data.splits[name] for name in ("test", "val", "train") if len(data.splits[name].x))
-    index = torch.randperm(len(split.x), generator=torch.Generator().manual_seed(0))[:n]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return data.on_after_batch_transfer(Batch(split.x[index], None if split.y is None else split.y[index]), 0)
-
-
-def batches(images: Batch) -> list[Batch]:
-    """Divide images into batches."""
-    x, y = images
-    return [Batch(x[i], None if y is None else y[i]) for i in torch.arange(len(x)).split(BATCH_SIZE)]
 
 
 def latent_sizes(encoded: Encoded) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,8 @@ from vae_lightning.config.instantiation import build_component
 from vae_lightning.errors import as_user_error
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.loggers.receiving import log_hyperparameters
+from vae_lightning.runs.artifacts import read_json
 from vae_lightning.runs.layout import LOGGER_IDS
-from vae_lightning.runs.untrusted import read_text
 
 ID_OPTIONS = {"WandbLogger": "id", "MLFlowLogger": "run_id"}  # Lightning's name for the id of a run
 HINTS = {
@@ -52,12 +52,8 @@ def read_logger_ids(run_dir: Path) -> dict[str, str]:
     Raises:
         UserError: if the file cannot be read.
     """
-    path = run_dir / LOGGER_IDS
-    if not path.exists():
-        return {}
-    with as_user_error(f"{path}: cannot be read ({{error}}). Delete it; the trackers then begin new runs."):
-        ids: Any = json.loads(read_text(path, run_dir))
-        return {str(kind): str(identifier) for kind, identifier in ids.items()}
+    ids = read_json(run_dir / LOGGER_IDS, run_dir, "Delete it; the trackers then begin new runs.")
+    return {kind: str(identifier) for kind, identifier in ids.items()}
 
 
 @rank_zero_only

@@ -5,7 +5,7 @@ References:
     models"; Grosse et al. 2015, "Sandwiching the marginal likelihood using bidirectional Monte Carlo".
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ class Annealing:
         A step size that adapts to the chains themselves would make the bounds invalid.
 
         Args:
-            z: draws from p(z), (n, D), other than those of `lower_bound`.
+            z: draws from p(z), (n, D), other than those of `forward_log_weights`.
         """
         size = FIRST_STEP_SIZE
         for t in range(1, len(self.betas)):
@@ -58,15 +58,14 @@ class Annealing:
             z, accepted = self.transition(z, t)
             size *= ADAPTATION if accepted.double().mean() > TARGET_ACCEPTANCE else 1 / ADAPTATION
 
-    def forward_log_weights(self, z: Tensor, steps: Callable[[range], Iterable[int]] = iter) -> Tensor:
+    def forward_log_weights(self, z: Tensor) -> Tensor:
         """Return log w of each chain, float64 (n,). E[w] = p(x), so E[log of the mean of w] <= log p(x).
 
         Args:
             z: draws from p(z), (n, D).
-            steps: wraps the range of steps in a progress bar.
         """
         log_w = torch.zeros(len(z), dtype=torch.float64, device=z.device)
-        for t in steps(range(1, len(self.betas))):
+        for t in range(1, len(self.betas)):
             log_w += (self.betas[t] - self.betas[t - 1]) * self.log_likelihood(z).detach().double()
             if t < len(self.betas) - 1:
                 z, _ = self.transition(z, t)

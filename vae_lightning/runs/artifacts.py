@@ -16,16 +16,24 @@ def read_metrics(run_dir: Path) -> dict[str, float]:
     Raises:
         UserError: if the file cannot be read.
     """
-    path = run_dir / METRICS
+    return read_json(run_dir / METRICS, run_dir, "Delete it and resume the run.")
+
+
+def read_json(path: Path, run_dir: Path, fix: str) -> dict[str, Any]:
+    """Read a JSON object from a file of a run; empty if there is no such file.
+
+    Raises:
+        UserError: if the file cannot be read. The message ends with `fix`.
+    """
     if not path.exists():
         return {}
     try:
-        metrics = json.loads(read_text(path, run_dir))
-        if not isinstance(metrics, dict):
+        content = json.loads(read_text(path, run_dir))
+        if not isinstance(content, dict):
             raise ValueError("not a JSON object")
-        return metrics
+        return content
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read ({one_line(error)}). Delete it and resume the run.") from error
+        raise UserError(f"{path}: cannot be read ({one_line(error)}). {fix}") from error
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:

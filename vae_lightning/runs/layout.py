@@ -35,13 +35,8 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
     path = Path(path)
     if path.is_file():
         return path
-    names = (
-        f"{preferred}.ckpt",
-        LAST,
-        PREVIOUS,
-        BEST,
-        EXPORTED,
-    )  # last.ckpt is missing for a moment while it is replaced
+    # last.ckpt is missing for a moment while it is replaced
+    names = (f"{preferred}.ckpt", LAST, PREVIOUS, BEST, EXPORTED)
     candidates = [folder / name for name in names for folder in (path / CHECKPOINTS, path)]
     for candidate in candidates:
         if candidate.exists():

@@ -9,7 +9,8 @@ from typing import Any
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from vae_lightning.checkpointing.run_loading import LoadedRun, load_run
+from vae_lightning.checkpointing.loading import load_model
+from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error, remove_empty_dirs
 from vae_lightning.config.inheritance import inherit_run
@@ -42,20 +43,20 @@ class Run:
         return read_config(self.run_dir)
 
     @cached_property
-    def loaded(self) -> LoadedRun:
-        """The model and the data, loaded from the run directory."""
-        targets = [value for key, value in iter_leaves(self.config) if key.endswith("_target_")]
-        return load_run(self.run_dir, trust=tuple({target.partition(".")[0] for target in targets}))
-
-    @property
     def model(self) -> ELBOModule:
         """The model of the best checkpoint, in eval mode, frozen, on the CPU."""
-        return self.loaded.model
+        return load_model(self.run_dir, trust=self.packages)
 
-    @property
+    @cached_property
     def data(self) -> ImageDataModule:
         """The data module, whose `splits` hold the images of `train`, `val` and `test`, uint8 (N, C, H, W)."""
-        return self.loaded.data
+        return load_run(self.run_dir, trust=self.packages).data
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages of the classes in the configuration, which this process has just used."""
+        targets = [value for key, value in iter_leaves(self.config) if key.endswith("_target_")]
+        return tuple({target.partition(".")[0] for target in targets})
 
 
 def train(overrides: Sequence[str] = ()) -> Run:
