@@ -129,3 +129,12 @@ def test_log_file_has_one_line_per_epoch(configuration, capsys):
 def test_progress_can_be_disabled(override, configuration, capsys):
     train(configuration(*SHOWN, override))
     assert "images/s" not in capsys.readouterr().out
+
+
+def test_run_resumed_in_mid_epoch_shows_its_progress(configuration, tmp_path, capsys):
+    """Lightning does not call `on_train_epoch_start` again."""
+    options = [*SHOWN, "callbacks.last.every_n_train_steps=1"]
+    train(configuration(*options, "+trainer.max_steps=3"))
+    train(configuration(*options, f"resume={tmp_path / 'run'}"))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "images/s" in line]
+    assert [line[:9] for line in lines[-2:]] == ["Epoch 1/2", "Epoch 2/2"]
