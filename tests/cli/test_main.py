@@ -49,6 +49,15 @@ def test_error_of_an_unknown_option_is_one_line(capsys):
     )
 
 
+def test_interruption_is_one_line(monkeypatch, capsys):
+    def interrupt(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(COMMANDS["report"], "run", interrupt)
+    assert exit_status("report", "runs") == "130"
+    assert capsys.readouterr().err == "interrupted. Rerun the command to continue.\n"
+
+
 def test_help_lists_every_command(capsys):
     assert exit_status("--help") == exit_status() == "0"
     text = capsys.readouterr().out

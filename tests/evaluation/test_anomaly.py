@@ -16,6 +16,7 @@ from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.evaluate import evaluate
 from vae_lightning.evaluation.other_data import load_other_data
 from vae_lightning.evaluation.settings import QUICK
+from vae_lightning.evaluation.unfinished import Unfinished
 from vae_lightning.metrics import LikelihoodEstimate, png_bits
 from vae_lightning.models import AE
 from vae_lightning.training.train import train
@@ -43,7 +44,8 @@ def trained(small, *overrides: str, run: str = "run") -> str:
 
 
 def context_of(run_dir: str) -> EvaluationContext:
-    return EvaluationContext(load_run(run_dir), QUICK, torch.device("cpu"), lambda steps, _: steps)
+    run = load_run(run_dir)
+    return EvaluationContext(run, QUICK, torch.device("cpu"), lambda steps, _: steps, Unfinished(run.run_dir, ""))
 
 
 def test_noise_is_told_from_digits(small, noise):

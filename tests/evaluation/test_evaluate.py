@@ -29,6 +29,7 @@ from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, Settings
 from vae_lightning.evaluation.table import flatten
+from vae_lightning.evaluation.unfinished import Unfinished
 from vae_lightning.models import (
     AAE,
     AE,
@@ -145,7 +146,7 @@ def make_context(small, tmp_path) -> Callable[..., EvaluationContext]:
         data = instantiate(small(f"data.binarize={binarize}").data, _convert_="all")
         data.splits = noise_splits(labels)
         run = LoadedRun(tmp_path, {}, model.eval().requires_grad_(False), data)
-        return EvaluationContext(run, settings, torch.device("cpu"), lambda steps, _: steps)
+        return EvaluationContext(run, settings, torch.device("cpu"), lambda steps, _: steps, Unfinished(tmp_path, ""))
 
     return make
 

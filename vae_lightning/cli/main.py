@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             args.run(args)
         except USER_FACING_ERRORS:
             raise
+        except KeyboardInterrupt:
+            print("interrupted. Rerun the command to continue.", file=sys.stderr)
+            sys.exit(130)
         except Exception as error:  # caused by a file that is not what its name says
             reason = f"{type(error).__name__}: {one_line(error)}"
             raise UserError(f"{args.path}: {reason}. Add --debug to see where it comes from.") from error

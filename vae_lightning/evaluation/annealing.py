@@ -55,15 +55,16 @@ def why_unavailable(context: EvaluationContext) -> str | None:
 
 def lower_bounds(context: EvaluationContext, images: Batch) -> Tensor:
     """Return the lower bound of each image, float64 (N,)."""
-    bounds = []
     passes = images.x.split(images_per_pass(context))
     labels = [None] * len(passes) if images.y is None else images.y.split(images_per_pass(context))
-    for i in context.track(f"log p(x), {context.settings.ais:,} steps of annealing")(range(len(passes))):
+
+    def bound(i: int) -> Tensor:
         y = labels[i]
         x = context.model.as_images(passes[i].to(context.device))
         annealing, z = build_annealing(context, x, None if y is None else y.to(context.device), 2 * i)
-        bounds.append(log_mean(annealing.forward_log_weights(z), len(x)))
-    return torch.cat(bounds)
+        return log_mean(annealing.forward_log_weights(z), len(x))
+
+    return context.collect(f"log p(x), {context.settings.ais:,} steps of annealing")(range(len(passes)), bound)
 
 
 def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
@@ -72,9 +73,10 @@ def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
     Raises:
         UserError: if the likelihood has no samples.
     """
-    gaps = []
-    for i, start in enumerate(range(0, n, images_per_pass(context))):
-        rows = range(start, min(start + images_per_pass(context), n))
+    starts = range(0, n, images_per_pass(context))
+
+    def gap(i: int) -> Tensor:
+        rows = range(starts[i], min(starts[i] + images_per_pass(context), n))
         y = None if context.y is None else context.y[rows.start : rows.stop].to(context.device)
         generator = torch.Generator().manual_seed(context.settings.seed + 1 + i)
         with torch.no_grad(), torch.random.fork_rng():
@@ -84,8 +86,9 @@ def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
         annealing, z = build_annealing(context, x, y, 2 * i + 1)
         lower = log_mean(annealing.forward_log_weights(z), len(x))
         upper = -log_mean(-annealing.reverse_log_weights(repeat_rows(true_z, context.settings.ais_chains)), len(x))
-        gaps.append(upper - lower)
-    return torch.cat(gaps)
+        return upper - lower
+
+    return context.collect("gap of the bounds, on simulated images")(range(len(starts)), gap)
 
 
 def build_annealing(context: EvaluationContext, x: Tensor, y: Tensor | None, seed: int) -> tuple[Annealing, Tensor]:

@@ -12,8 +12,10 @@ from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.errors import UserError
+from vae_lightning.evaluation.fingerprint import fingerprint
 from vae_lightning.evaluation.settings import Settings
-from vae_lightning.metrics.repeats import Track
+from vae_lightning.evaluation.unfinished import Unfinished
+from vae_lightning.metrics.passes import Collect, Track
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.base import repeat_rows
 from vae_lightning.regularizers import kl_per_latent
@@ -46,6 +48,7 @@ class EvaluationContext:
         settings: the sample counts.
         device: where to compute.
         progress: (range, description) -> the range, wrapped in a progress bar.
+        unfinished: where long computations are kept if they are interrupted.
     """
 
     def __init__(
@@ -54,10 +57,11 @@ class EvaluationContext:
         settings: Settings,
         device: torch.device,
         progress: Callable[[range, str], Iterable[int]],
+        unfinished: Unfinished,
     ) -> None:
         self.run, self.data, self.settings, self.device = run, run.data, settings, device
         self.model: ELBOModule = run.model.to(device)
-        self.progress = progress
+        self.progress, self.unfinished = progress, unfinished
         self.x, self.y = self.draw_images(settings.split, settings.images)
 
     def variant(
@@ -65,7 +69,7 @@ class EvaluationContext:
     ) -> "EvaluationContext":
         """Return a context with another model, other data or other settings, whose images are drawn again."""
         run = self.run._replace(model=model or self.model, data=data or self.data)
-        return EvaluationContext(run, replace(self.settings, **changes), self.device, self.progress)
+        return EvaluationContext(run, replace(self.settings, **changes), self.device, self.progress, self.unfinished)
 
     def draw_images(self, split: str, n: int) -> Batch:
         """Draw at most n images of a split in random order, binarized if the run's images were.
@@ -80,6 +84,12 @@ class EvaluationContext:
     def track(self, description: str) -> Track:
         """Return a function that wraps a range in a progress bar with a description."""
         return lambda steps: self.progress(steps, description)
+
+    def collect(self, description: str) -> Collect:
+        """Return a function that computes passes with a progress bar, and continues after an interruption."""
+        name = fingerprint(self.x, *self.model.state_dict().values())[:16]
+        file = "".join(c if c.isalnum() else "_" for c in description) + f"-{name}"
+        return lambda passes, compute: self.unfinished.collect(file, passes, compute, self.track(description))
 
     @property
     def name(self) -> str:

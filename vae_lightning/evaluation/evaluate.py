@@ -1,9 +1,11 @@
 """Evaluate a finished run: likelihood, information, disentanglement, samples, downstream accuracy, anomalies."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from vae_lightning.evaluation.anomaly import OtherData, anomaly
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.disentanglement import disentanglement
 from vae_lightning.evaluation.downstream import downstream
+from vae_lightning.evaluation.fingerprint import fingerprint_of
 from vae_lightning.evaluation.information import information
 from vae_lightning.evaluation.likelihood import has_log_px, likelihood
 from vae_lightning.evaluation.other_data import load_other_data
@@ -24,6 +27,7 @@ from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, PROTOCOL_GROUPS, Settings, resolve_settings
 from vae_lightning.evaluation.table import build_table, flatten
+from vae_lightning.evaluation.unfinished import Unfinished
 from vae_lightning.io.console import CONSOLE
 from vae_lightning.io.shell import display_path
 from vae_lightning.models import ELBOModule
@@ -74,6 +78,8 @@ def evaluate(
         trust: packages of your own whose classes the checkpoint may name.
         **changes: fields of `evaluation.settings.Settings`; None keeps the default.
 
+    If it is interrupted, the same call continues with what has been computed.
+
     Returns:
         The numbers of the evaluated groups, as in `metrics.json`.
 
@@ -90,10 +96,15 @@ def evaluate(
         **changes,
     )
     run = load_run(path, trust=trust)
-    context = EvaluationContext(run, settings, torch_device, progress)
     peer_models = [load_model(peer, trust=trust) for peer in peers]
     other = OtherData(" ".join(against), load_other_data(against, run.data)) if against else None
     background_model = load_background(background, run.data.image_shape, trust) if background else None
+    weights = [fingerprint_of(model) for model in (run.model, background_model, *peer_models) if model is not None]
+    key = [version("vae-lightning"), asdict(settings), str(torch_device), run.config["data"], list(against), weights]
+    unfinished = Unfinished(run.run_dir, json.dumps(key, sort_keys=True))
+    if unfinished.folder.is_dir():
+        CONSOLE.print("continuing the interrupted evaluation")
+    context = EvaluationContext(run, settings, torch_device, progress, unfinished)
     evaluators = {
         **EVALUATORS,
         "disentanglement": lambda context: disentanglement(context, peer_models),
@@ -104,10 +115,15 @@ def evaluate(
     seconds: dict[str, float] = {}
     for group in groups:
         start = time.monotonic()
-        results[group] = evaluators[group](context)
+        kept = unfinished.read_group(group)
+        if kept is None:
+            kept = evaluators[group](context)
+            unfinished.write_group(group, kept)
+        results[group] = kept
         seconds[group] = round(time.monotonic() - start, 1)
     numbers = {name: value for group in results for name, value in flatten(group, results[group]).items()}
     save(run.run_dir, results, numbers, settings, seconds)
+    unfinished.remove()
 
     preset = "" if settings.preset == "default" else f"{settings.preset}, "
     title = f"{context.name}, {preset}{len(context.x):,} {settings.split} images, {sum(seconds.values()):.0f} s"

@@ -1,11 +1,8 @@
 """The network in whose features samples and images are compared."""
 
-import hashlib
-
-from torch import Tensor
-
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.fingerprint import fingerprint
 from vae_lightning.metrics.features import Classifier, train_classifier
 from vae_lightning.metrics.samples import Inception
 
@@ -42,12 +39,3 @@ def data_classifier(context: EvaluationContext) -> Classifier:
         track = context.track("classifier for the metrics of samples")
         CLASSIFIERS[key] = train_classifier(x.to(context.device), y, steps=steps, seed=seed, track=track)
     return CLASSIFIERS[key]
-
-
-def fingerprint(*tensors: Tensor) -> str:
-    """Return a hash of the values and shapes of tensors on the CPU."""
-    digest = hashlib.blake2b()
-    for tensor in tensors:
-        digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.contiguous().numpy().data)
-    return digest.hexdigest()

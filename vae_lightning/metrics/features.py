@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.metrics.repeats import Track
+from vae_lightning.metrics.passes import Track
 
 BATCH_SIZE = 128
 

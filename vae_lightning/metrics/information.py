@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE, LOG_2PI
-from vae_lightning.metrics.repeats import Track
+from vae_lightning.metrics.passes import Collect, collect
 
 
 class Information(NamedTuple):
@@ -27,7 +27,7 @@ class Information(NamedTuple):
 
 
 @torch.no_grad()
-def information(mu: Tensor, logvar: Tensor, z: Tensor, *, chunk: int = 1024, track: Track = iter) -> Information:
+def information(mu: Tensor, logvar: Tensor, z: Tensor, *, chunk: int = 1024, collect: Collect = collect) -> Information:
     """Compute I(x; z), total correlation and marginals under q(z) = 1/N Σ_n N(z; mu_n, σ_n²), summed over all images.
 
     This evaluates N² · D densities, of which chunk · 4 chunk are in memory at a time. They have the precision of the
@@ -38,18 +38,18 @@ def information(mu: Tensor, logvar: Tensor, z: Tensor, *, chunk: int = 1024, tra
         logvar: log σ², (N, D).
         z: one draw from each posterior, (N, D).
         chunk: the number of draws per pass.
-        track: wraps the passes in a progress bar.
+        collect: computes the passes.
     """
     z_chunks = z.split(chunk)
-    passes = [log_aggregate(mu, logvar, z_chunks[i], 4 * chunk) for i in track(range(len(z_chunks)))]
-    log_qz, log_marginals = (torch.cat(terms) for terms in zip(*passes, strict=True))
+    rows = collect(range(len(z_chunks)), lambda i: log_aggregate(mu, logvar, z_chunks[i], 4 * chunk)).to(z.device)
+    log_qz, log_marginals = rows[:, 0], rows[:, 1:]
     log_densities = (z - mu).double().square() * torch.exp(-logvar.double()) + logvar.double() + LOG_2PI
     log_qz_given_x = -0.5 * log_densities.sum(1)
     return Information(log_qz_given_x - log_qz, log_qz - log_marginals.sum(1), log_marginals)
 
 
-def log_aggregate(mu: Tensor, logvar: Tensor, z: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
-    """Return log q(z) (M,) and log q(z_d) (M, D) of any points z (M, D), float64.
+def log_aggregate(mu: Tensor, logvar: Tensor, z: Tensor, chunk: int) -> Tensor:
+    """Return log q(z), then log q(z_d) of each latent, at any points z (M, D): float64 (M, 1 + D).
 
     Args:
         mu: the posterior means, (N, D).
@@ -67,7 +67,7 @@ def log_aggregate(mu: Tensor, logvar: Tensor, z: Tensor, chunk: int) -> tuple[Te
             joint += log_q
             log_marginals[:, d] = torch.logaddexp(log_marginals[:, d], torch.logsumexp(log_q, 1).double())
         log_qz = torch.logaddexp(log_qz, torch.logsumexp(joint, 1).double())
-    return log_qz - math.log(len(mu)), log_marginals - math.log(len(mu))
+    return torch.cat([log_qz[:, None], log_marginals], dim=1) - math.log(len(mu))
 
 
 def active_units(mu: Tensor, threshold: float = ACTIVE_UNIT_VARIANCE) -> int:

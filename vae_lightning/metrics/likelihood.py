@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributions.likelihoods.base import bits_per_dim as bits_per_dim
-from vae_lightning.metrics.repeats import Track
+from vae_lightning.metrics.passes import Collect, collect
 
 # Maps indices of images, int64 (b,), and standard normal noise (b, k, D) to log p(x|z) and log p(z) - log q(z|x) of
 # the k draws of each image that the noise gives, both of shape (b, k).
@@ -31,7 +31,14 @@ class LikelihoodEstimate(NamedTuple):
 
 
 def log_likelihood(
-    log_terms: LogTerms, n: int, noise_dim: int, *, samples: int, chunk: int, seed: int = 0, track: Track = iter
+    log_terms: LogTerms,
+    n: int,
+    noise_dim: int,
+    *,
+    samples: int,
+    chunk: int,
+    seed: int = 0,
+    collect: Collect = collect,
 ) -> LikelihoodEstimate:
     """Estimate log p(x) ≈ log 1/K Σ_k p(x, z_k) / q(z_k|x) of each image.
 
@@ -48,14 +55,15 @@ def log_likelihood(
         samples: K ≥ 1.
         chunk: the number of draws per pass.
         seed: of the noise.
-        track: wraps the passes in a progress bar.
+        collect: computes the passes.
     """
     images_per_pass = max(1, chunk // samples)
-    estimates = []
-    for p in track(range(-(-n // images_per_pass))):
+
+    def estimate(p: int) -> Tensor:
         indices = torch.arange(p * images_per_pass, min((p + 1) * images_per_pass, n))
-        estimates.append(estimate_images(log_terms, indices, noise_dim, samples, chunk, seed))
-    return LikelihoodEstimate(*(torch.cat(values).cpu() for values in zip(*estimates, strict=True)))
+        return torch.stack(estimate_images(log_terms, indices, noise_dim, samples, chunk, seed), dim=1)
+
+    return LikelihoodEstimate(*collect(range(-(-n // images_per_pass)), estimate).cpu().unbind(1))
 
 
 @torch.no_grad()

@@ -1,13 +1,12 @@
 """Mean and spread of a metric over repeats with different images and seeds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vae_lightning.metrics.arrays import Floats, as_array
-
-Track = Callable[[range], Iterable[int]]  # returns the range, wrapped in a progress bar
+from vae_lightning.metrics.passes import Track
 
 
 class Repeats(NamedTuple):

@@ -63,4 +63,4 @@ def density_information_matrix(mean: Floats, logvar: Floats, factors: Ints, seed
 
 def log_marginals(mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
     """Return log q(z_d) of draws z (M, D) under the mean of the posteriors (N, D), float64 (M, D)."""
-    return torch.cat([log_aggregate(mu, logvar, draws, 4 * CHUNK)[1] for draws in z.split(CHUNK)])
+    return torch.cat([log_aggregate(mu, logvar, draws, 4 * CHUNK)[:, 1:] for draws in z.split(CHUNK)])
