@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 
 from vae_lightning.distributions import ClassConditional, DiagonalGaussian, VampPrior
 from vae_lightning.models import HVAE, VAE
-from vae_lightning.models.hvae import LadderPosterior, precision_weighted
+from vae_lightning.models.hvae import INFERENCE, LadderPosterior, ResidualPosterior, precision_weighted
 from vae_lightning.priors import MixturePrior
 
 
@@ -28,12 +28,53 @@ def test_posterior_without_evidence_is_the_prior():
     torch.testing.assert_close(product.logvar, b.logvar)
 
 
-def test_one_group_gives_the_vae(parts, images):
-    model = HVAE(num_groups=1, hidden_dims=[8], **parts)
+def test_residuals_of_zero_give_the_prior(parts, images):
+    model = HVAE(num_groups=3, hidden_dims=[8], inference="residual", **parts)
+    for network in model.posterior.residuals:
+        for parameter in network[-1].parameters():
+            torch.nn.init.zeros_(parameter)
+    terms = model.objective(model(images))
+    assert terms["rate_group_1"] > 0
+    assert terms["rate_group_2"] == terms["rate_group_3"] == 0
+
+
+@torch.no_grad()
+def test_residuals_shift_and_scale_the_prior():
+    """p(z_2|z_1) = N(a z_1, s²) and residuals of d and log r² give q(z_2|z_1) = N(a z_1 + d, (r s)²)."""
+    posterior = ResidualPosterior(3, 2, num_groups=2, hidden_dims=[])
+    a, s, d, r = 1.5, 0.8, 0.4, 0.6
+    for network, mu, sigma, weight in ((posterior.down[0][0], 0, s, a), (posterior.residuals[0][0], d, r, 0)):
+        network.mu.weight.fill_(weight)
+        network.mu.bias.fill_(mu)
+        network.logvar.weight.zero_()
+        network.logvar.bias.fill_(2 * torch.tensor(sigma).log())
+    evidence = posterior(torch.randn(5, 3))
+    (_, q), (p,), (z_1, _) = posterior.infer(evidence, DiagonalGaussian.rsample)
+    torch.testing.assert_close(p.mu, a * z_1)
+    torch.testing.assert_close(q.mu, a * z_1 + d)
+    torch.testing.assert_close(torch.exp(0.5 * q.logvar), torch.full((5, 1), r * s))
+
+
+@pytest.mark.parametrize("inference", INFERENCE)
+@torch.no_grad()
+def test_importance_weights_of_both_inferences_agree(inference, parts, images):
+    """The decoder ignores z, so log p(x) is known, and importance sampling must find it with any posterior."""
+    model = HVAE(num_groups=2, hidden_dims=[8], inference=inference, **parts).eval()
+    for parameter in model.decoder.parameters():
+        parameter.mul_(0)
+    x = model.as_images(images)
+    qz, pz, z = model.infer(x, None, 20_000)
+    weights = (pz.log_prob(z) - qz.log_prob(z)).view(20_000, -1)
+    assert weights.exp().mean(0).sub(1).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("inference", INFERENCE)
+def test_one_group_gives_the_vae(inference, parts, images):
+    model = HVAE(num_groups=1, hidden_dims=[8], inference=inference, **parts)
     vae = VAE(**parts)
     vae.encoder.load_state_dict(model.encoder.state_dict())
     vae.decoder.load_state_dict(model.decoder.state_dict())
-    vae.posterior.load_state_dict(model.posterior.evidence[0].state_dict())
+    vae.posterior.load_state_dict(model.posterior.top.state_dict())
     losses = []
     for either in (model, vae):
         torch.manual_seed(1)

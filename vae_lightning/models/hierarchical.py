@@ -11,10 +11,11 @@ from vae_lightning.models.base import ELBOModule, repeat_rows
 from vae_lightning.types import LatentShape
 
 Draw = Callable[[DiagonalGaussian], Tensor]
+Evidence = list[Any]  # what inference starts from: a DiagonalGaussian, or features (B, F), for each group
 
 
 class HierarchicalPosterior(Posterior):
-    """Base class. Maps features to the Gaussians that inference starts from, and holds the priors of the lower groups.
+    """Base class. Maps features to the evidence that inference starts from, and holds the priors of the lower groups.
 
     Attributes:
         group_dims: number of latents of each group, in the order in which `infer` draws them.
@@ -30,7 +31,7 @@ class HierarchicalPosterior(Posterior):
         return self
 
     def infer(
-        self, evidence: list[DiagonalGaussian], draw: Draw
+        self, evidence: Evidence, draw: Draw
     ) -> tuple[list[DiagonalGaussian], list[DiagonalGaussian], list[Tensor]]:
         """Infer the groups one after the other.
 
@@ -73,7 +74,7 @@ class Hierarchical(ELBOModule):
         self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
     ) -> tuple[DiagonalGaussian, Any, Tensor]:
         """Encode images, and draw latents; q and p of a group are conditioned on the draws of others."""
-        evidence = [q.repeat(num_samples) for q in super().encode(x, y)]
+        evidence = [repeat_evidence(part, num_samples) for part in super().encode(x, y)]
         dims = self.posterior.group_dims
         noises = iter([None] * len(dims) if noise is None else noise.split(dims, dim=1))
         qs, ps, z = self.posterior.infer(evidence, lambda q: q.rsample(next(noises)))
@@ -91,6 +92,11 @@ class Hierarchical(ELBOModule):
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Sample n latents from the prior, from the top down, (n, D)."""
         return self.posterior.sample(self.top_prior(y).sample(n, generator), generator)
+
+
+def repeat_evidence(part: DiagonalGaussian | Tensor, k: int) -> DiagonalGaussian | Tensor:
+    """Repeat the evidence for one group for k draws, the batch k times in a row."""
+    return repeat_rows(part, k) if isinstance(part, Tensor) else part.repeat(k)
 
 
 def concatenate(groups: list[DiagonalGaussian]) -> DiagonalGaussian:

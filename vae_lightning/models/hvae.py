@@ -1,5 +1,6 @@
-"""The ladder VAE: groups of latents, each conditioned on those above it."""
+"""The hierarchical VAE: groups of latents, each conditioned on those above it."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
@@ -8,64 +9,57 @@ import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
-from vae_lightning.models.hierarchical import Draw, Hierarchical, HierarchicalPosterior, concatenate
+from vae_lightning.errors import check_choice
+from vae_lightning.models.hierarchical import Draw, Evidence, Hierarchical, HierarchicalPosterior, concatenate
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.regularizers import GroupedKL
 
 
-class LadderPosterior(HierarchicalPosterior):
-    """Gaussians Π_l p(z_l | z_<l) below the top, and the posterior, inferred from the top down. Sønderby et al. 2016.
-
-    The bottom-up pass maps features to evidence for the lowest group, then for the one above, up to the first. The
-    top-down pass samples each group from the product of its evidence and its prior, which are both Gaussians.
+class TopDownPosterior(HierarchicalPosterior):
+    """Base class. The Gaussians Π_l p(z_l | z_<l) below the top, and inference from the top down.
 
     Args:
         num_features: F.
         latent_dim: D, the number of latents of all groups.
         num_groups: L, which divides D; group 1 is the top.
-        hidden_dims: widths of the layers between two groups, in both directions; empty makes all maps linear.
+        hidden_dims: widths of the layers between two groups; empty makes all maps linear.
+
+    Attributes:
+        down: z_<l -> p(z_l), l = 2, ..., L; set by subclasses.
     """
+
+    down: nn.ModuleList
 
     def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
         super().__init__()
-        group_dim = self.top_dim = latent_dim // num_groups
-        self.group_dims = [group_dim] * num_groups
-        dims = [num_features, *hidden_dims]
-        self.up = nn.ModuleList()  # evidence of a group -> evidence of the one above
-        self.evidence = nn.ModuleList([GaussianPosterior(num_features, group_dim)])  # lowest group first
-        self.down = nn.ModuleList()  # z_<l -> p(z_l), l = 2, ..., L
-        for group in range(1, num_groups):
-            self.up.append(nn.Sequential(*linear_layers(dims, "SiLU")))
-            self.evidence.append(GaussianPosterior(dims[-1], group_dim))
-            dims = [dims[-1], *hidden_dims]
-            above = [group * group_dim, *hidden_dims]
-            self.down.append(nn.Sequential(*linear_layers(above, "SiLU"), GaussianPosterior(above[-1], group_dim)))
+        self.top_dim = latent_dim // num_groups
+        self.group_dims = [self.top_dim] * num_groups
 
-    def forward(self, features: Tensor) -> list[DiagonalGaussian]:
-        """Map features (B, F) to the evidence for each group, the top group first."""
-        evidence = [self.evidence[0](features)]
-        for up, to_evidence in zip(self.up, list(self.evidence)[1:], strict=True):
-            features = up(features)
-            evidence.append(to_evidence(features))
-        return evidence[::-1]
-
-    @property
-    def top(self) -> Posterior:
-        """The posterior of the top group, which is its evidence."""
-        return cast(Posterior, self.evidence[-1])
+    def conditionals(self, hidden_dims: Sequence[int], num_features: int = 0) -> nn.ModuleList:
+        """Return networks from the latents above each group but the top, and features if any, to a Gaussian."""
+        networks = []
+        for group in range(1, len(self.group_dims)):
+            dims = [num_features + group * self.top_dim, *hidden_dims]
+            layers = linear_layers(dims, "SiLU")
+            networks.append(nn.Sequential(*layers, GaussianPosterior(dims[-1], self.top_dim)))
+        return nn.ModuleList(networks)
 
     def prior(self, above: list[Tensor]) -> DiagonalGaussian:
         """Return p(z_l | z_<l), (B, D/L), given the samples of the groups above."""
         return self.down[len(above) - 1](torch.cat(above, dim=1))
 
+    @abstractmethod
+    def update(self, prior: DiagonalGaussian, evidence: Any, above: list[Tensor]) -> DiagonalGaussian:
+        """Return q(z_l | x, z_<l) of a group below the top, given its prior, its evidence and the draws above it."""
+
     def infer(
-        self, evidence: list[DiagonalGaussian], draw: Draw
+        self, evidence: Evidence, draw: Draw
     ) -> tuple[list[DiagonalGaussian], list[DiagonalGaussian], list[Tensor]]:
         """Infer the groups from the top down; see `HierarchicalPosterior.infer`."""
         qs, ps, z = [evidence[0]], [], [draw(evidence[0])]
         for evidence_l in evidence[1:]:
             ps.append(self.prior(z))
-            qs.append(precision_weighted(evidence_l, ps[-1]))
+            qs.append(self.update(ps[-1], evidence_l, z))
             z.append(draw(qs[-1]))
         return qs, ps, z
 
@@ -83,30 +77,108 @@ class LadderPosterior(HierarchicalPosterior):
         return torch.cat(z, dim=1)
 
 
+class LadderPosterior(TopDownPosterior):
+    """Each q(z_l | x, z_<l) is the product of evidence and prior. Sønderby et al. 2016, Eqs. 17 and 18.
+
+    The bottom-up pass maps features to Gaussian evidence for the lowest group, then for the one above, up to the top.
+    See `TopDownPosterior` for the arguments.
+    """
+
+    def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
+        super().__init__(num_features, latent_dim, num_groups=num_groups, hidden_dims=hidden_dims)
+        dims = [num_features, *hidden_dims]
+        self.up = nn.ModuleList()  # evidence of a group -> evidence of the one above
+        self.evidence = nn.ModuleList([GaussianPosterior(num_features, self.top_dim)])  # lowest group first
+        for _ in range(1, num_groups):
+            self.up.append(nn.Sequential(*linear_layers(dims, "SiLU")))
+            self.evidence.append(GaussianPosterior(dims[-1], self.top_dim))
+            dims = [dims[-1], *hidden_dims]
+        self.down = self.conditionals(hidden_dims)
+
+    def forward(self, features: Tensor) -> list[DiagonalGaussian]:
+        """Map features (B, F) to the evidence for each group, the top group first."""
+        evidence = [self.evidence[0](features)]
+        for up, to_evidence in zip(self.up, list(self.evidence)[1:], strict=True):
+            features = up(features)
+            evidence.append(to_evidence(features))
+        return evidence[::-1]
+
+    @property
+    def top(self) -> Posterior:
+        """The posterior of the top group, which is its evidence."""
+        return cast(Posterior, self.evidence[-1])
+
+    def update(self, prior: DiagonalGaussian, evidence: DiagonalGaussian, above: list[Tensor]) -> DiagonalGaussian:
+        """Return the product; see `TopDownPosterior.update`."""
+        return precision_weighted(evidence, prior)
+
+
+class ResidualPosterior(TopDownPosterior):
+    """Each q(z_l | x, z_<l) is N(μ + Δμ, (σ Δσ)²), where its prior is N(μ, σ²). Vahdat & Kautz 2020, section 3.2.
+
+    Δμ and log Δσ² are maps of the features and z_<l; those of the top are maps of the features only, as in the VAE.
+    See `TopDownPosterior` for the arguments.
+    """
+
+    def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
+        super().__init__(num_features, latent_dim, num_groups=num_groups, hidden_dims=hidden_dims)
+        self.of_top = GaussianPosterior(num_features, self.top_dim)
+        self.residuals = self.conditionals(hidden_dims, num_features)  # (features, z_<l) -> Δμ and log Δσ²
+        self.down = self.conditionals(hidden_dims)
+
+    def forward(self, features: Tensor) -> Evidence:
+        """Return the posterior of the top group, and the features (B, F) for each of the others."""
+        return [self.of_top(features), *[features] * len(self.residuals)]
+
+    @property
+    def top(self) -> Posterior:
+        """The posterior of the top group."""
+        return self.of_top
+
+    def update(self, prior: DiagonalGaussian, evidence: Tensor, above: list[Tensor]) -> DiagonalGaussian:
+        """Add the residual to the prior; see `TopDownPosterior.update`."""
+        residual = self.residuals[len(above) - 1](torch.cat([evidence, *above], dim=1))
+        return DiagonalGaussian(prior.mu + residual.mu, prior.logvar + residual.logvar)
+
+
 def precision_weighted(a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
     """Return the normalized product of two Gaussians. Sønderby et al. 2016, Eqs. 17 and 18."""
     weight = torch.sigmoid(b.logvar - a.logvar)  # precision of a, relative to that of both
     return DiagonalGaussian(weight * a.mu + (1 - weight) * b.mu, -torch.logaddexp(-a.logvar, -b.logvar))
 
 
+INFERENCE = {"ladder": LadderPosterior, "residual": ResidualPosterior}
+
+
 class HVAE(Hierarchical):
-    """distortion + Σ_l KL(q(z_l|z_<l, x) || p(z_l|z_<l)), with ladder inference. Sønderby et al. 2016.
+    """distortion + Σ_l KL(q(z_l|z_<l, x) || p(z_l|z_<l)), inferred from the top down. Sønderby et al. 2016.
 
     The decoder receives all groups. `rate_group_1` is the KL of the top group, and so on; they sum to the rate.
 
     Args:
         latent_dim: number of latents per group.
         num_groups: L >= 1; 1 gives the VAE.
+        inference: "ladder" for the products of Sønderby et al. 2016, "residual" for the changes of Vahdat & Kautz 2020.
         hidden_dims: widths of the layers between two groups.
         **kwargs: the others of `ELBOModule`; `prior` is that of the top group.
+
+    Raises:
+        UserError: if there is no such inference.
     """
 
     def __init__(
-        self, *, latent_dim: int = 10, num_groups: int = 2, hidden_dims: Sequence[int] = (128,), **kwargs: Any
+        self,
+        *,
+        latent_dim: int = 10,
+        num_groups: int = 2,
+        hidden_dims: Sequence[int] = (128,),
+        inference: str = "ladder",
+        **kwargs: Any,
     ) -> None:
+        posterior = INFERENCE[check_choice("model.inference", inference, tuple(INFERENCE))]
         super().__init__(
             regularizer=GroupedKL(beta=1.0, group_sizes=[latent_dim] * num_groups),
             latent_dim=num_groups * latent_dim,
-            own_posterior=partial(LadderPosterior, num_groups=num_groups, hidden_dims=hidden_dims),
+            own_posterior=partial(posterior, num_groups=num_groups, hidden_dims=hidden_dims),
             **kwargs,
         )
