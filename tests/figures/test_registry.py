@@ -171,9 +171,9 @@ def test_traversals_are_sorted_by_rate(small):
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     minus = "\N{MINUS SIGN}"
     assert names == [
-        "$z_{2}$  8.00 nats  [2.0, 6.0]",
-        f"$z_{{0}}$  0.50 nats  [{minus}1.0, 3.0]",
-        f"$z_{{1}}$  0.00 nats  [{minus}2.0, 2.0]",
+        "z₂  8.00 nats  [2.0, 6.0]",
+        f"z₀  0.50 nats  [{minus}1.0, 3.0]",
+        f"z₁  0.00 nats  [{minus}2.0, 2.0]",
     ]
 
 

@@ -8,6 +8,7 @@ from scipy.stats import norm
 
 from vae_lightning import plotting
 from vae_lightning.plotting.densities import aggregate_density
+from vae_lightning.plotting.style import latent_name
 
 TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
 
@@ -25,7 +26,7 @@ def test_aggregate_density_is_the_mean_of_the_posteriors_densities():
 def test_aggregate_posterior_has_one_panel_per_latent(d, is_deterministic):
     mu = torch.randn(50, d, generator=torch.Generator().manual_seed(0))
     figure = plotting.aggregate_posterior(mu, None if is_deterministic else mu - 2, list(range(d))[::-1], TITLE)
-    assert [axes.get_title() for axes in figure.axes] == [f"$z_{{{k}}}$" for k in reversed(range(d))]
+    assert [axes.get_title() for axes in figure.axes] == [latent_name(k) for k in reversed(range(d))]
     for axes in figure.axes:
         z, prior = axes.lines[0].get_data()
         np.testing.assert_allclose(prior, np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi))

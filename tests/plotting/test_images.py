@@ -40,7 +40,7 @@ def test_mosaic_clips_values():
     ("shape", "row_labels", "column_labels"),
     [
         ((1, 1, 1, 28, 28), (), ()),
-        ((40, 10, 3, 64, 64), ["$z_{32}$  12.05 nats  [\N{MINUS SIGN}12.5, \N{MINUS SIGN}10.1]"] * 40, ()),
+        ((40, 10, 3, 64, 64), ["z₃₂  12.05 nats  [\N{MINUS SIGN}12.5, \N{MINUS SIGN}10.1]"] * 40, ()),
         ((3, 11, 1, 28, 28), ["style of"] * 3, ["", *["T-shirt/top"] * 10]),
         ((10, 11, 1, 60, 20), ["Ankle boot"] * 10, ["Ankle boot"] * 11),
     ],

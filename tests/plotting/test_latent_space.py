@@ -122,4 +122,4 @@ def test_identity_returns_the_means():
     mu = torch.randn(5, 2)
     points, names = identity(mu)
     np.testing.assert_array_equal(points, mu)
-    assert names[1].startswith("mean of $z_{1}$")
+    assert names[1].startswith("mean of z₁")

@@ -16,7 +16,7 @@ def test_rate_per_latent_sorts_bars_and_marks_inactive_latents():
     assert [bar.get_height() for bar in on] == [3.0, 1.0, 0.5]
     assert [bar.get_x() + bar.get_width() / 2 for bar in off] == [3]
     assert [bar.get_hatch() for bar in off] == ["////"]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["$z_{1}$", "$z_{3}$", "$z_{0}$", "$z_{2}$"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["z₁", "z₃", "z₀", "z₂"]
     assert [label.get_color() for label in axes.get_xticklabels()] == ["black"] * 3 + ["0.6"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["active (3)", "inactive (1)"]
 
@@ -35,4 +35,4 @@ def test_rate_history_has_one_row_per_latent_and_one_column_per_epoch():
     assert mesh.get_coordinates()[0, :, 0].tolist() == [0, 100, 200]
     assert mesh.get_clim() == (0, 5)
     assert axes.yaxis_inverted()  # z_1 at the top
-    assert axes.get_yticklabels()[0].get_text() == "$z_{0}$"
+    assert axes.get_yticklabels()[0].get_text() == "z₀"

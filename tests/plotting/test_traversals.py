@@ -35,10 +35,10 @@ def test_traverse_changes_one_latent_per_row_between_its_ends():
 def test_row_names_contain_latent_rate_and_range():
     latents, ends = torch.tensor([4, 0]), torch.tensor([[-2.04, 1.0], [0.0, 0.04]])
     assert row_names(latents, ends, torch.tensor([1.234, 0.0])) == [
-        "$z_{4}$  1.23 nats  [\N{MINUS SIGN}2.0, 1.0]",
-        "$z_{0}$  0.00 nats  [0.0, 0.0]",
+        "z₄  1.23 nats  [\N{MINUS SIGN}2.0, 1.0]",
+        "z₀  0.00 nats  [0.0, 0.0]",
     ]
-    assert row_names(latents[:1], ends[:1], None) == ["$z_{4}$  [\N{MINUS SIGN}2.0, 1.0]"]
+    assert row_names(latents[:1], ends[:1], None) == ["z₄  [\N{MINUS SIGN}2.0, 1.0]"]
 
 
 def test_animation_plays_its_frames_forward_and_backward():

@@ -70,8 +70,8 @@ def grid_figure(rows: Tensor, title: str, left: float = 0, top: float = 0, botto
         bottom: room below the grid, in inches.
     """
     width, height = grid_size(rows)
-    figure = new_figure(max(left + width, MIN_FIGURE_WIDTH) + 2 * MARGIN, top + height + bottom + 2 * MARGIN, title)
-    figure.set_layout_engine("none")
+    size = max(left + width, MIN_FIGURE_WIDTH) + 2 * MARGIN, top + height + bottom + 2 * MARGIN
+    figure = new_figure(*size, title, automatic=False)
     full_width, full_height = figure.get_size_inches()
     figure.suptitle(figure.get_suptitle(), y=1 - MARGIN / full_height)
     x, y = (full_width - width - left) / 2 + left, bottom + MARGIN

@@ -76,7 +76,7 @@ def gray(level: float) -> str:
     return str(text + level * (background - text))
 
 
-def new_figure(width: float, height: float, title: str) -> Figure:
+def new_figure(width: float, height: float, title: str, *, automatic: bool = True) -> Figure:
     """Create an empty figure with a title, which is wrapped to the width of the figure.
 
     The figure is not registered with pyplot, so it need not be closed.
@@ -85,25 +85,27 @@ def new_figure(width: float, height: float, title: str) -> Figure:
         width: in inches.
         height: in inches, without the title.
         title: one or more lines.
+        automatic: whether to choose the positions of its parts, for which matplotlib draws it twice.
     """
     chars_per_line = int(width / TITLE_CHAR_WIDTH)
     lines = [wrapped for line in title.splitlines() for wrapped in textwrap.wrap(line, chars_per_line)]
-    layout = ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN)
+    layout = ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN) if automatic else None
     figure = Figure(figsize=(width, height + TITLE_LINE_HEIGHT * (len(lines) + 0.5)), layout=layout)
     figure.suptitle("\n".join(lines))
     return figure
 
 
 def latent_name(index: int) -> str:
-    """Return the name of a latent, counted from 0, for a label."""
-    return f"$z_{{{index}}}$"
+    """Return the name of a latent, counted from 0, for a label: plain text, since a formula takes longer to draw."""
+    return "z" + "".join(chr(ord("₀") + int(digit)) for digit in str(index))
 
 
 def label_width(labels: Sequence[str]) -> float:
     """Return the width in inches of the widest line of an axis's labels, or 0 if there are none."""
     lines = [line for label in labels for line in label.splitlines()]
     paths = [TextPath((0, 0), line, size=rcParams["ytick.labelsize"]) for line in lines]
-    return max((path.get_extents().width / 72 for path in paths), default=0.0)
+    # On the screen, glyphs are moved to whole pixels, which makes a line a little wider.
+    return max((1.04 * path.get_extents().width / 72 for path in paths), default=0.0)
 
 
 def class_colors(k: int) -> np.ndarray:
