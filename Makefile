@@ -43,6 +43,11 @@ benchmark-models:  ## compare the training of several models with a bare loop ov
 benchmark-variants:  ## compare the training of every model with that of vae and with its arithmetic (DATA=...; half an hour)
 	$(BIN)/python benchmarks/variants.py --root $(or $(DATA),data)
 
+.PHONY: benchmark-sweeps
+benchmark-sweeps:  ## compare ways to run many small jobs: launchers, threads, and models stacked by vmap (10 minutes)
+	$(BIN)/python benchmarks/sweeps.py
+	$(BIN)/python benchmarks/ensembles.py
+
 .PHONY: docs
 docs:  ## build the documentation with its notebooks into build/site (minutes; a broken link is an error)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
