@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.tensorboard import SummaryWriter
 
 from vae_lightning.report.curves import mean_curve, read_curves
+from vae_lightning.training.train import train
 
 
 def test_curves_use_the_values_logged_last(tmp_path):
@@ -53,3 +54,17 @@ def test_files_that_cannot_be_read_have_no_curves(tmp_path):
 def test_mean_curve_has_the_points_that_all_curves_share():
     assert mean_curve([{1: 2.0, 2: 3.0}, {1: 4.0}]) == {1: 3.0}
     assert mean_curve([]) == {}
+
+
+def test_curves_of_a_csv_file_are_those_of_tensorboard(small, tmp_path):
+    train(small("logger=[csv,tensorboard]"))
+    run = tmp_path / "run"
+    expected = read_curves(run)
+    for file in run.glob("events.out.tfevents.*"):
+        file.unlink()
+    curves = read_curves(run)
+    assert curves.keys() == expected.keys()
+    for tag, curve in expected.items():
+        assert curves[tag] == pytest.approx(curve)
+    (run / "metrics.csv").write_text("step,train/nelbo\n,3.0\n")
+    assert read_curves(run) == {}

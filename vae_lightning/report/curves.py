@@ -1,8 +1,10 @@
-"""Curves of a run, read from its TensorBoard files."""
+"""Curves of a run, read from the files of its loggers."""
 
+import csv
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +25,27 @@ def read_curves(folder: Path) -> dict[str, Curve]:
     A run that was interrupted and resumed has logged some epochs twice. The values logged last are used.
     """
     logged = []
-    for path in folder.glob("events.out.tfevents.*"):
-        try:
-            check_regular_file(path, folder)
-            logged += list(read_numbers(path))
-        except (OSError, ValueError, OverflowError, DecodeError):
-            continue
+    for pattern, read in READERS.items():
+        for path in folder.glob(pattern):
+            with suppress(OSError, ValueError, KeyError, TypeError, OverflowError, DecodeError, csv.Error):
+                check_regular_file(path, folder)
+                logged += list(read(path))
     found: dict[str, Curve] = {}
     for _, tag, step, value in sorted(logged):
         found.setdefault(tag, {})[step] = value
     return {tag: dict(sorted(found[tag].items())) for tag in TAGS if tag in found}
 
 
-def read_numbers(path: Path) -> Iterator[tuple[float, str, int, float]]:
+def read_csv(path: Path) -> Iterator[tuple[float, str, int, float]]:
+    """Yield the row, tag, step and value of each number in the `metrics.csv` of `logger=csv`."""
+    with path.open(newline="") as lines:
+        for n, row in enumerate(csv.DictReader(lines)):
+            for tag in TAGS:
+                if row.get(tag):
+                    yield n, tag, int(row["step"]), float(row[tag])
+
+
+def read_events(path: Path) -> Iterator[tuple[float, str, int, float]]:
     """Yield the time, tag, step and value of each number in a TensorBoard file.
 
     TensorBoard's own reader verifies checksums in Python, also of images, which takes a hundred times as long.
@@ -45,6 +55,9 @@ def read_numbers(path: Path) -> Iterator[tuple[float, str, int, float]]:
         for value in event.summary.value:
             if value.tag in TAGS and value.HasField("simple_value"):
                 yield event.wall_time, value.tag, event.step, value.simple_value
+
+
+READERS = {"metrics.csv": read_csv, "events.out.tfevents.*": read_events}  # a pattern of names -> numbers
 
 
 def small_records(path: Path) -> Iterator[bytes]:
