@@ -102,10 +102,12 @@ def test_invalid_interval_bound_stops_the_search_before_anything_is_written(over
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("choice", ["hydra/sweeper=optuna", "hydra/launcher=submitit_slurm", "hydra/launcher=ray"])
+@pytest.mark.parametrize(
+    "choice", ["hydra/sweeper=optuna", "hydra/launcher=auto", "hydra/launcher=submitit_slurm", "hydra/launcher=ray"]
+)
 def test_missing_package_is_reported(choice, run_sweep, monkeypatch):
     monkeypatch.setattr(hydra_callback, "find_spec", lambda name: None)
-    extra = choice.partition("=")[2].partition("_")[0]
+    extra = choice.partition("=")[2].partition("_")[0].replace("auto", "joblib")
     with pytest.raises(SystemExit) as error:
         run_sweep(choice)
     assert str(error.value) == f"error: {choice}: is not installed. Run pip install 'vae-lightning[{extra}]'."

@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+import vae_lightning.sweeps.parallel  # noqa: F401 - registers the resolver of hydra/launcher=auto
 from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import report_errors
 from vae_lightning.config.inheritance import inherit_run
@@ -18,7 +19,8 @@ from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
 from vae_lightning.runs.layout import FAILURE
 
-REQUIRED_PACKAGES = {  # prefix of the launcher or sweeper, also the name of the extra -> module that it needs
+EXTRAS = {"auto": "joblib"}  # launcher or sweeper -> extra, if that has another name than its prefix
+REQUIRED_PACKAGES = {  # extra -> module that the launcher or sweeper needs
     "joblib": "hydra_plugins.hydra_joblib_launcher",
     "submitit": "hydra_plugins.hydra_submitit_launcher",
     "ray": "hydra_plugins.hydra_ray_launcher",
@@ -61,7 +63,8 @@ def check_plugins_installed(config: DictConfig) -> None:
     """
     for group in ("hydra/launcher", "hydra/sweeper"):
         choice = config.hydra.runtime.choices[group]
-        extra = str(choice).partition("_")[0]
+        prefix = str(choice).partition("_")[0]
+        extra = EXTRAS.get(prefix, prefix)
         if extra in REQUIRED_PACKAGES and not find_spec(REQUIRED_PACKAGES[extra]):
             raise UserError(f"{group}={choice}: is not installed. Run pip install 'vae-lightning[{extra}]'.")
 
