@@ -17,7 +17,7 @@ from hydra.utils import instantiate
 from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.cli.main import main
 from vae_lightning.data import Batch
-from vae_lightning.distributions import ClassConditional, DiscretizedLogistic, VampPrior
+from vae_lightning.distributions import ClassConditional, DiscretizedLogistic, DiscretizedLogisticMixture, VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.disentanglement import disentanglement
@@ -207,6 +207,14 @@ def test_annealing_agrees_with_importance_sampling(name, parts, make_context):
     short = likelihood(make_context(model, settings=replace(settings, samples=1, ais=1)))
     assert short["ais_gap"].value > 1
     assert "ais_gap" not in likelihood(make_context(model, settings=replace(settings, samples=1, ais=0)))
+
+
+def test_annealing_without_samples_has_a_lower_bound_only(parts, make_context):
+    model = VAE(**{**parts, "likelihood": DiscretizedLogisticMixture()})
+    settings = replace(TINY, ais=2, ais_images=3, ais_chains=2)
+    found = likelihood(make_context(model, settings=settings))
+    assert found["ais_log_px"].value is not None
+    assert found["ais_gap"].note == "unavailable: DiscretizedLogisticMixture has no samples of single pixels"
 
 
 def test_infer_of_hierarchy_equals_training(parts):
