@@ -27,6 +27,7 @@ from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.models.running_means import RunningMeans
 from vae_lightning.networks import Conv, Network
+from vae_lightning.networks.row_blocks import apply_in_blocks
 from vae_lightning.regularizers import Regularizer
 from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.types import LatentShape, Shape, num_latents
@@ -244,7 +245,7 @@ class ELBOModule(Configurable, L.LightningModule):
             raise UserError(f"decode: z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}.")
         condition = self.condition(y)
         z = z[:, -num_latents(self.decoded_shape) :]
-        output = self.decoder(z if condition is None else torch.cat([z, condition], dim=1))
+        output = apply_in_blocks(self.decoder, z if condition is None else torch.cat([z, condition], dim=1))
         return self.likelihood(promote_to_float32(output))
 
     @torch.no_grad()
