@@ -18,7 +18,7 @@ def apply_in_blocks(module: nn.Module, x: Tensor) -> Tensor:
         module: maps each row by itself. One that normalizes over the batch is applied to all rows at once.
         x: (B, ...).
     """
-    if x.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
         return module(x)
     if len(x) <= 2 * ROWS or (module.training and any(isinstance(part, _BatchNorm) for part in module.modules())):
         return module(x)
