@@ -45,7 +45,9 @@ def trained(small, *overrides: str, run: str = "run") -> str:
 
 def context_of(run_dir: str) -> EvaluationContext:
     run = load_run(run_dir)
-    return EvaluationContext(run, QUICK, torch.device("cpu"), lambda steps, _: steps, Unfinished(run.run_dir, ""))
+    return EvaluationContext(
+        run, QUICK, torch.device("cpu"), lambda steps, _: steps, Unfinished(run.run_dir, "anomaly", "")
+    )
 
 
 def test_noise_is_told_from_digits(small, noise):

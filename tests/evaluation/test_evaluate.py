@@ -146,7 +146,8 @@ def make_context(small, tmp_path) -> Callable[..., EvaluationContext]:
         data = instantiate(small(f"data.binarize={binarize}").data, _convert_="all")
         data.splits = noise_splits(labels)
         run = LoadedRun(tmp_path, {}, model.eval().requires_grad_(False), data)
-        return EvaluationContext(run, settings, torch.device("cpu"), lambda steps, _: steps, Unfinished(tmp_path, ""))
+        unfinished = Unfinished(tmp_path, "group", f"{id(model)} {settings}")
+        return EvaluationContext(run, settings, torch.device("cpu"), lambda steps, _: steps, unfinished)
 
     return make
 

@@ -20,7 +20,7 @@ from vae_lightning.sweeps.parallel import JOB_MEMORY, parallel_jobs
 def test_number_of_jobs(accelerator, has_accelerator, cores, jobs_in_memory, expected, monkeypatch):
     monkeypatch.setattr(parallel, "has_accelerator", lambda: has_accelerator)
     monkeypatch.setattr(parallel, "available_memory", lambda: jobs_in_memory * JOB_MEMORY)
-    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _: range(cores), raising=False)
+    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
     assert parallel_jobs(accelerator) == expected
 
 

@@ -1,6 +1,7 @@
 """Estimate likelihood, information, disentanglement and sample quality of runs -> metrics.json."""
 
 import argparse
+import signal
 
 from vae_lightning.cli.arguments import add_trust_option
 from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, SPLITS, Settings
@@ -74,5 +75,6 @@ def run(args: argparse.Namespace) -> None:
     """
     from vae_lightning.evaluation.evaluate_runs import evaluate_runs  # imports torch, which --help does not need
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that what was computed is kept
     options = {name: value for name, value in vars(args).items() if name not in ("path", "run", "debug")}
     evaluate_runs(args.path, **{**options, "trust": tuple(args.trust)})

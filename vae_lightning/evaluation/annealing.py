@@ -69,7 +69,8 @@ def lower_bounds(context: EvaluationContext, images: Batch) -> Tensor:
         annealing, z = build_annealing(context, x, None if y is None else y.to(context.device), 2 * i)
         return log_mean(annealing.forward_log_weights(z), len(x))
 
-    return context.collect(f"log p(x), {context.settings.ais:,} steps of annealing")(range(len(passes)), bound)
+    description = f"log p(x), {context.settings.ais:,} steps of annealing"
+    return context.collect(description, len(images.x))(range(len(passes)), bound)
 
 
 def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
@@ -89,7 +90,7 @@ def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
         upper = -log_mean(-annealing.reverse_log_weights(repeat_rows(true_z, context.settings.ais_chains)), len(x))
         return upper - lower
 
-    return context.collect("gap of the bounds, on simulated images")(range(len(starts)), gap)
+    return context.collect("gap of the bounds, on simulated images", n)(range(len(starts)), gap)
 
 
 def build_annealing(context: EvaluationContext, x: Tensor, y: Tensor | None, seed: int) -> tuple[Annealing, Tensor]:

@@ -85,9 +85,14 @@ class EvaluationContext:
         """Return a function that wraps a range in a progress bar with a description."""
         return lambda steps: self.progress(steps, description)
 
-    def collect(self, description: str) -> Collect:
-        """Return a function that computes passes with a progress bar, and continues after an interruption."""
-        name = fingerprint(self.x, *self.model.state_dict().values())[:16]
+    def collect(self, description: str, n: int) -> Collect:
+        """Return a function that computes passes with a progress bar, and continues after an interruption.
+
+        Args:
+            description: what is computed, for the progress bar.
+            n: the number of images.
+        """
+        name = fingerprint(self.x, self.y, torch.tensor(n), *self.model.state_dict().values())
         file = "".join(c if c.isalnum() else "_" for c in description) + f"-{name}"
         return lambda passes, compute: self.unfinished.collect(file, passes, compute, self.track(description))
 

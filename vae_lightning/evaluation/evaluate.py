@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -14,12 +13,13 @@ from rich.progress import track
 
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.evaluation.anomaly import OtherData, anomaly
-from vae_lightning.evaluation.context import EvaluationContext
+from vae_lightning.evaluation.context import EvaluationContext, draw_images
 from vae_lightning.evaluation.disentanglement import disentanglement
 from vae_lightning.evaluation.downstream import downstream
-from vae_lightning.evaluation.fingerprint import fingerprint_of
+from vae_lightning.evaluation.fingerprint import fingerprint, fingerprint_model
 from vae_lightning.evaluation.information import information
 from vae_lightning.evaluation.likelihood import has_log_px, likelihood
 from vae_lightning.evaluation.other_data import load_other_data
@@ -99,12 +99,16 @@ def evaluate(
     peer_models = [load_model(peer, trust=trust) for peer in peers]
     other = OtherData(" ".join(against), load_other_data(against, run.data)) if against else None
     background_model = load_background(background, run.data.image_shape, trust) if background else None
-    weights = [fingerprint_of(model) for model in (run.model, background_model, *peer_models) if model is not None]
-    key = [version("vae-lightning"), asdict(settings), str(torch_device), run.config["data"], list(against), weights]
-    unfinished = Unfinished(run.run_dir, json.dumps(key, sort_keys=True))
-    if unfinished.folder.is_dir():
-        CONSOLE.print("continuing the interrupted evaluation")
-    context = EvaluationContext(run, settings, torch_device, progress, unfinished)
+    key = {
+        "version": version("vae-lightning"),
+        "settings": asdict(settings),
+        "device": str(torch_device),
+        "images": [fingerprint_images(data, settings) for data in (run.data, *([other.data] if other else []))],
+        "models": [fingerprint_model(run.model), background_model and fingerprint_model(background_model)],
+        "peers": [fingerprint_model(peer) for peer in peer_models],
+    }
+    stores = {group: Unfinished(run.run_dir, group, json.dumps(key, sort_keys=True)) for group in groups}
+    context = EvaluationContext(run, settings, torch_device, progress, stores[groups[0]])
     evaluators = {
         **EVALUATORS,
         "disentanglement": lambda context: disentanglement(context, peer_models),
@@ -113,17 +117,18 @@ def evaluate(
 
     results: dict[str, Results] = {}
     seconds: dict[str, float] = {}
-    for group in groups:
-        start = time.monotonic()
-        kept = unfinished.read_group(group)
-        if kept is None:
-            kept = evaluators[group](context)
-            unfinished.write_group(group, kept)
-        results[group] = kept
-        seconds[group] = round(time.monotonic() - start, 1)
+    for group, store in stores.items():
+        context.unfinished = store
+        store.begin()
+        if store.folder.is_dir():
+            CONSOLE.print(f"continuing the interrupted evaluation of {group}")
+        results[group] = store.read_results() or evaluators[group](context)
+        store.write_results(results[group])
+        seconds[group] = round(store.seconds, 1)
     numbers = {name: value for group in results for name, value in flatten(group, results[group]).items()}
     save(run.run_dir, results, numbers, settings, seconds)
-    unfinished.remove()
+    for store in stores.values():
+        store.remove()
 
     preset = "" if settings.preset == "default" else f"{settings.preset}, "
     title = f"{context.name}, {preset}{len(context.x):,} {settings.split} images, {sum(seconds.values()):.0f} s"
@@ -157,6 +162,12 @@ def resolve_options(
         option = "--against" if against else "--background"
         raise UserError(f"{option}: has an effect on anomaly only. Use --only anomaly --against DATA.")
     return settings, groups, resolve_device(device)
+
+
+def fingerprint_images(data: ImageDataModule, settings: Settings) -> list[str]:
+    """Return hashes of images and labels that a change of the data would change."""
+    splits = [split for split in ("train", settings.split) if len(data.splits[split].x)]
+    return [fingerprint(*draw_images(data, split, settings.images, settings.seed)) for split in splits]
 
 
 def load_background(path: str | Path, image_shape: Shape, trust: tuple[str, ...]) -> ELBOModule:

@@ -30,7 +30,7 @@ def kl_terms(context: EvaluationContext) -> Results:
     terms = information_terms(
         *(t.to(context.device) for t in (mean, logvar, z)),
         chunk=DRAWS_PER_PASS.get(context.device.type, 1024),
-        collect=context.collect("q(z) of all pairs"),
+        collect=context.collect("q(z) of all pairs", len(z)),
     )
     n = f"{len(z):,}"
     results = {

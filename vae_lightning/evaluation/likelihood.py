@@ -62,7 +62,7 @@ def importance_estimate(context: EvaluationContext, n: int, samples: int) -> Lik
         samples=samples,
         chunk=settings.chunk,
         seed=settings.seed,
-        collect=context.collect(f"log p(x), K = {samples:,}"),
+        collect=context.collect(f"log p(x), K = {samples:,}", n),
     )
 
 

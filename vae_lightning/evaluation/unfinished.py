@@ -2,60 +2,78 @@
 
 import hashlib
 import json
+import logging
 import shutil
 import time
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae_lightning.errors import as_user_error
+from vae_lightning.errors import as_user_error, one_line
 from vae_lightning.evaluation.results import Result, Results
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.metrics.passes import Compute, Track
 
+log = logging.getLogger(__name__)
+
 FOLDER = ".evaluation"  # in a run directory
+RESULTS, SECONDS = "results.json", "seconds.json"
 SAVE_INTERVAL = 10.0  # seconds
 
 DAMAGED = "{file}: damaged ({{error}}). Delete it, and what it holds is computed again."
 
 
 class Unfinished:
-    """Results kept in a run directory until the evaluation has finished. The same evaluation continues with them.
+    """The results of a group of metrics, kept in a run directory until the evaluation has finished.
+
+    An evaluation with the same key continues with them. If they cannot be written, it goes on without.
 
     Args:
         run_dir: the run directory.
+        group: the name of the group.
         key: describes all that the results depend on.
+
+    Raises:
+        UserError: if the files are damaged.
     """
 
-    def __init__(self, run_dir: Path, key: str) -> None:
-        self.folder = run_dir / FOLDER / hashlib.sha256(key.encode()).hexdigest()[:16]
+    def __init__(self, run_dir: Path, group: str, key: str) -> None:
+        self.folder = run_dir / FOLDER / f"{group}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        self.seconds_before: float = self.read_json(SECONDS) or 0.0
+        self.begin()
 
-    def read_group(self, group: str) -> Results | None:
-        """Return the results of a group of metrics, if it was finished.
+    def begin(self) -> None:
+        """Start the clock."""
+        self.start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """The time that the group has taken so far, also before interruptions."""
+        return self.seconds_before + time.monotonic() - self.start
+
+    def read_results(self) -> Results | None:
+        """Return the results, if the group was finished.
 
         Raises:
             UserError: if the file is damaged.
         """
-        file = self.folder / f"{group}.json"
-        if not file.is_file():
-            return None
-        with as_user_error(DAMAGED.format(file=file)):
-            return {name: Result(**fields) for name, fields in json.loads(file.read_text()).items()}
+        results = self.read_json(RESULTS)
+        return None if results is None else {name: Result(**fields) for name, fields in results.items()}
 
-    def write_group(self, group: str, results: Results) -> None:
-        """Keep the results of a group of metrics."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def write_results(self, results: Results) -> None:
+        """Keep the results of the finished group."""
         fields = {name: result._asdict() for name, result in results.items()}
-        atomic_write(json.dumps(fields), self.folder / f"{group}.json")
+        self.write(json.dumps(fields), self.folder / RESULTS)
 
     def collect(self, name: str, passes: range, compute: Compute, track: Track) -> Tensor:
         """Concatenate the rows of all passes, of which those before an interruption are not computed again.
 
-        They are written every few seconds and when an exception such as Ctrl-C ends the loop, so a killed process
-        loses the last seconds.
+        They are written every few seconds, at the end, and when an exception such as Ctrl-C ends the loop. So a killed
+        process loses the last seconds.
 
         Args:
             name: of the file, without the suffix.
@@ -72,28 +90,47 @@ class Unfinished:
             with as_user_error(DAMAGED.format(file=file)):
                 kept = torch.load(file, weights_only=True)
                 parts = list(kept["rows"].split(kept["lengths"]))
-        written = time.monotonic()
+        finished, written = len(parts), time.monotonic()
         try:
-            for i in track(passes[len(parts) :]):
+            for i in track(passes[finished:]):
                 parts.append(compute(i).cpu())
                 if time.monotonic() - written > SAVE_INTERVAL:
                     self.write_parts(parts, file)
-                    written = time.monotonic()
-        except BaseException:
-            if parts:
+                    finished, written = len(parts), time.monotonic()
+        finally:
+            if len(parts) > finished:
                 self.write_parts(parts, file)
-            raise
         return torch.cat(parts)
 
     def write_parts(self, parts: list[Tensor], file: Path) -> None:
         """Write the rows of the passes so far, as one tensor, since a file of many tensors is slow to write."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         buffer = BytesIO()
         torch.save({"rows": torch.cat(parts), "lengths": [len(rows) for rows in parts]}, buffer)
-        atomic_write(buffer.getvalue(), file)
+        self.write(buffer.getvalue(), file)
+
+    def write(self, content: str | bytes, file: Path) -> None:
+        """Write a file, and the time so far."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            atomic_write(content, file)
+            atomic_write(json.dumps(self.seconds), self.folder / SECONDS)
+        except OSError as error:
+            log.warning("%s: cannot be written (%s), so an interruption would lose it", file, one_line(error))
+
+    def read_json(self, name: str) -> Any:
+        """Return the content of a file, or None if there is none.
+
+        Raises:
+            UserError: if it is damaged.
+        """
+        file = self.folder / name
+        if not file.is_file():
+            return None
+        with as_user_error(DAMAGED.format(file=file)):
+            return json.loads(file.read_text())
 
     def remove(self) -> None:
-        """Delete the results, once they are in `metrics.json`."""
+        """Delete the files, once the results are in `metrics.json`."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):  # another evaluation of this run is unfinished
+        with suppress(OSError):  # other groups are unfinished
             self.folder.parent.rmdir()

@@ -35,14 +35,10 @@ class TopDownPosterior(HierarchicalPosterior):
         self.top_dim = latent_dim // num_groups
         self.group_dims = [self.top_dim] * num_groups
 
-    def conditionals(self, hidden_dims: Sequence[int], num_features: int = 0) -> nn.ModuleList:
-        """Return networks from the latents above each group but the top, and features if any, to a Gaussian."""
-        networks = []
-        for group in range(1, len(self.group_dims)):
-            dims = [num_features + group * self.top_dim, *hidden_dims]
-            layers = linear_layers(dims, "SiLU")
-            networks.append(nn.Sequential(*layers, GaussianPosterior(dims[-1], self.top_dim)))
-        return nn.ModuleList(networks)
+    def conditional(self, group: int, hidden_dims: Sequence[int], num_features: int = 0) -> nn.Sequential:
+        """Return a network from the latents of the groups above one, and features if any, to a Gaussian."""
+        dims = [num_features + group * self.top_dim, *hidden_dims]
+        return nn.Sequential(*linear_layers(dims, "SiLU"), GaussianPosterior(dims[-1], self.top_dim))
 
     def prior(self, above: list[Tensor]) -> DiagonalGaussian:
         """Return p(z_l | z_<l), (B, D/L), given the samples of the groups above."""
@@ -89,11 +85,12 @@ class LadderPosterior(TopDownPosterior):
         dims = [num_features, *hidden_dims]
         self.up = nn.ModuleList()  # evidence of a group -> evidence of the one above
         self.evidence = nn.ModuleList([GaussianPosterior(num_features, self.top_dim)])  # lowest group first
-        for _ in range(1, num_groups):
+        self.down = nn.ModuleList()
+        for group in range(1, num_groups):
             self.up.append(nn.Sequential(*linear_layers(dims, "SiLU")))
             self.evidence.append(GaussianPosterior(dims[-1], self.top_dim))
             dims = [dims[-1], *hidden_dims]
-        self.down = self.conditionals(hidden_dims)
+            self.down.append(self.conditional(group, hidden_dims))
 
     def forward(self, features: Tensor) -> list[DiagonalGaussian]:
         """Map features (B, F) to the evidence for each group, the top group first."""
@@ -123,8 +120,11 @@ class ResidualPosterior(TopDownPosterior):
     def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
         super().__init__(num_features, latent_dim, num_groups=num_groups, hidden_dims=hidden_dims)
         self.of_top = GaussianPosterior(num_features, self.top_dim)
-        self.residuals = self.conditionals(hidden_dims, num_features)  # (features, z_<l) -> Δμ and log Δσ²
-        self.down = self.conditionals(hidden_dims)
+        self.residuals = nn.ModuleList()  # (features, z_<l) -> Δμ and log Δσ²
+        self.down = nn.ModuleList()
+        for group in range(1, num_groups):
+            self.residuals.append(self.conditional(group, hidden_dims, num_features))
+            self.down.append(self.conditional(group, hidden_dims))
 
     def forward(self, features: Tensor) -> Evidence:
         """Return the posterior of the top group, and the features (B, F) for each of the others."""

@@ -1,10 +1,10 @@
 """How many jobs of a sweep a machine runs at once, for `hydra/launcher=auto`."""
 
-import os
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
+MEMINFO, CGROUP_LIMIT = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")  # of the system, of a container
 JOB_MEMORY = 1.5e9  # bytes; training the default model on MNIST takes 1.0e9
 
 
@@ -19,8 +19,9 @@ def parallel_jobs(accelerator: str) -> int:
     """
     if accelerator not in ("cpu", "auto") or (accelerator == "auto" and has_accelerator()):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(available_memory() / JOB_MEMORY)))
+    from joblib import cpu_count  # type: ignore[import-untyped] # comes with the launcher; knows containers
+
+    return max(1, min(cpu_count(), int(available_memory() // JOB_MEMORY)))
 
 
 def has_accelerator() -> bool:
@@ -32,11 +33,13 @@ def has_accelerator() -> bool:
 
 def available_memory() -> float:
     """Return the bytes that can be allocated, or infinity if the system does not say."""
-    file = Path("/proc/meminfo")
-    if not file.is_file():
-        return float("inf")
-    lines = dict(line.split(":") for line in file.read_text().splitlines())
-    return 1024.0 * int(lines["MemAvailable"].split()[0])
+    limits = [float("inf")]
+    if MEMINFO.is_file():
+        lines = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
+        limits.append(1024.0 * int(lines["MemAvailable"].split()[0]))
+    if CGROUP_LIMIT.is_file():
+        limits.append(float(CGROUP_LIMIT.read_text().replace("max", "inf")))
+    return min(limits)
 
 
 OmegaConf.register_new_resolver("parallel_jobs", parallel_jobs, replace=True)
