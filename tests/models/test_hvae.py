@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from vae_lightning.distributions import ClassConditional, DiagonalGaussian, VampPrior
+from vae_lightning.errors import UserError
 from vae_lightning.models import HVAE, VAE
 from vae_lightning.models.hvae import INFERENCE, LadderPosterior, ResidualPosterior, precision_weighted
 from vae_lightning.priors import MixturePrior
@@ -26,6 +27,11 @@ def test_posterior_without_evidence_is_the_prior():
     product = precision_weighted(DiagonalGaussian(torch.randn(4, 2), torch.full((4, 2), 60.0)), b)
     torch.testing.assert_close(product.mu, b.mu)
     torch.testing.assert_close(product.logvar, b.logvar)
+
+
+def test_unknown_inference_raises(parts):
+    with pytest.raises(UserError, match=r"^model.inference=up: .*ladder.*residual"):
+        HVAE(inference="up", **parts)
 
 
 def test_residuals_of_zero_give_the_prior(parts, images):

@@ -40,7 +40,7 @@ NETWORKS = {
     "spatial_resnet": SpatialResNet,
     "ladder": Ladder,
 }
-OTHER_NETWORKS = {"celeba", "kim_mnih"}  # `Conv` with other options than its defaults
+OTHER_NETWORKS = {"celeba", "conv_batch_norm", "kim_mnih"}  # `Conv` with other options than its defaults
 
 
 def files(group: str) -> list[str]:

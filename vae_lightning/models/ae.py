@@ -22,6 +22,6 @@ class AE(ELBOModule):
     """
 
     def __init__(self, *, network: Network | None = None, **kwargs: Any) -> None:
-        network = network or self.default_network()
+        network = network or type(self).default_network()
         posterior = partial(DeltaPosterior, activation=network.code_activation)
         super().__init__(regularizer=NoPenalty(), network=network, own_posterior=posterior, **kwargs)

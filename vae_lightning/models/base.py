@@ -81,7 +81,7 @@ class ELBOModule(Configurable, L.LightningModule):
     """
 
     warmup: float = 1.0  # in [0, 1], set by the BetaWarmup callback
-    default_network: ClassVar[type[Network]] = Conv
+    default_network: ClassVar[Callable[[], Network]] = Conv
     default_likelihood: ClassVar[Callable[[], Likelihood]] = Bernoulli
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
     multi_resolution: ClassVar[bool] = False  # whether a network with latents at several resolutions is supported
@@ -108,7 +108,7 @@ class ELBOModule(Configurable, L.LightningModule):
     ) -> None:
         super().__init__()
         self.condition_dim = condition_size(conditional, num_classes)
-        network = network or self.default_network()
+        network = network or type(self).default_network()
         likelihood = likelihood or type(self).default_likelihood()
         if network.multi_resolution and not self.multi_resolution:
             raise UserError(

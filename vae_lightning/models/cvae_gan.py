@@ -79,10 +79,10 @@ class CVAEGAN(VAEGAN):
         num_classes: K; each image has one class.
         conditional: must be true.
         beta: β >= 0, the authors' λ_1 relative to λ_2.
-        lambda_gd: λ_GD >= 0, their λ_3.
-        lambda_gc: λ_GC >= 0, their λ_4.
+        lambda_gd: λ_GD >= 0, their λ_3, which is 1e-3 for features of another scale.
+        lambda_gc: λ_GC >= 0, their λ_4, likewise.
         decay: of the moving averages of the class centers, in (0, 1).
-        network: builds encoder and decoder, and one more encoder each for D and C; None for `Conv()`.
+        network: builds encoder and decoder, and one more encoder each for D and C; None for `Conv(batch_norm=True)`.
         **kwargs: the others of `VAEGAN`, of which γ is their λ_2.
 
     Raises:
@@ -90,6 +90,7 @@ class CVAEGAN(VAEGAN):
     """
 
     default_likelihood = partial(Gaussian, sigma=1.0)
+    default_network = partial(Conv, batch_norm=True)
 
     def __init__(
         self,
@@ -98,15 +99,15 @@ class CVAEGAN(VAEGAN):
         num_classes: int | None = None,
         conditional: bool = True,
         beta: float = 3.0,
-        lambda_gd: float = 1e-3,
-        lambda_gc: float = 1e-3,
+        lambda_gd: float = 0.1,
+        lambda_gc: float = 0.1,
         decay: float = 0.9,
         network: Network | None = None,
         **kwargs: Any,
     ) -> None:
         if not conditional:
             raise UserError("model.conditional=false: CVAEGAN requires classes. Set model.conditional=true.")
-        network = network or Conv()
+        network = network or type(self).default_network()
         super().__init__(
             image_shape=image_shape, num_classes=num_classes, conditional=True, beta=beta, network=network, **kwargs
         )

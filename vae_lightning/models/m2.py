@@ -59,7 +59,7 @@ class M2(ELBOModule):
     ) -> None:
         if not conditional:
             raise UserError("model.conditional=false: M2 requires classes. Set model.conditional=true.")
-        network = network or self.default_network()
+        network = network or type(self).default_network()
         super().__init__(
             regularizer=KL(beta=1.0),
             image_shape=image_shape,

@@ -104,7 +104,7 @@ class VDVAE(ELBOModule):
         residual_posterior: bool = False,
         **kwargs: Any,
     ) -> None:
-        network = network or self.default_network()
+        network = network or type(self).default_network()
         if not isinstance(network, Ladder):
             raise UserError("model/network: VDVAE requires latents at several resolutions. Set model/network=ladder.")
         sizes = [prod(shape) for shape in network.group_shapes(image_shape, latent_dim)]
