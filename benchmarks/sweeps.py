@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 SWEEPS = {
     "one process, one thread": ([], {"OMP_NUM_THREADS": "1"}),
     "one process, all threads": ([], {}),
-    "joblib": (["hydra/launcher=joblib"], {}),
+    "hydra/launcher=auto": (["hydra/launcher=auto"], {}),
 }
 
 

@@ -1,13 +1,14 @@
 """Models with several groups of latents, some of which depend on the draws of others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vae_lightning.distributions import DiagonalGaussian, HierarchicalPrior, Posterior
+from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, HierarchicalPrior, Posterior
 from vae_lightning.models.base import ELBOModule, repeat_rows
+from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.types import LatentShape
 
 Draw = Callable[[DiagonalGaussian], Tensor]
@@ -92,6 +93,12 @@ class Hierarchical(ELBOModule):
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Sample n latents from the prior, from the top down, (n, D)."""
         return self.posterior.sample(self.top_prior(y).sample(n, generator), generator)
+
+
+def conditional(num_inputs: int, num_outputs: int, hidden_dims: Sequence[int], activation: str) -> nn.Sequential:
+    """Return a network from latents of other groups, and maybe features, to a Gaussian of one group."""
+    dims = [num_inputs, *hidden_dims]
+    return nn.Sequential(*linear_layers(dims, activation), GaussianPosterior(dims[-1], num_outputs))
 
 
 def repeat_evidence(part: DiagonalGaussian | Tensor, k: int) -> DiagonalGaussian | Tensor:

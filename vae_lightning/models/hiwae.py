@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior
-from vae_lightning.models.hierarchical import Draw, Hierarchical, HierarchicalPosterior
+from vae_lightning.models.hierarchical import Draw, Hierarchical, HierarchicalPosterior, conditional
 from vae_lightning.models.iwae import IWAE
-from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.types import LatentShape
 
 
@@ -33,8 +32,8 @@ class ChainPosterior(HierarchicalPosterior):
         self.top_dim = group_dims[-1]
         self.lowest = GaussianPosterior(num_features, group_dims[0])
         pairs = list(pairwise(group_dims))
-        self.up = nn.ModuleList(conditional(below, above, hidden_dims) for below, above in pairs)
-        self.down = nn.ModuleList(conditional(above, below, hidden_dims) for below, above in pairs)
+        self.up = nn.ModuleList(conditional(below, above, hidden_dims, "Tanh") for below, above in pairs)
+        self.down = nn.ModuleList(conditional(above, below, hidden_dims, "Tanh") for below, above in pairs)
 
     def forward(self, features: Tensor) -> list[DiagonalGaussian]:
         """Map features (B, F) to q(h_1|x), the only group that depends on the image itself."""
@@ -58,12 +57,6 @@ class ChainPosterior(HierarchicalPosterior):
         for down in reversed(self.down):
             h.append(down(h[-1]).sample(top.shape[0], generator))
         return torch.cat(h, dim=1)
-
-
-def conditional(num_inputs: int, num_outputs: int, hidden_dims: Sequence[int]) -> nn.Sequential:
-    """Return a network from the latents of one group to a Gaussian of another."""
-    dims = [num_inputs, *hidden_dims]
-    return nn.Sequential(*linear_layers(dims, "Tanh"), GaussianPosterior(dims[-1], num_outputs))
 
 
 class HIWAE(Hierarchical, IWAE):

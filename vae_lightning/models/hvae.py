@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
 from vae_lightning.errors import check_choice
-from vae_lightning.models.hierarchical import Draw, Evidence, Hierarchical, HierarchicalPosterior, concatenate
+from vae_lightning.models.hierarchical import (
+    Draw,
+    Evidence,
+    Hierarchical,
+    HierarchicalPosterior,
+    concatenate,
+    conditional,
+)
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.regularizers import GroupedKL
 
@@ -37,8 +44,7 @@ class TopDownPosterior(HierarchicalPosterior):
 
     def conditional(self, group: int, hidden_dims: Sequence[int], num_features: int = 0) -> nn.Sequential:
         """Return a network from the latents of the groups above one, and features if any, to a Gaussian."""
-        dims = [num_features + group * self.top_dim, *hidden_dims]
-        return nn.Sequential(*linear_layers(dims, "SiLU"), GaussianPosterior(dims[-1], self.top_dim))
+        return conditional(num_features + group * self.top_dim, self.top_dim, hidden_dims, "SiLU")
 
     def prior(self, above: list[Tensor]) -> DiagonalGaussian:
         """Return p(z_l | z_<l), (B, D/L), given the samples of the groups above."""

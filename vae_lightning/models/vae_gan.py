@@ -10,7 +10,7 @@ from vae_lightning.distributions import ForwardPass
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.models.adversarial import Adversarial
-from vae_lightning.networks import Conv, Encoder, Network
+from vae_lightning.networks import Encoder, Network
 from vae_lightning.regularizers import KL
 from vae_lightning.types import Shape
 
@@ -65,7 +65,7 @@ class VAEGAN(Adversarial):
     Args:
         gamma: γ > 0.
         beta: the weight of the KL, 1 in the paper.
-        network: builds encoder and decoder, and another encoder as the discriminator; None for `Conv()`.
+        network: builds encoder and decoder, and another encoder as the discriminator; None for a `default_network`.
         image_shape: (C, H, W).
         **kwargs: the others of `Adversarial`.
 
@@ -82,7 +82,7 @@ class VAEGAN(Adversarial):
         network: Network | None = None,
         **kwargs: Any,
     ) -> None:
-        network = network or Conv()
+        network = network or type(self).default_network()
         super().__init__(regularizer=KL(beta=beta), network=network, image_shape=image_shape, **kwargs)
         if gamma <= 0:
             raise UserError(f"model.gamma={gamma}: must be > 0, since it weights the feature distortion.")
