@@ -53,7 +53,7 @@ ERRORS = {  # overrides -> start of the error
     "callbacks=nope": "callbacks=nope: no such choice. Choose one of deep, default, minimal.",
     "logger=nope": "logger=nope: no such choice. Choose one of csv, mlflow, none, tensorboard, wandb.",
     "experiment=nope": "experiment=nope: no such choice. Choose one of celeba_ae, celeba_beta_tcvae,",
-    "model/network=nope": "model/network=nope: no such choice. Choose one of burgess, celeba, conv, kim_mnih, ladder,",
+    "model/network=nope": "model/network=nope: no such choice. Choose one of burgess, celeba, conv, conv_batch_norm,",
     "model/likelihood=nope": "model/likelihood=nope: no such choice. Choose one of absolute_error, bernoulli,",
     "model/optimizer=nope": "model/optimizer=nope: no such choice. Choose one of adagrad, adam.",
     "model/prior=nope": "model/prior=nope: no such choice. Choose one of autoregressive_flow, class_conditional,",
