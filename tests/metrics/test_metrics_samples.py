@@ -9,7 +9,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from vae_lightning.errors import UserError
-from vae_lightning.metrics import classifier_score, feature_distances, image_quality
+from vae_lightning.metrics import classifier_score, fid, image_quality, kid
 from vae_lightning.metrics.samples import Inception, ssim_kernel
 
 
@@ -36,41 +36,39 @@ def test_ssim_kernel_is_the_largest_odd_size_that_fits():
     assert [ssim_kernel(side) for side in (3, 4, 8, 9, 10, 11, 64)] == [3, 3, 7, 9, 9, 11, 11]
 
 
-def test_feature_distances_of_known_gaussians():
+def test_distances_of_known_gaussians():
     """The FID between N(0, I) and N(m, I) is |m|²."""
     torch.manual_seed(0)
     real, generated = torch.randn(2, 4000, 4)
-    shifted = feature_distances(real, generated + 1)
-    alike = feature_distances(real, generated)
-    same = feature_distances(real, real)
-    assert shifted.fid == pytest.approx(4.0, abs=0.2)
-    assert alike.fid < 0.02
-    assert same.fid == pytest.approx(0.0, abs=1e-5)
-    assert abs(alike.kid) < 0.1 < shifted.kid
+    assert fid(real, generated + 1) == pytest.approx(4.0, abs=0.2)
+    assert fid(real, generated) < 0.02
+    assert fid(real, real) == pytest.approx(0.0, abs=1e-5)
+    assert abs(kid(real, generated).mean) < 0.1 < kid(real, generated + 1).mean
 
 
 class Network(nn.Sequential):
     num_features = 6
 
 
-def test_feature_distances_equal_those_of_torchmetrics_with_the_network():
+def test_distances_equal_those_of_torchmetrics_with_the_network():
     torch.manual_seed(0)
     network = Network(nn.Flatten(), nn.Linear(16, 6), nn.Tanh()).requires_grad_(False)
     real, generated = torch.rand(2, 300, 1, 4, 4)
     generated = generated.square()
-    fid = FrechetInceptionDistance(feature=network)
+    expected_fid = FrechetInceptionDistance(feature=network)
     with pytest.warns(UserWarning, match="will save all extracted features"):
-        kid = KernelInceptionDistance(feature=network, subsets=100, subset_size=150)
+        expected_kid = KernelInceptionDistance(feature=network, subsets=100, subset_size=150)
     for images, is_real in ((real, True), (generated, False)):
         for batch in images.split(70):
-            fid.update(batch, real=is_real)
-            kid.update(batch, real=is_real)
+            expected_fid.update(batch, real=is_real)
+            expected_kid.update(batch, real=is_real)
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        mean, std = kid.compute()
-    distances = feature_distances(network(real), network(generated), seed=3)
-    assert distances == pytest.approx((fid.compute().item(), mean.item(), std.item()), rel=1e-4)
-    assert distances.fid > 0.01
+        mean, std = expected_kid.compute()
+    features = network(real), network(generated)
+    assert fid(*features) == pytest.approx(expected_fid.compute().item(), rel=1e-4)
+    assert fid(*features) > 0.01
+    assert kid(*features, seed=3) == pytest.approx((mean.item(), std.item()), rel=1e-4)
 
 
 def test_classifier_score_of_known_predictions():

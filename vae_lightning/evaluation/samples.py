@@ -13,9 +13,12 @@ from vae_lightning.evaluation.results import Result, Results, mean_result, unava
 from vae_lightning.metrics import (
     FidelityDiversity,
     ImageMean,
+    block_errors,
     classifier_score,
-    feature_distances,
+    fid,
     image_quality,
+    jackknife_errors,
+    kid,
     mean_and_error,
     precision_recall_density_coverage,
 )
@@ -70,21 +73,26 @@ def sample_quality(context: EvaluationContext) -> Results:
     note = f"{n:,} samples and images, {context.settings.features}"
     return (
         distances(real, generated, context.settings.seed, note)
-        | overlap(real, generated, note)
+        | overlap(real, generated, context.settings.seed, note)
         | classifier_results(context, network, real, generated)
     )
 
 
 def distances(real: Tensor, generated: Tensor, seed: int, note: str) -> Results:
     """Compute FID and KID."""
-    result = feature_distances(real, generated, seed=seed)
-    return {"fid": Result(result.fid, note=note), "kid": Result(result.kid, std=result.kid_std, note=note)}
+    (error,) = jackknife_errors(lambda x, x_hat: [fid(x, x_hat)], real, generated, seed=seed)
+    mean, std = kid(real, generated, seed=seed)
+    return {"fid": Result(fid(real, generated), error=error, note=note), "kid": Result(mean, std=std, note=note)}
 
 
-def overlap(real: Tensor, generated: Tensor, note: str) -> Results:
+def overlap(real: Tensor, generated: Tensor, seed: int, note: str) -> Results:
     """Compute precision, recall, density and coverage."""
     result = precision_recall_density_coverage(real, generated)
-    return {name: Result(value, note=note) for name, value in result._asdict().items()}
+    errors = block_errors(precision_recall_density_coverage, real, generated, seed=seed)
+    return {
+        name: Result(value, error=error, note=note)
+        for (name, value), error in zip(result._asdict().items(), errors, strict=True)
+    }
 
 
 def classifier_results(
@@ -107,9 +115,10 @@ def classifier_results(
     results = {"classifier_accuracy": accuracy(network.predict(real) == labels, note)}
     if len(network.values) > 1:
         return results | unavailable(CLASSIFIER_METRICS[1:], "the labels are several factors, not classes")
-    scores = [classifier_score(network.logits(features)) for features in (generated, real)]
-    note = f"1 to {network.values[0]}; {scores[1]:.4g} for the images"
-    results["classifier_score"] = Result(scores[0], note=note)
+    logits = network.logits(generated)
+    (error,) = jackknife_errors(lambda x: [classifier_score(x)], logits, seed=context.settings.seed)
+    note = f"1 to {network.values[0]}; {classifier_score(network.logits(real)):.4g} for the images"
+    results["classifier_score"] = Result(classifier_score(logits), error=error, note=note)
     if not context.model.condition_dim:
         return results | unavailable(("class_accuracy",), f"{context.name} is not conditional")
     note = "samples classified as the class they were drawn with"

@@ -34,13 +34,14 @@ from vae_lightning.metrics.image_mean import ImageMean, MeanAndError, mean_and_e
 from vae_lightning.metrics.information import Information, active_units, information
 from vae_lightning.metrics.likelihood import LikelihoodEstimate, bits_per_dim, log_likelihood
 from vae_lightning.metrics.repeats import Repeats, over_repeats
-from vae_lightning.metrics.samples import Distances, ImageQuality, classifier_score, feature_distances, image_quality
+from vae_lightning.metrics.samples import KID, ImageQuality, classifier_score, fid, image_quality, kid
+from vae_lightning.metrics.standard_errors import block_errors, jackknife_errors
 from vae_lightning.metrics.two_sample import TwoSample, mmd_test
 
 __all__ = [
     "AUROC",
     "DCI",
-    "Distances",
+    "KID",
     "FidelityDiversity",
     "ImageMean",
     "ImageQuality",
@@ -55,6 +56,7 @@ __all__ = [
     "auroc",
     "beta_vae_metric",
     "bits_per_dim",
+    "block_errors",
     "boosted_trees",
     "classifier_score",
     "clustering_accuracy",
@@ -62,13 +64,15 @@ __all__ = [
     "dci",
     "explicitness",
     "factor_vae_metric",
-    "feature_distances",
+    "fid",
     "gaussian_total_correlation",
     "gaussian_wasserstein_correlation",
     "image_quality",
     "info_mec",
     "information",
     "irs",
+    "jackknife_errors",
+    "kid",
     "knn_accuracy",
     "linear_probe",
     "log_likelihood",

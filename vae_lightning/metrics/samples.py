@@ -50,46 +50,56 @@ def image_quality(x: Tensor, x_hat: Tensor) -> ImageQuality:
     )
 
 
-class Distances(NamedTuple):
-    """Distances between real and generated images in the feature space of a network.
+def fid(real: Tensor, generated: Tensor) -> float:
+    """Compute the Fréchet distance between Gaussians fitted to features of real and generated images.
 
-    Attributes:
-        fid: Fréchet distance between two Gaussians. Heusel et al. 2017. It decreases with the number of images, so
-            compare only values for equal numbers.
-        kid: MMD² with a cubic kernel, averaged over subsets. Bińkowski et al. 2018. It is unbiased and can be negative.
-        kid_std: the standard deviation of KID over the subsets.
-    """
-
-    fid: float
-    kid: float
-    kid_std: float
-
-
-def feature_distances(real: Tensor, generated: Tensor, *, seed: int = 0) -> Distances:
-    """Compute FID and KID of the features of images.
+    Heusel et al. 2017. It decreases with the number of images, so compare only values for equal numbers.
 
     Args:
         real: features of data, (N, F).
         generated: features of samples, (M, F).
-        seed: of KID's subsets, which have half as many images as the smaller side, at most 1,000.
     """
-    # `torchmetrics.image` exports these only if torch-fidelity is installed, which custom features do not need.
+    # `torchmetrics.image` exports this only if torch-fidelity is installed, which custom features do not need.
     from torchmetrics.image.fid import FrechetInceptionDistance
-    from torchmetrics.image.kid import KernelInceptionDistance
+
+    metric = FrechetInceptionDistance(feature=Precomputed(real.shape[1])).to(real.device)
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
+    return metric.compute().item()
+
+
+class KID(NamedTuple):
+    """MMD² of features with a cubic kernel, over subsets of the images.
+
+    Attributes:
+        mean: averaged over the subsets. It is unbiased and can be negative.
+        std: the standard deviation over the subsets.
+    """
+
+    mean: float
+    std: float
+
+
+def kid(real: Tensor, generated: Tensor, *, seed: int = 0) -> KID:
+    """Compute the kernel distance between features of real and generated images. Bińkowski et al. 2018.
+
+    Args:
+        real: features of data, (N, F).
+        generated: features of samples, (M, F).
+        seed: of the 100 subsets, which have half as many images as the smaller side, at most 1,000.
+    """
+    from torchmetrics.image.kid import KernelInceptionDistance  # see `fid`
 
     subset_size = min(1000, max(2, min(len(real), len(generated)) // 2))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*will save all extracted features")  # n x F, only a few megabytes
-        kid = KernelInceptionDistance(feature=nn.Identity(), subsets=100, subset_size=subset_size)
-    fid = FrechetInceptionDistance(feature=Precomputed(real.shape[1]))
-    for metric in (fid, kid):
-        metric.to(real.device)
-        metric.update(real, real=True)
-        metric.update(generated, real=False)
+        metric = KernelInceptionDistance(feature=nn.Identity(), subsets=100, subset_size=subset_size).to(real.device)
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        mean, std = kid.compute()
-    return Distances(fid.compute().item(), mean.item(), std.item())
+        mean, std = metric.compute()
+    return KID(mean.item(), std.item())
 
 
 class Precomputed(nn.Identity):
