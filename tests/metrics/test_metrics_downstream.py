@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from vae_lightning.errors import UserError
-from vae_lightning.metrics import accuracy_with_few_labels, boosted_trees, knn_accuracy, linear_probe, majority
+from vae_lightning.metrics import (
+    MeanAndError,
+    accuracy_with_few_labels,
+    boosted_trees,
+    knn_accuracy,
+    linear_probe,
+    majority,
+)
 
 
 @pytest.fixture
@@ -23,21 +30,25 @@ def test_classifiers_separate_clusters_but_not_noise(classes):
     z, y = classes
     noise = np.random.default_rng(1).standard_normal((300, 2))
     for accuracy in (linear_probe, knn_accuracy):
-        assert accuracy(z[:200], y[:200], z[200:], y[200:]) == 1.0
-        assert accuracy(noise[:200], y[:200], noise[200:], y[200:]) < 0.5
+        assert accuracy(z[:200], y[:200], z[200:], y[200:]).mean == 1.0
+        assert accuracy(noise[:200], y[:200], noise[200:], y[200:]).mean < 0.5
 
 
 def test_classifiers_average_over_attributes(classes):
     z, y = classes
     attributes = torch.from_numpy(np.stack([y == 0, y == 2, 0 * y], axis=1).astype(np.int64))
     codes = torch.from_numpy(z)
-    assert linear_probe(codes[:200], attributes[:200], codes[200:], attributes[200:]) == 1.0
-    assert knn_accuracy(codes[:200], attributes[:200], codes[200:], attributes[200:]) == 1.0
+    assert linear_probe(codes[:200], attributes[:200], codes[200:], attributes[200:]).mean == 1.0
+    assert knn_accuracy(codes[:200], attributes[:200], codes[200:], attributes[200:]).mean == 1.0
 
 
 def test_majority_predicts_the_most_frequent_value():
-    assert majority([1, 1, 0], [1, 0, 1, 1]) == 0.75
-    assert majority([[1, 0], [1, 0], [0, 1]], [[1, 1], [0, 1]]) == 0.25
+    assert majority([1, 1, 0], [1, 0, 1, 1]).mean == 0.75
+    assert majority([[1, 0], [1, 0], [0, 1]], [[1, 1], [0, 1]]).mean == 0.25
+
+
+def test_standard_error_is_that_of_a_fraction():
+    assert majority([1], [1, 0, 1, 1]).error == pytest.approx((0.75 * 0.25 / 3) ** 0.5)
 
 
 def test_linear_probe_rejects_different_numbers_of_codes_and_labels(classes):
@@ -56,18 +67,18 @@ def test_boosted_trees_separate_what_a_linear_probe_cannot():
     z = np.random.default_rng(0).uniform(-1, 1, (400, 2))
     y = (z[:, 0] * z[:, 1] > 0).astype(np.int64)
     data = (z[:200], y[:200], z[200:], y[200:])
-    assert boosted_trees(*data, stages=20) > 0.9
-    assert linear_probe(*data) < 0.7
+    assert boosted_trees(*data, stages=20).mean > 0.9
+    assert linear_probe(*data).mean < 0.7
 
 
 def test_accuracy_with_few_labels_trains_on_random_subsets(classes):
     z, y = classes
     seen = []
 
-    def accuracy(codes, labels, test_codes, test_labels) -> float:
+    def accuracy(codes, labels, test_codes, test_labels) -> MeanAndError:
         seen.append(codes)
         assert (labels == y[[int(np.flatnonzero((z == code).all(1))[0]) for code in codes]]).all()
-        return len(seen)
+        return MeanAndError(len(seen), 0.0)
 
     found = accuracy_with_few_labels(accuracy, z, y, z, y, n=10, repeats=3)
     assert found.tolist() == [1, 2, 3]

@@ -6,13 +6,13 @@ from typing import Any
 
 from vae_lightning import metrics
 from vae_lightning.evaluation.context import EvaluationContext, encode
-from vae_lightning.evaluation.results import Result, Results, unavailable
+from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.evaluation.settings import Settings
 from vae_lightning.priors import MixturePrior
 
 CLUSTER_METRICS = ("clustering_accuracy", "clustering_nmi")
 FEW_LABELS = 100
-Accuracy = Callable[[Any, Any, Any, Any], float]
+Accuracy = Callable[[Any, Any, Any, Any], metrics.MeanAndError]
 
 
 def downstream(context: EvaluationContext) -> Results:
@@ -30,13 +30,13 @@ def downstream(context: EvaluationContext) -> Results:
     note = f"accuracy; posterior means of {len(train_codes):,} training and {len(context.x):,} test images"
     results: Results = {}
     for name, accuracy in classifiers.items():
-        results[name] = Result(accuracy(*data), note=note)
+        results[name] = mean_result(accuracy(*data), note)
         results |= few_labels(name, accuracy, data, results[name].value, context.settings)
     neighbors = min(5, len(train_codes))
     return results | {
-        "knn": Result(metrics.knn_accuracy(*data, neighbors=neighbors), note=f"accuracy; {neighbors} neighbors"),
-        "majority": Result(
-            metrics.majority(train.y, context.y), note="accuracy of always predicting the most frequent value"
+        "knn": mean_result(metrics.knn_accuracy(*data, neighbors=neighbors), f"accuracy; {neighbors} neighbors"),
+        "majority": mean_result(
+            metrics.majority(train.y, context.y), "accuracy of always predicting the most frequent value"
         ),
         **clustering(context),
     }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -13,10 +14,13 @@ from sklearn.preprocessing import StandardScaler
 
 from vae_lightning.errors import UserError
 from vae_lightning.metrics.arrays import Floats, as_array, as_codes
+from vae_lightning.metrics.image_mean import MeanAndError, mean_and_error
 
 
-def linear_probe(codes: Any, labels: Any, test_codes: Any, test_labels: Any) -> float:
+def linear_probe(codes: Any, labels: Any, test_codes: Any, test_labels: Any) -> MeanAndError:
     """Return the test accuracy of logistic regression on codes, each latent scaled to mean 0 and variance 1.
+
+    Its standard error is that of the choice of test images.
 
     Args:
         codes: training codes, (N, D).
@@ -28,10 +32,10 @@ def linear_probe(codes: Any, labels: Any, test_codes: Any, test_labels: Any) -> 
         UserError: if the numbers of codes and labels differ.
     """
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return mean_accuracy(probe, codes, labels, test_codes, test_labels)
+    return accuracy_of(probe, codes, labels, test_codes, test_labels)
 
 
-def knn_accuracy(codes: Any, labels: Any, test_codes: Any, test_labels: Any, *, neighbors: int = 5) -> float:
+def knn_accuracy(codes: Any, labels: Any, test_codes: Any, test_labels: Any, *, neighbors: int = 5) -> MeanAndError:
     """Return the test accuracy of k nearest neighbors by Euclidean distance between unscaled codes.
 
     Args:
@@ -44,12 +48,12 @@ def knn_accuracy(codes: Any, labels: Any, test_codes: Any, test_labels: Any, *, 
     Raises:
         UserError: if the numbers of codes and labels differ.
     """
-    return mean_accuracy(KNeighborsClassifier(neighbors), codes, labels, test_codes, test_labels)
+    return accuracy_of(KNeighborsClassifier(neighbors), codes, labels, test_codes, test_labels)
 
 
 def boosted_trees(
     codes: Any, labels: Any, test_codes: Any, test_labels: Any, *, stages: int = 100, seed: int = 0
-) -> float:
+) -> MeanAndError:
     """Return the test accuracy of gradient-boosted trees, a classifier of Locatello et al. 2019, section 5.5.
 
     Args:
@@ -64,11 +68,11 @@ def boosted_trees(
         UserError: if the numbers of codes and labels differ.
     """
     classifier = GradientBoostingClassifier(n_estimators=stages, random_state=seed)
-    return mean_accuracy(classifier, codes, labels, test_codes, test_labels)
+    return accuracy_of(classifier, codes, labels, test_codes, test_labels)
 
 
 def accuracy_with_few_labels(
-    accuracy: Callable[[Any, Any, Any, Any], float],
+    accuracy: Callable[[Any, Any, Any, Any], MeanAndError],
     codes: Any,
     labels: Any,
     test_codes: Any,
@@ -104,34 +108,40 @@ def accuracy_with_few_labels(
         raise UserError(f"{len(z)} codes: at least {n} are needed to train on {n}.")
     rng = np.random.default_rng(seed)
     chosen = [rng.choice(len(z), n, replace=False) for _ in range(repeats)]
-    return np.array([accuracy(z[index], y[index], test_codes, test_labels) for index in chosen])
+    return np.array([accuracy(z[index], y[index], test_codes, test_labels).mean for index in chosen])
 
 
-def majority(labels: Any, test_labels: Any) -> float:
+def majority(labels: Any, test_labels: Any) -> MeanAndError:
     """Return the test accuracy of always predicting the most frequent training value, averaged over factors.
 
     This is the baseline that a useful code must exceed.
     """
-    y, test_y = as_columns(labels), as_columns(test_labels)
-    return float(np.mean([np.mean(t == np.bincount(column).argmax()) for column, t in zip(y.T, test_y.T, strict=True)]))
+    most_frequent = [np.bincount(column).argmax() for column in as_columns(labels).T]
+    return mean_accuracy(np.array(most_frequent), as_columns(test_labels))
 
 
-def mean_accuracy(classifier: ClassifierMixin, codes: Any, labels: Any, test_codes: Any, test_labels: Any) -> float:
-    """Fit a classifier to each factor and return the test accuracy, averaged over factors."""
+def accuracy_of(
+    classifier: ClassifierMixin, codes: Any, labels: Any, test_codes: Any, test_labels: Any
+) -> MeanAndError:
+    """Fit a classifier to each factor and return the test accuracy, averaged over factors, and its standard error."""
     z, test_z = as_codes(codes), as_codes(test_codes)
     y, test_y = as_columns(labels), as_columns(test_labels)
     if len(z) != len(y) or len(test_z) != len(test_y):
         raise UserError(
             f"{len(z)} and {len(test_z)} codes but {len(y)} and {len(test_y)} labels. Pass one label per code."
         )
-    return float(np.mean([fit_and_score(classifier, z, y[:, k], test_z, test_y[:, k]) for k in range(y.shape[1])]))
+    predicted = [fit_and_predict(classifier, z, y[:, k], test_z) for k in range(y.shape[1])]
+    return mean_accuracy(np.stack(predicted, axis=1), test_y)
 
 
-def fit_and_score(classifier: ClassifierMixin, z: Floats, y: Any, test_z: Floats, test_y: Any) -> float:
-    """Return the test accuracy for one factor. If all training labels are equal, that value is always predicted."""
-    if len(np.unique(y)) == 1:
-        return float(np.mean(test_y == y[0]))
-    return float(classifier.fit(z, y).score(test_z, test_y))
+def fit_and_predict(classifier: ClassifierMixin, z: Floats, y: Any, test_z: Floats) -> Any:
+    """Return the predicted values of one factor. If all training labels are equal, that value is always predicted."""
+    return np.full(len(test_z), y[0]) if len(np.unique(y)) == 1 else classifier.fit(z, y).predict(test_z)
+
+
+def mean_accuracy(predicted: Any, labels: Any) -> MeanAndError:
+    """Return the accuracy over images and factors, labels (M, A), and its standard error over images."""
+    return mean_and_error(torch.from_numpy((predicted == labels).mean(1)))
 
 
 def as_columns(labels: Any) -> Any:

@@ -135,8 +135,8 @@ def place_boxes(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> n
     centers = np.empty_like(anchors, dtype=float)
     for k, (anchor, size) in enumerate(zip(anchors, sizes, strict=True)):
         candidates = np.concatenate([anchor[None], grid])
-        covered = [(np.abs(points - center) < size / 2).all(1).sum() for center in candidates]
-        cost = np.linalg.norm(candidates - anchor, axis=1) / extent + COST * np.asarray(covered) / len(points)
+        covered = (np.abs(candidates[:, None] - points) < size / 2).all(2).mean(1)  # (candidates,)
+        cost = np.linalg.norm(candidates - anchor, axis=1) / extent + COST * covered
         gaps = np.abs(candidates[:, None] - centers[:k]) - (size + sizes[:k]) / 2  # (candidates, k, 2)
         cost[(gaps.max(2, initial=-np.inf) < 0).any(1)] = np.inf
         centers[k] = candidates[cost.argmin()]
