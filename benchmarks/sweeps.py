@@ -2,7 +2,8 @@
 
     python benchmarks/sweeps.py --jobs 24
 
-With one process and one thread, each further job takes t seconds. With c cores, n jobs take at least n t / c.
+With one thread, while all cores run such jobs, each further job takes t seconds. So on c cores, n jobs take at least
+n t / c: cores that share caches and memory are slower together than one alone.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +34,17 @@ def seconds(jobs: int, overrides: list[str], environment: dict[str, str]) -> flo
         return time.monotonic() - start
 
 
+def job_seconds(overrides: list[str], processes: int) -> float:
+    """Return the mean duration of a further job in as many sweeps at once, with one thread each."""
+
+    def mean_seconds(jobs: int) -> float:
+        with ThreadPoolExecutor(processes) as pool:
+            sweeps = [pool.submit(seconds, jobs, overrides, {"OMP_NUM_THREADS": "1"}) for _ in range(processes)]
+            return sum(sweep.result() for sweep in sweeps) / processes
+
+    return (mean_seconds(5) - mean_seconds(1)) / 4
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -41,10 +54,9 @@ def main() -> None:
     )
     args = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    single = SWEEPS["one process, one thread"][1]
-    job = (seconds(5, args.overrides, single) - seconds(1, args.overrides, single)) / 4
-    bound = args.jobs * job / cores
-    print(f"{args.jobs} jobs of {job:.2f} s on {cores} cores: at least {bound:.1f} s")
+    alone, together = job_seconds(args.overrides, 1), job_seconds(args.overrides, cores)
+    bound = args.jobs * together / cores
+    print(f"{args.jobs} jobs of {together:.2f} s ({alone:.2f} s alone) on {cores} cores: at least {bound:.1f} s")
     for name, (overrides, environment) in SWEEPS.items():
         total = seconds(args.jobs, [*args.overrides, *overrides], environment)
         print(f"{name:26} {total:6.1f} s   {total / bound:.2f} x", flush=True)

@@ -129,13 +129,14 @@ def place_boxes(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> n
         anchors: (K, 2).
         sizes: widths and heights, (K, 2).
     """
-    low, high = points.min(0), points.max(0)
-    grid = np.stack(np.meshgrid(*np.linspace(low, high, 60).T), axis=-1).reshape(-1, 2)
+    grid = np.linspace(points.min(0), points.max(0), 60)
     extent = np.ptp(points, axis=0).max() or 1.0
     centers = np.empty_like(anchors, dtype=float)
     for k, (anchor, size) in enumerate(zip(anchors, sizes, strict=True)):
-        candidates = np.concatenate([anchor[None], grid])
-        covered = (np.abs(candidates[:, None] - points) < size / 2).all(2).mean(1)  # (candidates,)
+        positions = np.concatenate([anchor[None], grid])  # the positions along each axis, (61, 2)
+        candidates = np.stack(np.meshgrid(*positions.T, indexing="ij"), axis=-1).reshape(-1, 2)
+        inside_x, inside_y = (np.abs(positions - points[:, None]) < size / 2).astype(np.float32).transpose(2, 1, 0)
+        covered = (inside_x @ inside_y.T).ravel() / len(points)  # the fraction of the points, (candidates,)
         cost = np.linalg.norm(candidates - anchor, axis=1) / extent + COST * covered
         gaps = np.abs(candidates[:, None] - centers[:k]) - (size + sizes[:k]) / 2  # (candidates, k, 2)
         cost[(gaps.max(2, initial=-np.inf) < 0).any(1)] = np.inf
