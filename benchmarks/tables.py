@@ -7,6 +7,7 @@ A table is a YAML file. Its name begins with a number that gives the order in wh
     also: further columns, header -> metric (optional)
     overrides: of train.py, for all rows; $DATA and $FACES stand for the directories of the data sets and of CelebA
     evaluate: options of `vae-lightning evaluate`, if the metrics are not those of the training (optional)
+    curves: title of a figure with the nelbo during training, docs/images/TABLE-curves.png (optional)
     rows: a list of rows; the keys are the attributes of `Row`
 """
 
@@ -23,6 +24,9 @@ import yaml
 from PIL import Image
 
 from vae_lightning.io.atomic import atomic_write
+from vae_lightning.plotting import compare_curves
+from vae_lightning.plotting.style import save
+from vae_lightning.report.curves import read_curves
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics
 
 ROOT = Path(__file__).parents[1]
@@ -103,19 +107,29 @@ def write_results() -> None:
     for path in sorted(TABLES.glob("*.yaml")):
         pattern = rf"(<!-- table {path.stem} -->\n).*?(<!-- /table -->)"
         text = re.sub(pattern, lambda match, path=path: f"{match[1]}{render(path)}\n{match[2]}", text, flags=re.DOTALL)
-        for row in read_table(path):
-            copy_images(row)
+        finished = [row for row in read_table(path) if row.result(row.metric)]
+        for row in finished:
+            for name, figure in row.images.items():
+                reduce_colors(row.run_dirs[0] / "figures" / f"{figure}.png", IMAGES / f"{name}.png")
+        if finished and (title := yaml.safe_load(path.read_text()).get("curves")):
+            draw_curves(finished, title, IMAGES / f"{path.stem}-curves.png")
     atomic_write(text, RESULTS)
 
 
-def copy_images(row: Row) -> None:
-    """Copy the figures of a finished row to docs/images/, with fewer colors, which takes a third of the space."""
-    if row.result(row.metric):
-        for name, figure in row.images.items():
-            file = BytesIO()
-            with Image.open(row.run_dirs[0] / "figures" / f"{figure}.png") as image:
-                image.convert("RGB").quantize(NUM_COLORS).save(file, "PNG", optimize=True)
-            atomic_write(file.getvalue(), IMAGES / f"{name}.png")
+def reduce_colors(source: Path, target: Path) -> None:
+    """Copy a PNG with fewer colors, which takes a third of the space."""
+    file = BytesIO()
+    with Image.open(source) as image:
+        image.convert("RGB").quantize(NUM_COLORS).save(file, "PNG", optimize=True)
+    atomic_write(file.getvalue(), target)
+
+
+def draw_curves(rows: list[Row], title: str, target: Path) -> None:
+    """Draw the nelbo of the first run of each row during training as PNG."""
+    curves = {row.name: read_curves(row.run_dirs[0]) for row in rows}
+    train, val = ({name: tags[f"{split}/nelbo"] for name, tags in curves.items()} for split in ("train", "val"))
+    save(compare_curves(train, val, "nelbo, nats per image", title), target)
+    reduce_colors(target, target)
 
 
 def render(path: Path) -> str:

@@ -44,6 +44,7 @@ def test_every_table_is_in_the_results(path):
 TABLE = """
 column: ours
 metric: -test/nelbo
+curves: Tests
 also: {rate: test/rate}
 overrides: seed=0
 rows:
@@ -67,6 +68,7 @@ def results(tables, tmp_path, monkeypatch):
     for name, nelbo in {"a_b": -99.0, "two_seeds-0": -78.0, "two_seeds-1": -82.0}.items():
         run_dir = write_run(tables.RUNS / "1-t" / name, {"test/nelbo": nelbo, "test/rate": 0.25})
         (run_dir / "reproduce.json").write_text(json.dumps({"seconds": 5000, "commit": "abc"}))
+        (run_dir / "metrics.csv").write_text("step,train/nelbo,val/nelbo\n10,99,100\n20,98,99\n")
         (run_dir / "figures").mkdir()
         Image.new("RGB", (3, 2), "red").save(run_dir / "figures" / "samples.png")
         path = run_dir / ".hydra" / "config.yaml"
@@ -91,6 +93,8 @@ def test_results_show_the_numbers_of_finished_rows_beside_the_published_ones(res
     assert lines[-1] == "after"
     with Image.open(tables.IMAGES / "picture.png") as picture:
         assert picture.convert("RGB").getpixel((2, 1)) == (255, 0, 0)
+    with Image.open(tables.IMAGES / "1-t-curves.png") as picture:
+        assert len(picture.getcolors()) > 10
     assert results() == results()
 
 

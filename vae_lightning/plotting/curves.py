@@ -8,6 +8,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from vae_lightning.plotting.style import gray, new_figure, styled
 
+Curve = Mapping[int, float]  # training images seen -> value
 Curves = Mapping[int, Mapping[str, float]]  # training images seen -> metric -> value
 UNITS = dict.fromkeys(("nelbo", "distortion", "rate"), "nats per image") | {"recon_kl_ratio": "dimensionless"}
 TITLES = {"nelbo": "negative ELBO", "rate": "rate (KL)", "recon_kl_ratio": "distortion / rate"}
@@ -46,6 +47,30 @@ def training_curves(train: Curves, val: Curves, title: str) -> Figure:
         shade_warmup(axes, train)
         format_image_counts(axes)
     max(figure.axes, key=lambda axes: len(axes.get_legend_handles_labels()[1])).legend()
+    return figure
+
+
+@styled
+def compare_curves(train: Mapping[str, Curve], val: Mapping[str, Curve], ylabel: str, title: str) -> Figure:
+    """Plot a metric of several runs, dashed for training and solid for validation images.
+
+    The first tenth of the longest run is left out, where the metric falls too steeply to compare the runs.
+
+    Args:
+        train: name of a run -> training images seen -> the metric.
+        val: the same for validation images, for the same runs.
+        ylabel: name and unit of the metric.
+        title: above the figure.
+    """
+    figure = new_figure(5.5, 3.2, title)
+    axes = figure.add_subplot(xlabel=IMAGES_SEEN, ylabel=ylabel, xscale="log")
+    start = max(x for curve in train.values() for x in curve) / 10
+    for name in train:
+        solid, dashed = ([(x, y) for x, y in curve.items() if x >= start] for curve in (val[name], train[name]))
+        (line,) = axes.plot(*zip(*solid, strict=True), linewidth=1, label=name)
+        axes.plot(*zip(*dashed, strict=True), "--", linewidth=1, color=line.get_color())
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="validation (solid)\nand training (dashed)")
+    format_image_counts(axes)
     return figure
 
 
