@@ -7,7 +7,7 @@ A table is a YAML file. Its name begins with a number that gives the order in wh
     also: further columns, header -> metric (optional)
     overrides: of train.py, for all rows; $DATA and $FACES stand for the directories of the data sets and of CelebA
     evaluate: options of `vae-lightning evaluate`, if the metrics are not those of the training (optional)
-    curves: title of a figure with the nelbo during training, docs/images/TABLE-curves.png (optional)
+    curves: title of a figure with the objective during training, docs/images/TABLE-curves.png (optional)
     rows: a list of rows; the keys are the attributes of `Row`
 """
 
@@ -125,10 +125,11 @@ def reduce_colors(source: Path, target: Path) -> None:
 
 
 def draw_curves(rows: list[Row], title: str, target: Path) -> None:
-    """Draw the nelbo of the first run of each row during training as PNG."""
-    curves = {row.name: read_curves(row.run_dirs[0]) for row in rows}
-    train, val = ({name: tags[f"{split}/nelbo"] for name, tags in curves.items()} for split in ("train", "val"))
-    save(compare_curves(train, val, "nelbo, nats per image", title), target)
+    """Draw the objective of the first run of each row during training as PNG."""
+    tags = ("train/objective", "val/objective")
+    curves = {row.name: read_curves(row.run_dirs[0], tags) for row in rows}
+    train, val = ({name: curve[tag] for name, curve in curves.items()} for tag in tags)
+    save(compare_curves(train, val, "objective (a negative bound), nats per image", title), target)
     reduce_colors(target, target)
 
 

@@ -68,7 +68,7 @@ def results(tables, tmp_path, monkeypatch):
     for name, nelbo in {"a_b": -99.0, "two_seeds-0": -78.0, "two_seeds-1": -82.0}.items():
         run_dir = write_run(tables.RUNS / "1-t" / name, {"test/nelbo": nelbo, "test/rate": 0.25})
         (run_dir / "reproduce.json").write_text(json.dumps({"seconds": 5000, "commit": "abc"}))
-        (run_dir / "metrics.csv").write_text("step,train/nelbo,val/nelbo\n10,99,100\n20,98,99\n")
+        (run_dir / "metrics.csv").write_text("step,train/objective,val/objective\n10,99,100\n20,98,99\n")
         (run_dir / "figures").mkdir()
         Image.new("RGB", (3, 2), "red").save(run_dir / "figures" / "samples.png")
         path = run_dir / ".hydra" / "config.yaml"

@@ -3,7 +3,7 @@
 import csv
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ MAX_RECORD = 1000  # bytes; the record of a number has about 50
 Curve = dict[int, float]  # training images seen -> value
 
 
-def read_curves(folder: Path) -> dict[str, Curve]:
+def read_curves(folder: Path, tags: Collection[str] = TAGS) -> dict[str, Curve]:
     """Read a run's curves by tag, leaving out tags that were not logged, and files that cannot be read.
 
     A run that was interrupted and resumed has logged some epochs twice. The values logged last are used.
@@ -29,23 +29,23 @@ def read_curves(folder: Path) -> dict[str, Curve]:
         for path in folder.glob(pattern):
             with suppress(OSError, ValueError, KeyError, TypeError, OverflowError, DecodeError, csv.Error):
                 check_regular_file(path, folder)
-                logged += list(read(path))
+                logged += list(read(path, tags))
     found: dict[str, Curve] = {}
     for _, tag, step, value in sorted(logged):
         found.setdefault(tag, {})[step] = value
-    return {tag: dict(sorted(found[tag].items())) for tag in TAGS if tag in found}
+    return {tag: dict(sorted(found[tag].items())) for tag in tags if tag in found}
 
 
-def read_csv(path: Path) -> Iterator[tuple[float, str, int, float]]:
+def read_csv(path: Path, tags: Collection[str]) -> Iterator[tuple[float, str, int, float]]:
     """Yield the row, tag, step and value of each number in the `metrics.csv` of `logger=csv`."""
     with path.open(newline="") as lines:
         for n, row in enumerate(csv.DictReader(lines)):
-            for tag in TAGS:
+            for tag in tags:
                 if row.get(tag):
                     yield n, tag, int(row["step"]), float(row[tag])
 
 
-def read_events(path: Path) -> Iterator[tuple[float, str, int, float]]:
+def read_events(path: Path, tags: Collection[str]) -> Iterator[tuple[float, str, int, float]]:
     """Yield the time, tag, step and value of each number in a TensorBoard file.
 
     TensorBoard's own reader verifies checksums in Python, also of images, which takes a hundred times as long.
@@ -53,7 +53,7 @@ def read_events(path: Path) -> Iterator[tuple[float, str, int, float]]:
     for record in small_records(path):
         event = Event.FromString(record)
         for value in event.summary.value:
-            if value.tag in TAGS and value.HasField("simple_value"):
+            if value.tag in tags and value.HasField("simple_value"):
                 yield event.wall_time, value.tag, event.step, value.simple_value
 
 
