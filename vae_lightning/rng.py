@@ -33,6 +33,11 @@ def set_rng_state(state: dict[str, Any]) -> None:
         torch.mps.set_rng_state(state["mps"])
 
 
+def generator_for(*key: int) -> torch.Generator:
+    """Return a generator with a stream of its own for each key of nonnegative integers."""
+    return torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+
+
 @contextmanager
 def seeded_by(generator: torch.Generator | None) -> Iterator[None]:
     """Seed torch inside the block from a generator, for code that takes none; None changes nothing."""

@@ -210,6 +210,15 @@ def test_annealing_agrees_with_importance_sampling(name, parts, make_context):
     assert "ais_gap" not in likelihood(make_context(model, settings=replace(settings, samples=1, ais=0)))
 
 
+def test_annealing_does_not_depend_on_the_pass_size_of_importance_sampling(parts, make_context):
+    settings = replace(TINY, ais=3, ais_images=6, ais_chains=2)
+    one, other = (
+        likelihood(make_context(VAE(**parts), settings=replace(settings, chunk=chunk)))["ais_log_px"]
+        for chunk in (2, 100)
+    )
+    assert one == other
+
+
 def test_annealing_without_samples_has_a_lower_bound_only(parts, make_context):
     model = VAE(**{**parts, "likelihood": DiscretizedLogisticMixture()})
     settings = replace(TINY, ais=2, ais_images=3, ais_chains=2)

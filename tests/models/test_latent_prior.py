@@ -9,7 +9,8 @@ import torch
 from vae_lightning.data import DigitsDataModule
 from vae_lightning.distributions import DeltaPosterior, StandardNormal
 from vae_lightning.errors import UserError
-from vae_lightning.models import AE, FSQVAE, HVAE, LFQVAE, RVQVAE, VAE, VQVAE, LatentPrior
+from vae_lightning.models import AE, FSQVAE, HVAE, LFQVAE, RVQVAE, VAE, VQVAE, HamiltonianVAE, LatentPrior
+from vae_lightning.models.hamiltonian_vae import HamiltonianDraw
 from vae_lightning.networks import MLP
 from vae_lightning.priors import CodeTransformer, CouplingFlow, FlowMatching, MixturePrior
 from vae_lightning.regularizers import kl
@@ -136,6 +137,28 @@ def test_conditional_autoencoder_passes_on_its_labels():
     assert model.eval().objective(model(x, y))["rate"] > 0
 
 
+def test_latents_are_those_that_the_decoder_was_trained_on():
+    """Of a Hamiltonian VAE, these are z_K, whose density is not that of a Gaussian."""
+    torch.manual_seed(0)
+    autoencoder = HamiltonianVAE(**SHAPE).eval()
+    model = LatentPrior(autoencoder=autoencoder, prior=StandardNormal).eval()
+    x, _ = batch()
+    noise = torch.randn(3 * len(x), model.noise_dim)
+    assert model.noise_dim == 8
+    expected, actual = autoencoder.infer(x, num_samples=3, noise=noise), model.infer(x, num_samples=3, noise=noise)
+    assert torch.equal(actual[2], expected[2])
+    assert torch.equal(actual[0].log_prob(actual[2]), expected[0].log_prob(expected[2]))
+    assert isinstance(model(x).qz, HamiltonianDraw)
+
+
+def test_own_encode_does_not_count_as_a_learned_prior():
+    class Own(VAE):
+        def encode(self, x, y=None):
+            return super().encode(x, y)
+
+    LatentPrior(autoencoder=Own(**SHAPE))
+
+
 def test_parts_that_do_not_fit_raise():
     with pytest.raises(UserError, match="MixturePrior does not model codes"):
         LatentPrior(autoencoder=VQVAE(**SHAPE))
@@ -143,6 +166,8 @@ def test_parts_that_do_not_fit_raise():
         LatentPrior(autoencoder=VAE(**SHAPE), prior=CodeTransformer)
     with pytest.raises(UserError, match="HVAE has a learned prior already"):
         LatentPrior(autoencoder=HVAE(**SHAPE))
+    with pytest.raises(UserError, match="LatentPrior has a learned prior already"):
+        LatentPrior(autoencoder=LatentPrior(autoencoder=VAE(**SHAPE)))
     with pytest.raises(UserError, match="MixturePrior does not use labels"):
         LatentPrior(autoencoder=VAE(**SHAPE), conditional=True, num_classes=10)
     with pytest.raises(UserError, match="the data has no labels"):

@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor
 
-from vae_lightning.data import Batch
 from vae_lightning.distributions import IndependentPixels, Quantizer
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Results, mean_result, unavailable
@@ -14,8 +13,10 @@ from vae_lightning.metrics.annealing import Annealing
 from vae_lightning.models import VDVAE
 from vae_lightning.models.base import repeat_rows
 from vae_lightning.models.hierarchical import Hierarchical
+from vae_lightning.rng import generator_for, seeded_by
 
 NAMES = ("ais_log_px", "ais_gap")
+CHAINS_PER_PASS = 500  # fixed, since step sizes are tuned to the chains of a pass
 
 
 def annealed_bounds(context: EvaluationContext) -> Results:
@@ -29,7 +30,7 @@ def annealed_bounds(context: EvaluationContext) -> Results:
     if reason:
         return unavailable(NAMES, reason)
     n = min(settings.ais_images, len(context.x))
-    lower = lower_bounds(context, Batch(context.x[:n], None if context.y is None else context.y[:n]))
+    lower = lower_bounds(context, n)
     note = f"nats; {settings.ais_chains} chains of {settings.ais:,} steps, {n:,} images; lower bound on log p(x)"
     results = {"ais_log_px": mean_result(mean_and_error(lower), note)}
     if not has_samples(context):
@@ -58,42 +59,41 @@ def has_samples(context: EvaluationContext) -> bool:
     return isinstance(context.model.decode(context.sample_prior(1).to(context.device), y), IndependentPixels)
 
 
-def lower_bounds(context: EvaluationContext, images: Batch) -> Tensor:
-    """Return the lower bound of each image, float64 (N,)."""
-    passes = images.x.split(images_per_pass(context))
-    labels = [None] * len(passes) if images.y is None else images.y.split(images_per_pass(context))
+def lower_bounds(context: EvaluationContext, n: int) -> Tensor:
+    """Return the lower bound of each of the first n images, float64 (n,)."""
+    passes = torch.arange(n).split(images_per_pass(context))
 
     def bound(i: int) -> Tensor:
-        y = labels[i]
-        x = context.model.as_images(passes[i].to(context.device))
-        annealing, z = build_annealing(context, x, None if y is None else y.to(context.device), 2 * i)
+        x, y = context.rows(passes[i])
+        annealing, z = build_annealing(context, x, y, generator_for(context.settings.seed, 0, i))
         return log_mean(annealing.forward_log_weights(z), len(x))
 
     description = f"log p(x), {context.settings.ais:,} steps of annealing"
-    return context.collect(description, len(images.x))(range(len(passes)), bound)
+    return context.collect(description, n)(range(len(passes)), bound)
 
 
 def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
     """Return the upper minus the lower bound of n images drawn from the model, float64 (n,)."""
-    starts = range(0, n, images_per_pass(context))
+    passes = torch.arange(n).split(images_per_pass(context))
 
     def gap(i: int) -> Tensor:
-        rows = range(starts[i], min(starts[i] + images_per_pass(context), n))
-        y = None if context.y is None else context.y[rows.start : rows.stop].to(context.device)
-        generator = torch.Generator().manual_seed(context.settings.seed + 1 + i)
-        with torch.no_grad(), torch.random.fork_rng():
-            torch.manual_seed(context.settings.seed + 1 + i)
-            true_z = context.model.sample_prior(len(rows), y if context.model.condition_dim else None, generator)
+        _, y = context.rows(passes[i])
+        generator = generator_for(context.settings.seed, 1, i)
+        with torch.no_grad(), seeded_by(generator):
+            labels = y if context.model.condition_dim else None
+            true_z = context.model.sample_prior(len(passes[i]), labels, generator)
             x = context.model.decode(true_z, y).sample()
-        annealing, z = build_annealing(context, x, y, 2 * i + 1)
+        annealing, z = build_annealing(context, x, y, generator)
         lower = log_mean(annealing.forward_log_weights(z), len(x))
         upper = -log_mean(-annealing.reverse_log_weights(repeat_rows(true_z, context.settings.ais_chains)), len(x))
         return upper - lower
 
-    return context.collect("gap of the bounds, on simulated images", n)(range(len(starts)), gap)
+    return context.collect("gap of the bounds, on simulated images", n)(range(len(passes)), gap)
 
 
-def build_annealing(context: EvaluationContext, x: Tensor, y: Tensor | None, seed: int) -> tuple[Annealing, Tensor]:
+def build_annealing(
+    context: EvaluationContext, x: Tensor, y: Tensor | None, generator: torch.Generator
+) -> tuple[Annealing, Tensor]:
     """Return chains for some images, with tuned step sizes, and their starting points, (chains · images, D)."""
     model, chains = context.model, context.settings.ais_chains
     x, y = repeat_rows(x, chains), repeat_rows(y, chains)
@@ -102,21 +102,16 @@ def build_annealing(context: EvaluationContext, x: Tensor, y: Tensor | None, see
     def log_likelihood(z: Tensor) -> Tensor:
         return model.decode(z, y).log_prob(x)
 
-    annealing = Annealing(pz.log_prob, log_likelihood, steps=context.settings.ais, seed=context.settings.seed + seed)
+    annealing = Annealing(pz.log_prob, log_likelihood, steps=context.settings.ais, generator=generator)
     labels = y if model.condition_dim else None
-    pilot, start = (
-        model.sample_prior(
-            len(x), labels, torch.Generator().manual_seed(2 * (context.settings.seed + seed) + k)
-        ).detach()
-        for k in range(2)
-    )
+    pilot, start = (model.sample_prior(len(x), labels, generator).detach() for _ in range(2))
     annealing.tune(pilot)
     return annealing, start
 
 
 def images_per_pass(context: EvaluationContext) -> int:
     """Return how many images have all of their chains in one pass."""
-    return max(1, context.settings.chunk // context.settings.ais_chains)
+    return max(1, CHAINS_PER_PASS // context.settings.ais_chains)
 
 
 def log_mean(log_w: Tensor, n: int) -> Tensor:

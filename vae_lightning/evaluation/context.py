@@ -115,11 +115,15 @@ class EvaluationContext:
         """The encoder's output for the images."""
         return encode(self.model, self.batches(Batch(self.x, self.y)), self.settings.seed)
 
+    def rows(self, indices: Tensor) -> Batch:
+        """Return some images, float (n, C, H, W) in [0, 1], and their labels, on the device."""
+        x = self.model.as_images(self.x[indices].to(self.device))
+        return Batch(x, None if self.y is None else self.y[indices].to(self.device))
+
     def importance_log_terms(self, indices: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return log p(x|z) and log p(z) - log q(z|x) of the draws given by noise, (b, k), for `log_likelihood`."""
         k = noise.shape[1]
-        x = self.model.as_images(self.x[indices].to(self.device))
-        y = None if self.y is None else self.y[indices].to(self.device)
+        x, y = self.rows(indices)
         qz, pz, z = self.model.infer(x, y, k, noise.transpose(0, 1).flatten(0, 1).to(self.device))
         log_px = self.model.decode(z, repeat_rows(y, k)).log_prob(repeat_rows(x, k))
         log_ratio = pz.log_prob(z) - qz.log_prob(z)

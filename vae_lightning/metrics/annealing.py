@@ -35,13 +35,20 @@ class Annealing:
         log_prior: log p(z) of n chains.
         log_likelihood: log p(x|z) of the same chains.
         steps: T, the number of distributions after p(z).
-        seed: of the momenta.
+        generator: of the momenta; by default one with seed 0.
     """
 
-    def __init__(self, log_prior: LogDensity, log_likelihood: LogDensity, *, steps: int, seed: int = 0) -> None:
+    def __init__(
+        self,
+        log_prior: LogDensity,
+        log_likelihood: LogDensity,
+        *,
+        steps: int,
+        generator: torch.Generator | None = None,
+    ) -> None:
         self.log_prior, self.log_likelihood = log_prior, log_likelihood
         self.betas = sigmoid_schedule(steps).tolist()
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = generator or torch.Generator().manual_seed(0)
         self.step_sizes = [FIRST_STEP_SIZE] * (steps + 1)
 
     def tune(self, z: Tensor) -> None:

@@ -86,6 +86,7 @@ class ELBOModule(Configurable, L.LightningModule):
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
     multi_resolution: ClassVar[bool] = False  # whether a network with latents at several resolutions is supported
     accepts_unknown_labels: ClassVar[bool] = False  # whether a conditional model can be trained without some labels
+    supports_latent_prior: ClassVar[bool] = True  # whether `LatentPrior` can replace the prior
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
 

@@ -91,7 +91,7 @@ class HamiltonianVAE(ELBOModule):
             with torch.inference_mode(False), torch.no_grad():
                 return self.infer(x.clone(), None if y is None else y.clone(), num_samples, noise)
         q = self.encode(x, y).repeat(num_samples)
-        x, y = repeat_rows(x, num_samples), repeat_rows(y, num_samples)
+        x, y = repeat_rows(self.as_images(x), num_samples), repeat_rows(y, num_samples)
         noise = noise_like(q.mu.repeat(1, 2)) if noise is None else noise.to(q.mu)
         of_start, momentum = noise.chunk(2, dim=1)
         start = q.rsample(of_start)

@@ -65,6 +65,7 @@ class Hierarchical(ELBOModule):
 
     posterior: HierarchicalPosterior
     requires_vector = True
+    supports_latent_prior = False  # the priors of the lower groups are learned with the posterior
 
     @property
     def modeled_by_prior(self) -> tuple[LatentShape, Posterior]:

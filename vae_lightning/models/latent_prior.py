@@ -10,7 +10,7 @@ from torch import Tensor
 from vae_lightning.distributed.batch_sharding import broadcast_from_rank_zero
 from vae_lightning.distributions import ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
-from vae_lightning.models.base import OPTIMIZER, ELBOModule, condition_size
+from vae_lightning.models.base import OPTIMIZER, ELBOModule, condition_size, repeat_rows
 from vae_lightning.priors import MixturePrior
 from vae_lightning.regularizers import NoPenalty, Rate
 from vae_lightning.rng import rng_state, set_rng_state
@@ -27,7 +27,7 @@ class LatentPrior(ELBOModule):
     rate is missing for deterministic codes, and for priors without a density.
 
     Args:
-        autoencoder: a trained model of any kind but `Hierarchical`, which has a learned prior already.
+        autoencoder: a trained model; not `Hierarchical`, `VDVAE` or `LatentPrior`, which have a learned prior already.
         prior: see `ELBOModule`.
         conditional: learn p(z|y), even if the autoencoder does not use labels.
         num_classes: K, if conditional.
@@ -36,6 +36,8 @@ class LatentPrior(ELBOModule):
     Raises:
         UserError: if prior and autoencoder do not fit together, or the labels are not used.
     """
+
+    supports_latent_prior = False
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class LatentPrior(ELBOModule):
         optimizer: Callable[..., torch.optim.Optimizer] = OPTIMIZER,
     ) -> None:
         L.LightningModule.__init__(self)  # not that of ELBOModule, which would build another autoencoder
-        if type(autoencoder).encode is not ELBOModule.encode:
+        if not autoencoder.supports_latent_prior:
             raise UserError(f"prior_of: {type(autoencoder).__name__} has a learned prior already. Use another run.")
         own_condition_dim = condition_size(conditional, num_classes)
         self.autoencoder = autoencoder.requires_grad_(False).eval()
@@ -73,6 +75,18 @@ class LatentPrior(ELBOModule):
     posterior = property(lambda self: self.autoencoder.posterior)
     decoder = property(lambda self: self.autoencoder.decoder)
     likelihood = property(lambda self: self.autoencoder.likelihood)
+
+    @property
+    def noise_dim(self) -> int:
+        """Number of standard normal variables that `infer` turns into a draw."""
+        return self.autoencoder.noise_dim
+
+    def infer(
+        self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
+    ) -> tuple[Any, Any, Tensor]:
+        """Encode images and draw latents as the autoencoder does, with the learned p(z)."""
+        qz, _, z = self.autoencoder.infer(x, y, num_samples, noise)
+        return qz, self.prior(self.encode, self.condition(repeat_rows(y, num_samples))), z
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
         """Encode images (B, C, H, W) to q(z|x), as the autoencoder does."""

@@ -94,6 +94,7 @@ class VDVAE(ELBOModule):
     decoder: TopDown
     default_network = Ladder
     multi_resolution = True
+    supports_latent_prior = False  # the decoder contains the prior
 
     def __init__(
         self,
