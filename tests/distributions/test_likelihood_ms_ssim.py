@@ -9,7 +9,7 @@ from torchmetrics.functional.image import (
 )
 
 from vae_lightning.distributions import MSSSIM
-from vae_lightning.distributions.likelihoods.ms_ssim import SCALE_WEIGHTS, count_scales
+from vae_lightning.distributions.likelihoods.ms_ssim import SCALE_WEIGHTS, count_scales, window_sigma
 from vae_lightning.errors import UserError
 
 
@@ -56,6 +56,12 @@ def test_there_are_as_many_scales_as_fit(side, window, scales):
     assert count_scales((side, side + 5), window) == scales
     output, x = images(side)
     assert MSSSIM(window_size=window)(output).log_prob(x).isfinite().all()
+
+
+@pytest.mark.parametrize("window", [3, 5, 11, 19, 21, 25, 31, 63])
+def test_window_of_torchmetrics_has_the_size_asked_for(window):
+    assert 2 * int(3.5 * window_sigma(window) + 0.5) + 1 == window
+    assert window_sigma(11) == 1.5
 
 
 def test_weights_of_the_scales_sum_to_1():

@@ -58,7 +58,7 @@ from vae_lightning.models import (
 )
 from vae_lightning.networks import Ladder
 from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
-from vae_lightning.priors import MixturePrior, UniformSphere, WrappedNormalPrior
+from vae_lightning.priors import MixturePrior, SecondStageVAE, UniformSphere, WrappedNormalPrior
 from vae_lightning.training.train import train
 
 TINY = Settings(
@@ -211,12 +211,16 @@ def test_annealing_agrees_with_importance_sampling(name, parts, make_context):
 
 
 def test_annealing_does_not_depend_on_the_pass_size_of_importance_sampling(parts, make_context):
-    settings = replace(TINY, ais=3, ais_images=6, ais_chains=2)
-    one, other = (
-        likelihood(make_context(VAE(**parts), settings=replace(settings, chunk=chunk)))["ais_log_px"]
-        for chunk in (2, 100)
-    )
-    assert one == other
+    model, settings = VAE(**parts), replace(TINY, ais=3, ais_images=6, ais_chains=2)
+    one, other = (likelihood(make_context(model, settings=replace(settings, chunk=chunk))) for chunk in (2, 100))
+    assert one["ais_log_px"] == other["ais_log_px"]
+    assert one["ais_gap"] == other["ais_gap"]
+
+
+def test_annealing_requires_an_exact_prior(parts, make_context):
+    model = VAE(**{**parts, "prior": SecondStageVAE})
+    found = likelihood(make_context(model, settings=replace(TINY, ais=2)))
+    assert found["ais_log_px"].note == "unavailable: log p(z) of VAE is an estimate, which would bias the chains"
 
 
 def test_annealing_without_samples_has_a_lower_bound_only(parts, make_context):

@@ -1,5 +1,7 @@
 """Standard errors from groups of points."""
 
+import math
+
 import pytest
 import torch
 
@@ -54,3 +56,8 @@ def test_blocks_of_a_mean():
     """For groups of one point, it is the usual standard error."""
     x = torch.randn(30)
     assert block_errors(mean, x, groups=30) == pytest.approx([x.std().item() / 30**0.5])
+
+
+@pytest.mark.parametrize("errors", [jackknife_errors, block_errors])
+def test_error_of_one_point_is_unknown(errors):
+    assert math.isnan(errors(mean, torch.ones(1), torch.ones(5))[0])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
+from vae_lightning.distributions import Laplace
 from vae_lightning.errors import UserError
 from vae_lightning.models import HamiltonianVAE
 
@@ -79,6 +80,11 @@ def test_draws_in_inference_mode_equal_those_without(model):
         q, _, z = model.infer(x * 1, num_samples=2, noise=noise)
     torch.testing.assert_close(z, expected[2])
     torch.testing.assert_close(q.log_prob(z), expected[0].log_q)
+
+
+def test_scale_fitted_to_images_on_the_way_is_rejected(parts):
+    with pytest.raises(UserError, match=r"^model\.likelihood\.scale_type=optimal: HamiltonianVAE also decodes"):
+        HamiltonianVAE(**{**parts, "likelihood": Laplace(scale_type="optimal")})
 
 
 @pytest.mark.parametrize(("option", "value"), [("leapfrog_step_size", 0.5), ("inverse_temperature", 1.0)])

@@ -12,6 +12,7 @@ from vae_lightning.errors import UserError
 from vae_lightning.models import AE, HVAE, IWAE, VAE, VQVAE
 from vae_lightning.models.imputation import METHODS
 from vae_lightning.networks import MLP
+from vae_lightning.priors import SecondStageVAE
 
 SIGMA = 0.05
 X = 0.5 + 0.1 * torch.randn(3, 1, 2, 2, generator=torch.Generator().manual_seed(0))
@@ -153,6 +154,9 @@ def test_invalid_arguments_raise(parts, images):
         model.impute(images, mask, samples=0)
     with pytest.raises(UserError, match=r"mask must be bool of shape \(7, 1, 8, 8\).*got \(3, 3\)"):
         model.impute(images, mask[:3, :3])
+    estimated = VAE(**{**parts, "prior": SecondStageVAE}).eval()
+    with pytest.raises(UserError, match=r"method=metropolis: log p\(z\) of VAE is an estimate. Use method=importance"):
+        estimated.impute(images, mask, method="metropolis")
     for method in METHODS:
         with pytest.raises(UserError, match="the pixels of WholeImages are not independent given z"):
             VAE(**{**parts, "likelihood": Dependent()}).eval().impute(images, mask, method=method)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from vae_lightning.data import DigitsDataModule
-from vae_lightning.distributions import ClassConditional, DiagonalGaussian
+from vae_lightning.distributions import ClassConditional, DiagonalGaussian, Gaussian
 from vae_lightning.errors import UserError
 from vae_lightning.models import M2, VAE
 from vae_lightning.models.m2 import every_class
@@ -115,6 +115,15 @@ def test_invalid_labels_are_rejected(parts, images):
         model(images, torch.ones(7, 10))
     with pytest.raises(UserError, match=r"^y: this model is conditional\. Pass the labels"):
         model(images)
+
+
+def test_scale_fitted_to_reconstructions_for_other_classes_is_rejected(parts):
+    likelihood = Gaussian(scale_type="optimal")
+    with pytest.raises(
+        UserError, match=r"^model\.likelihood\.scale_type=optimal: M2 also decodes .*scale_type=model\.$"
+    ):
+        M2(**{**parts, "conditional": True, "likelihood": likelihood})
+    VAE(**{**parts, "likelihood": likelihood})
 
 
 def test_conditional_models_without_a_classifier_require_all_labels(parts):

@@ -40,6 +40,13 @@ def test_draws_have_mean_and_covariance(q):
     assert ((z.T.cov() - covariance).abs() < 5 * 2**0.5 * error).all()
 
 
+def test_draws_are_exact_under_half_precision(q):
+    noise = torch.randn(B, D)
+    with torch.autocast("cpu", torch.bfloat16):
+        z = FullGaussian(q.mu.float(), q.tril.float()).rsample(noise)
+    torch.testing.assert_close(z.double(), q.rsample(noise.double()), rtol=1e-5, atol=1e-6)
+
+
 def test_repeat_repeats_the_batch(q):
     z = torch.randn(2 * B, D).double()
     torch.testing.assert_close(q.repeat(2).log_prob(z), torch.cat([q.log_prob(z[:B]), q.log_prob(z[B:])]))

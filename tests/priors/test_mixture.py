@@ -6,6 +6,7 @@ from prior_shapes import SHAPES
 from sklearn.mixture import GaussianMixture
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.priors import MixturePrior
 from vae_lightning.priors.mixture import FullMixture
 
@@ -36,6 +37,16 @@ def test_samples_have_the_moments_of_the_mixture():
     torch.testing.assert_close(z.mean(0), torch.zeros(2), atol=0.03, rtol=0)
     between = torch.tensor([[3.0, 0.0], [0.0, 0.0]])  # 0.25 · 3² + 0.75 · 1²
     torch.testing.assert_close(z.T.cov(), between + tril[0] @ tril[0].T, atol=0.05, rtol=0)
+
+
+def test_kl_to_each_component_is_exact_under_half_precision():
+    torch.manual_seed(0)
+    prior = MixturePrior(**SHAPES, num_components=3)
+    torch.nn.init.normal_(prior.off_diagonal)
+    q = DiagonalGaussian(torch.randn(4, 2), torch.randn(4, 2))
+    expected = prior(None, None).component_kl(q)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(prior(None, None).component_kl(q), expected)
 
 
 def test_expectation_maximization_equals_scikit_learn_and_finds_the_clusters():

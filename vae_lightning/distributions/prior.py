@@ -31,12 +31,14 @@ class Prior(nn.Module):
         uses_condition: whether the distribution depends on the condition.
         is_discrete: whether the distribution is one of indices of codes, instead of latents.
         has_density: whether the distribution has a method `log_prob`, which the KL to it requires.
+        is_estimated: whether `log_prob` is a random estimate, so that p(z) differs from call to call.
         support: the set of all z, which must be that of the posterior.
     """
 
     uses_condition: ClassVar[bool] = False
     is_discrete: ClassVar[bool] = False
     has_density: ClassVar[bool] = True
+    is_estimated: ClassVar[bool] = False
     support: ClassVar[str] = "vectors"
 
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:

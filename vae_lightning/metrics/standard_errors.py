@@ -1,5 +1,6 @@
 """Standard errors of metrics that are not means over images but depend on samples as a whole."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -29,9 +30,11 @@ def jackknife_errors(
         seed: of the division into groups.
 
     Returns:
-        The standard error of each metric, F numbers.
+        The standard error of each metric, F numbers; NaN if a sample has only one row.
     """
     divided = divide(samples, groups, seed)
+    if len(divided[0]) == 1:
+        return [math.nan] * len(metrics(*samples))
     left_out = [[torch.cat([*parts[:g], *parts[g + 1 :]]) for parts in divided] for g in range(len(divided[0]))]
     values = torch.tensor([metrics(*rest) for rest in left_out], dtype=torch.float64)  # (G, F)
     return (values.var(0, correction=0) * (len(values) - 1)).sqrt().tolist()
@@ -53,9 +56,12 @@ def block_errors(
         seed: of the division into groups.
 
     Returns:
-        The standard error of each metric, F numbers.
+        The standard error of each metric, F numbers; NaN if a sample has only one row.
     """
-    values = torch.tensor([metrics(*group) for group in zip(*divide(samples, groups, seed), strict=True)])  # (G, F)
+    divided = divide(samples, groups, seed)
+    if len(divided[0]) == 1:
+        return [math.nan] * len(metrics(*samples))
+    values = torch.tensor([metrics(*group) for group in zip(*divided, strict=True)], dtype=torch.float64)  # (G, F)
     return (values.std(0) / len(values) ** 0.5).tolist()
 
 

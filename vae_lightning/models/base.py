@@ -86,6 +86,7 @@ class ELBOModule(Configurable, L.LightningModule):
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
     multi_resolution: ClassVar[bool] = False  # whether a network with latents at several resolutions is supported
     accepts_unknown_labels: ClassVar[bool] = False  # whether a conditional model can be trained without some labels
+    supports_fitted_scale: ClassVar[bool] = True  # whether all decoded images count equally in the objective
     supports_latent_prior: ClassVar[bool] = True  # whether `LatentPrior` can replace the prior
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
@@ -115,6 +116,11 @@ class ELBOModule(Configurable, L.LightningModule):
             raise UserError(
                 f"model/network: {type(self).__name__} does not support latents at several resolutions. Set"
                 " model=vdvae, or model/network=resnet."
+            )
+        if likelihood.fits_batch and not self.supports_fitted_scale:
+            raise UserError(
+                f"model.likelihood.scale_type=optimal: {type(self).__name__} also decodes images that hardly count in its"
+                " bound, to which the scale would be fitted. Set model.likelihood.scale_type=model."
             )
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)

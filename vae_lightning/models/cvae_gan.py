@@ -16,7 +16,7 @@ from vae_lightning.types import Shape, num_latents
 
 
 class ClassCenters(nn.Module):
-    """Mean features per class of real and generated images, as moving averages over batches. Bao et al. 2017, 3.3.
+    """Mean features per class of real and generated images, as moving averages over batches. Bao et al. 2017, 3.2.
 
     A batch has too few images of a class for its mean: the noise of the mean would add to the distance of two centers.
     A class that a batch lacks keeps its centers; the first batch that has it sets them.

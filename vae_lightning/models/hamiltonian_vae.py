@@ -55,8 +55,11 @@ class HamiltonianVAE(ELBOModule):
         **kwargs: the others of `ELBOModule`.
 
     Raises:
-        UserError: if leapfrog_step_size or inverse_temperature are out of their ranges.
+        UserError: if leapfrog_step_size or inverse_temperature are out of their ranges, or the scale of the likelihood is
+            fitted to each batch.
     """
+
+    supports_fitted_scale = False
 
     def __init__(
         self,

@@ -60,6 +60,8 @@ def check_densities(model: ELBOModule, method: str) -> None:
         raise UserError(f"impute: method={method}: q(z|x) or p(z) of {name} has no density. Use method=gibbs.")
     if method == "metropolis" and not model.posterior.factorizes:
         raise UserError(f"impute: method=metropolis: {name} has no q(z|x) of a given z. Use method=importance.")
+    if method == "metropolis" and model.prior.is_estimated:
+        raise UserError(f"impute: method=metropolis: log p(z) of {name} is an estimate. Use method=importance.")
 
 
 def gibbs(

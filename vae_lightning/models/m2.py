@@ -42,10 +42,11 @@ class M2(ELBOModule):
         **kwargs: the others of `ELBOModule`.
 
     Raises:
-        UserError: if the model is not conditional.
+        UserError: if the model is not conditional, or the scale of the likelihood is fitted to each batch.
     """
 
     accepts_unknown_labels = True
+    supports_fitted_scale = False
 
     def __init__(
         self,

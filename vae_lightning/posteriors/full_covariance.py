@@ -39,7 +39,8 @@ class FullGaussian(NamedTuple):
     def rsample(self, noise: Tensor | None = None) -> Tensor:
         """Draw z = mu + L ε, (B, D), with noise ε (B, D), or None to draw it from N(0, I)."""
         noise = noise_like(self.mu) if noise is None else noise
-        return self.mu + (self.tril @ noise[:, :, None]).squeeze(2)
+        with torch.autocast(self.mu.device.type, enabled=False):  # otherwise z would have another density than log_prob
+            return self.mu + (self.tril @ noise[:, :, None]).squeeze(2)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Compute the log density of z (B, D), (B,), in nats."""

@@ -15,7 +15,7 @@ from vae_lightning.posteriors.flow import FlowDistribution
 from vae_lightning.posteriors.shapes import vector_dim
 from vae_lightning.types import LatentShape
 
-INITIAL_GATE = 2.0  # before the sigmoid, so that the first updates are small; section 3 of the paper
+INITIAL_GATE = 2.0  # before the sigmoid, so that the first updates are small; section 4 of the paper
 
 
 class MaskedLinear(nn.Linear):

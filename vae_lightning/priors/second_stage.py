@@ -68,6 +68,7 @@ class SecondStageVAE(StandardizedPrior):
     """
 
     uses_condition = True
+    is_estimated = True
 
     def __init__(
         self, *, latent_dim: int, condition_dim: int, hidden_dims: Sequence[int] = (512, 512), **_: Any

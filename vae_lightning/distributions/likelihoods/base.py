@@ -51,10 +51,12 @@ class Likelihood(Configurable, nn.Module, ABC):
         values_per_pixel: number of values that the decoder outputs per pixel and channel. If there are two, the first C
             channels of its output are the first values, and the last C channels the second. A likelihood whose channels
             share values overrides `output_channels` instead.
+        fits_batch: whether training fits a parameter to all images of each batch.
         eight_bit: whether `log_prob` is the log probability of 8-bit images, for which bits per dimension are defined.
     """
 
     values_per_pixel: int = 1
+    fits_batch: bool = False
     eight_bit: ClassVar[bool] = False
 
     def output_channels(self, channels: int) -> int:

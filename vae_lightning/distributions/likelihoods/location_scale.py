@@ -102,6 +102,7 @@ class LocationScale(Likelihood):
         super().__init__()
         self.scale = build_scale(scale_type, scale, self.images.power, image_shape)
         self.values_per_pixel = 2 if scale_type == "pixel" else 1
+        self.fits_batch = isinstance(self.scale, OptimalScale)
 
     def forward(self, output: Tensor) -> LocationScaleImages | CalibratedImages:
         """Map the decoder's output (B, C · values_per_pixel, H, W) to p(x|z)."""

@@ -37,13 +37,19 @@ class MSSSIMImages(NamedTuple):
                 self.mean,
                 x,
                 kernel_size=self.window_size,
-                sigma=SIGMA_PER_RADIUS * (self.window_size // 2),
+                sigma=window_sigma(self.window_size),
                 data_range=1.0,
                 betas=tuple(weight / sum(weights) for weight in weights),
                 normalize="simple",  # maps [-1, 1] to [0, 1], where a power has a gradient
                 reduction="none",
             )
         return -self.weight * math.prod(x.shape[1:]) * (1 - similarity)
+
+
+def window_sigma(window_size: int) -> float:
+    """Return the σ of a Gaussian window in pixels, for which torchmetrics uses a window of this size: int(3.5 σ + 0.5)."""
+    radius = window_size // 2
+    return SIGMA_PER_RADIUS * radius if radius < 10 else radius / 3.5
 
 
 class MSSSIM(Likelihood):

@@ -12,7 +12,7 @@ from vae_lightning.metrics.disentanglement.mutual_information import discretize,
 def gaussian_total_correlation(codes: Any) -> float:
     """Return the total correlation of a Gaussian with the covariance of the codes, in nats; 0 if uncorrelated.
 
-    Locatello et al. 2019, section 5.2: KL(N(0, Σ) ‖ N(0, diag Σ)) = -½ log det R with the correlation matrix R, which
+    Locatello et al. 2019, section 5.1: KL(N(0, Σ) ‖ N(0, diag Σ)) = -½ log det R with the correlation matrix R, which
     does not depend on the scale of a latent. It is infinite if latents determine each other linearly.
 
     >>> round(gaussian_total_correlation([[-1, -1], [-1, 0], [1, 0], [1, 1]]), 4)  # -½ log(1 - ½)
@@ -34,7 +34,7 @@ def gaussian_total_correlation(codes: Any) -> float:
 def gaussian_wasserstein_correlation(codes: Any, *, normalized: bool = False) -> float:
     """Return the squared 2-Wasserstein distance of N(0, Σ) from N(0, diag Σ), with the covariance Σ of the codes.
 
-    Locatello et al. 2019, section 5.2: 2 tr Σ - 2 tr √(V Σ V) with V = diag(Σ)^½; 0 if uncorrelated. It grows with the
+    Locatello et al. 2019, section 5.1: 2 tr Σ - 2 tr √(V Σ V) with V = diag(Σ)^½; 0 if uncorrelated. It grows with the
     square of the scale of the codes.
 
     >>> gaussian_wasserstein_correlation([[-1, 0], [0, -1], [0, 1], [1, 0]])
@@ -60,7 +60,7 @@ def gaussian_wasserstein_correlation(codes: Any, *, normalized: bool = False) ->
 def mutual_information_score(codes: Any, *, bins: int = BINS) -> float:
     """Return the mutual information of two different latents, averaged over all pairs, in nats.
 
-    Locatello et al. 2019, section 5.2, with bins of equal width. A constant latent has no information about any other,
+    Locatello et al. 2019, section 5.1, with bins of equal width. A constant latent has no information about any other,
     so unused latents lower the score.
 
     >>> round(mutual_information_score([[0, 0], [1, 1]]), 4)  # log 2
