@@ -119,8 +119,8 @@ class ELBOModule(Configurable, L.LightningModule):
             )
         if likelihood.fits_batch and not self.supports_fitted_scale:
             raise UserError(
-                f"model.likelihood.scale_type=optimal: {type(self).__name__} also decodes images that hardly count in its"
-                " bound, to which the scale would be fitted. Set model.likelihood.scale_type=model."
+                f"model.likelihood.scale_type=optimal: {type(self).__name__} also decodes images that hardly count in"
+                " its bound, and the scale would be fitted to them. Set model.likelihood.scale_type=model."
             )
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)

@@ -55,8 +55,8 @@ class HamiltonianVAE(ELBOModule):
         **kwargs: the others of `ELBOModule`.
 
     Raises:
-        UserError: if leapfrog_step_size or inverse_temperature are out of their ranges, or the scale of the likelihood is
-            fitted to each batch.
+        UserError: if leapfrog_step_size or inverse_temperature are out of their ranges, or the scale of the likelihood
+            is fitted to each batch.
     """
 
     supports_fitted_scale = False

@@ -47,7 +47,7 @@ class MSSSIMImages(NamedTuple):
 
 
 def window_sigma(window_size: int) -> float:
-    """Return the σ of a Gaussian window in pixels, for which torchmetrics uses a window of this size: int(3.5 σ + 0.5)."""
+    """Return the σ in pixels for which the window of torchmetrics has this size, whose radius is int(3.5 σ + 0.5)."""
     radius = window_size // 2
     return SIGMA_PER_RADIUS * radius if radius < 10 else radius / 3.5
 
