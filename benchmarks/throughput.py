@@ -37,11 +37,11 @@ TITLES = {
     "W3": "W3: 3 x 64 x 64, burgess, 32 latents, batch size 128",
 }
 MNIST = ["model=vae", "data=mnist", "data.val_size=0", "monitor=train/objective"]
-FOLDER = ["model=vae", "data=image_folder", "data.crop=null", "data.val_fraction=0", "monitor=train/objective"]
+IMAGES = ["model=vae", "data=image_folder", "data.crop=null", "data.val_fraction=0", "monitor=train/objective"]
 COMMANDS = {  # overrides of `python train.py`; all other options have their defaults
     "W1": [*MNIST, "model.latent_dim=2"],
     "W2": [*MNIST, "model.latent_dim=20", "model/network=mlp", "data.batch_size=100"],
-    "W3": [*FOLDER, "model/network=burgess", "model.latent_dim=32"],
+    "W3": [*IMAGES, "model/network=burgess", "model.latent_dim=32"],
 }
 OURS = {"train.py": [], "train.py, bf16-mixed": ["trainer.precision=bf16-mixed"]}
 PLAIN = {
@@ -99,8 +99,8 @@ class Process:
         return losses[~np.isnan(losses)][:COMPARED_STEPS]
 
 
-Commands = dict[str, list[str]]  # title of a loop -> its command, in which FOLDER stands for that of its files
-FOLDER = "FOLDER"
+FOLDER = "FOLDER"  # in a command, stands for the folder of its files
+Commands = dict[str, list[str]]  # title of a loop -> its command
 
 
 @contextmanager

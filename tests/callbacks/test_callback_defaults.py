@@ -9,7 +9,6 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import vae_lightning.callbacks
-from vae_lightning.callbacks import Figures
 
 CALLBACKS = {
     "figures": "Figures",
@@ -38,6 +37,7 @@ def test_default_arguments_equal_the_yaml_file(name, cls):
     parameters = inspect.signature(getattr(vae_lightning.callbacks, cls)).parameters
     required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
     assert required == REQUIRED.keys() & parameters.keys()
+    getattr(vae_lightning.callbacks, cls)(**{key: REQUIRED[key] for key in required})
     defaults = {key: REQUIRED.get(key, parameter.default) for key, parameter in parameters.items()}
     assert {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()} == config
 
@@ -45,14 +45,3 @@ def test_default_arguments_equal_the_yaml_file(name, cls):
 def test_every_callback_of_the_yaml_file_is_covered():
     assert callback_configs("default").keys() == CALLBACKS.keys() | LIGHTNING_DEFAULTS
     assert callback_configs("deep").keys() == callback_configs("default").keys() | DEEP.keys()
-
-
-@pytest.mark.parametrize("name", sorted({*CALLBACKS.values(), *DEEP.values()} - {"Figures"}))
-def test_no_argument_is_required(name):
-    getattr(vae_lightning.callbacks, name)()
-
-
-def test_figures_require_only_what_belongs_to_the_run(tmp_path):
-    figures = Figures(folder=str(tmp_path), title="a run")
-    assert figures.every_n_epochs == 5
-    assert "samples" in figures.periodic

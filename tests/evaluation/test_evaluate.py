@@ -22,7 +22,7 @@ from vae_lightning.errors import UserError
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.disentanglement import disentanglement
 from vae_lightning.evaluation.downstream import downstream
-from vae_lightning.evaluation.evaluate import EVALUATORS, evaluate
+from vae_lightning.evaluation.evaluate import evaluate
 from vae_lightning.evaluation.feature_network import feature_network
 from vae_lightning.evaluation.information import information
 from vae_lightning.evaluation.likelihood import likelihood
@@ -463,10 +463,6 @@ def test_evaluate_latest_uses_the_newest_run(small, tmp_path, monkeypatch):
     evaluate("latest", quick=True, only=["downstream"], **FEW)
     assert "evaluation" not in json.loads(Path("runs/vae/first/metrics.json").read_text())
     assert "evaluation" in json.loads(Path("runs/vae/second/metrics.json").read_text())
-
-
-def test_each_group_is_computed_by_the_function_of_its_name():
-    assert {group: function.__name__ for group, function in EVALUATORS.items()} == {group: group for group in GROUPS}
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ class ProgressBar(LightningProgressBar):
     # ---------------------------------------------------------------- training
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clocks of the run and of the epoch, whose start a run resumed in its middle is not told of."""
+        """Start the clocks of the run and the epoch. A run that resumes in mid-epoch gets no `on_train_epoch_start`."""
         self.start, self.start_fraction = time.monotonic(), finished_fraction(trainer)
         self.on_train_epoch_start(trainer, pl_module)
         self.begin_line()

@@ -128,10 +128,10 @@ class TerminateOnNaN(L.Callback):
                 )
 
     def advice(self) -> str:
-        """Return a sentence about the last healthy checkpoint, and what to do."""
+        """Return a sentence about the last finite checkpoint, and what to do."""
         for name in (LAST, PREVIOUS):
             if (path := self.folder / name).is_file():
-                return f"The last healthy checkpoint is {path}. {REMEDY}"
+                return f"The last finite checkpoint is {path}. {REMEDY}"
         return f"No checkpoint had been written. {REMEDY}"
 
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra import compose
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
+from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.runs.layout import create_unique_dir
 
 
@@ -15,10 +17,12 @@ from vae_lightning.runs.layout import create_unique_dir
 def composed(overrides: list[str]) -> Iterator[DictConfig]:
     """Compose the configuration of one run; inside the block, `${hydra:...}` in it can be resolved.
 
-    Hydra must have been initialized. The run directory is created, unless the overrides set `run_dir`.
+    The run directory is created, unless the overrides set `run_dir`.
     """
+    GlobalHydra.instance().clear()
     previous = HydraConfig.instance().cfg
-    cfg = compose("train", overrides, return_hydra_config=True)
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("train", overrides, return_hydra_config=True)
     try:
         HydraConfig.instance().set_config(cfg)
         if not any(override.startswith("run_dir=") for override in overrides):

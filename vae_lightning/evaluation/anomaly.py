@@ -1,4 +1,4 @@
-"""How well scores of a model tell the images of a run from those of another data set."""
+"""Anomaly detection: AUROC of scores of a model against images of another data set."""
 
 import math
 from typing import NamedTuple

@@ -49,6 +49,10 @@ class EvaluationContext:
         device: where to compute.
         progress: (range, description) -> the range, wrapped in a progress bar.
         unfinished: where long computations are kept if they are interrupted.
+
+    Attributes:
+        x: the images, uint8 (N, C, H, W).
+        y: their labels, (N,) or (N, A), or None.
     """
 
     def __init__(

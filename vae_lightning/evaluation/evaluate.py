@@ -38,10 +38,6 @@ from vae_lightning.types import Shape
 
 Evaluator = Callable[[EvaluationContext], Results]
 
-EVALUATORS: dict[str, Evaluator] = dict(
-    zip(GROUPS, (likelihood, information, disentanglement, samples, downstream, anomaly), strict=True)
-)
-
 
 def evaluate(
     path: str | Path,
@@ -63,7 +59,8 @@ def evaluate(
     The file holds each number under `GROUP/NAME`, and its standard error over images under `GROUP/NAME_se` or its
     standard deviation over repeats under `GROUP/NAME_std`. A number is None if the model or the data set does not have
     it. `evaluation` holds the settings of each group and a note per number, or the reason why it is missing. The
-    numbers of other groups and of the training are kept.
+    numbers of other groups and of the training are kept. If it is interrupted, the same call continues with what has
+    been computed.
 
     Args:
         path: a run directory, `latest`, or a checkpoint in a run directory.
@@ -77,8 +74,6 @@ def evaluate(
         device: a torch device, such as `cpu` or `cuda`; by default the GPU if there is one.
         trust: packages of your own whose classes the checkpoint may name.
         **changes: fields of `evaluation.settings.Settings`; None keeps the default.
-
-    If it is interrupted, the same call continues with what has been computed.
 
     Returns:
         The numbers of the evaluated groups, as in `metrics.json`.
@@ -109,9 +104,12 @@ def evaluate(
     }
     stores = {group: Unfinished(run.run_dir, group, json.dumps(key, sort_keys=True)) for group in groups}
     context = EvaluationContext(run, settings, torch_device, progress, stores[groups[0]])
-    evaluators = {
-        **EVALUATORS,
+    evaluators: dict[str, Evaluator] = {
+        "likelihood": likelihood,
+        "information": information,
         "disentanglement": lambda context: disentanglement(context, peer_models),
+        "samples": samples,
+        "downstream": downstream,
         "anomaly": lambda context: anomaly(context, other, background_model),
     }
 

@@ -40,7 +40,7 @@ def kl_terms(context: EvaluationContext) -> Results:
         names[1]: mean_result(mean_and_error(terms.total_correlation), f"nats; q(z) of {n} images"),
     }
     if not isinstance(context.model.prior, StandardNormal):
-        return results | unavailable(names[2:], NOT_FACTORIZED)
+        return results | unavailable(names[2:], "requires the prior N(0, I)")
     log_pz = -0.5 * (z.double().square() + LOG_2PI)  # (N, D)
     dimension_wise_kl = (terms.log_marginals.cpu() - log_pz).sum(1)
     return results | {names[2]: mean_result(mean_and_error(dimension_wise_kl), f"nats; q(z) of {n} images")}

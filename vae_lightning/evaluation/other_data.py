@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-
 from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.instantiation import build_component
 from vae_lightning.config.overrides import normalize, override_key
-from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
@@ -32,9 +28,8 @@ def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataM
         if not override_key(option).startswith("data."):
             raise UserError(f"--against {choice} {option}: not an option of the data. Use data.NAME=VALUE.")
     overrides = normalize([f"data={choice}", *options])
-    GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(CONF_DIR), version_base="1.3"), composed([*overrides, "run_dir=unknown"]) as cfg:
+        with composed([*overrides, "run_dir=unknown"]) as cfg:
             inherit_run(cfg)
             validate_config(cfg)
             data: ImageDataModule = build_component(cfg, "data", ImageDataModule)

@@ -28,7 +28,7 @@ MAIN_NUMBERS = {  # the columns of a comparison, by name in `metrics.json`
 
 def build_table(results: dict[str, Results], title: str) -> Table:
     """Build a table with one section per group of metrics."""
-    names = Column(overflow="fold")  # a name that is too long goes on in the next line, instead of being cut off
+    names = Column(overflow="fold")  # long names wrap instead of being cut off
     table = Table(names, "value", "±", "details", title=title, title_justify="left")
     for group_results in results.values():
         table.add_section()

@@ -1,4 +1,4 @@
-"""What an evaluation that was interrupted has computed."""
+"""Partial results of an interrupted evaluation."""
 
 import hashlib
 import json
@@ -24,13 +24,13 @@ FOLDER = ".evaluation"  # in a run directory
 RESULTS, SECONDS = "results.json", "seconds.json"
 SAVE_INTERVAL = 10.0  # seconds
 
-DAMAGED = "{file}: damaged ({{error}}). Delete it, and what it holds is computed again."
+DAMAGED = "{file}: damaged ({{error}}). Delete it to compute its results again."
 
 
 class Unfinished:
     """The results of a group of metrics, kept in a run directory until the evaluation has finished.
 
-    An evaluation with the same key continues with them. If they cannot be written, it goes on without.
+    An evaluation with the same key continues with them. If they cannot be written, it continues without saving them.
 
     Args:
         run_dir: the run directory.

@@ -12,7 +12,8 @@ from vae_lightning.metrics.arrays import as_array
 def clustering_accuracy(clusters: Any, labels: Any) -> float:
     """Return the fraction of images in the right cluster, for the best one-to-one map of clusters to classes.
 
-    The Hungarian algorithm finds the map. If there are more clusters than classes, those without a class are wrong.
+    The Hungarian algorithm finds the map, as in Xie et al. 2016, Eq. 10. If there are more clusters than classes, those
+    without a class are wrong.
 
     >>> clustering_accuracy([2, 2, 0, 0, 1], [0, 0, 1, 1, 1])
     0.8

@@ -115,6 +115,10 @@ def majority(labels: Any, test_labels: Any) -> MeanAndError:
     """Return the test accuracy of always predicting the most frequent training value, averaged over factors.
 
     This is the baseline that a useful code must exceed.
+
+    Args:
+        labels: training labels, int64 (N,) or (N, A).
+        test_labels: (M,) or (M, A).
     """
     most_frequent = [np.bincount(column).argmax() for column in as_columns(labels).T]
     return mean_accuracy(np.array(most_frequent), as_columns(test_labels))

@@ -69,7 +69,7 @@ class ELBOModule(Configurable, L.LightningModule):
         prior: (latent_dim, latent_shape, condition_dim, image_shape, posterior) -> the module that returns p(z).
         init_std: initialize the weights and biases of all linear and convolutional layers from N(0, init_std²); None
             keeps torch's initialization.
-        own_posterior: that of a model with a posterior of its own, which then cannot be chosen.
+        own_posterior: builds the posterior of a model that determines it; `posterior` must be None then.
 
     Attributes:
         latent_shape: D, or the shape (C, h, w) of a map of latents.

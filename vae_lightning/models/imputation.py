@@ -1,4 +1,4 @@
-"""Missing pixels: Gibbs sampling and importance sampling of p(x_mis | x_obs)."""
+"""Imputation of missing pixels: pseudo-Gibbs, Metropolis-within-Gibbs and importance sampling of p(x_mis | x_obs)."""
 
 from typing import Any
 

@@ -12,12 +12,12 @@ from vae_lightning.distributed.batch_sharding import global_batch_size, local_ro
 from vae_lightning.distributions import Prior, Quantizer
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
-from vae_lightning.priors.guidance import ConditionEmbedding, guided, sample_in_passes
+from vae_lightning.priors.guidance import ConditionEmbedding, apply_guidance, sample_in_passes
 
 SAMPLES_PER_PASS = 500  # the cache of keys and values grows with them
 
 
-class Cache(NamedTuple):
+class KeyValueCache(NamedTuple):
     """Keys and values of the codes so far, in one layer.
 
     Attributes:
@@ -47,7 +47,7 @@ class Block(nn.Module):
             nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
 
-    def forward(self, x: Tensor, cache: Cache | None = None, position: int = 0) -> Tensor:
+    def forward(self, x: Tensor, cache: KeyValueCache | None = None, position: int = 0) -> Tensor:
         """Map (B, P, width) to (B, P, width); with a cache only one position, (B, 1, width), given those before it."""
         q, k, v = self.qkv(self.attention_norm(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         if cache is not None:
@@ -71,7 +71,7 @@ class CodeTransformer(Prior):
         layers: number of blocks.
         heads: of the attention; divides the width.
         drop_condition: the fraction of conditions that are left out in training.
-        guidance: the strength of the condition in samples; see `guided`.
+        guidance: the strength of the condition in samples; see `apply_guidance`.
         **_: the other shapes of the model.
 
     Raises:
@@ -119,13 +119,13 @@ class CodeTransformer(Prior):
             x = block(x)
         return F.log_softmax(promote_to_float32(self.logits(x)), dim=-1)
 
-    def caches(self, n: int) -> list[Cache]:
+    def caches(self, n: int) -> list[KeyValueCache]:
         """Return empty caches of all blocks for n images."""
         num_codes, width = self.positions.shape
         shape = (n, self.heads, num_codes, width // self.heads)
-        return [Cache(self.positions.new_empty(shape), self.positions.new_empty(shape)) for _ in self.blocks]
+        return [KeyValueCache(self.positions.new_empty(shape), self.positions.new_empty(shape)) for _ in self.blocks]
 
-    def next_logits(self, x: Tensor, caches: list[Cache], position: int) -> Tensor:
+    def next_logits(self, x: Tensor, caches: list[KeyValueCache], position: int) -> Tensor:
         """Return the logits of the code at one position, (B, codebook_size), given the vector before it, (B, width)."""
         x = (x + self.positions[position])[:, None]
         for block, cache in zip(self.blocks, caches, strict=True):
@@ -152,13 +152,13 @@ class CodeDistribution(NamedTuple):
         """Draw the indices of n images, (n, P). The random numbers are drawn on the CPU, the same on all devices."""
         positions = self.transformer.positions
         u = local_rows(torch.rand(global_batch_size(n), len(positions), generator=generator))
-        return sample_in_passes(self.invert, u.to(positions.device), self.condition, SAMPLES_PER_PASS)
+        return sample_in_passes(self.sample_by_inversion, u.to(positions.device), self.condition, SAMPLES_PER_PASS)
 
-    def invert(self, u: Tensor, condition: Tensor | None) -> Tensor:
+    def sample_by_inversion(self, u: Tensor, condition: Tensor | None) -> Tensor:
         """Map uniform random numbers u (n, P) to indices (n, P) by the inverse of the distribution function."""
         transformer, n = self.transformer, len(u)
         # one with the condition, and one without if it is guided
-        caches: defaultdict[bool, list[Cache]] = defaultdict(lambda: transformer.caches(n))
+        caches: defaultdict[bool, list[KeyValueCache]] = defaultdict(lambda: transformer.caches(n))
         indices = torch.empty_like(u, dtype=torch.int64)
 
         def logits(position: int, condition: Tensor | None) -> Tensor:
@@ -166,7 +166,7 @@ class CodeDistribution(NamedTuple):
             return transformer.next_logits(before, caches[condition is not None], position)
 
         for position in range(u.shape[1]):
-            probs = guided(partial(logits, position), condition, transformer.guidance).softmax(-1)
+            probs = apply_guidance(partial(logits, position), condition, transformer.guidance).softmax(-1)
             below = probs.cumsum(-1) < u[:, position, None]
             indices[:, position] = below.sum(-1).clamp_max(probs.shape[1] - 1)  # the sum of probs may round to below 1
         return indices

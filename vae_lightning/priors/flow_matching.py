@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions.posterior import noise_like, promote_to_float32, sample_noise
-from vae_lightning.priors.guidance import ConditionEmbedding, guided, sample_in_passes
+from vae_lightning.priors.guidance import ConditionEmbedding, apply_guidance, sample_in_passes
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 from vae_lightning.priors.velocity import Velocity
 from vae_lightning.types import LatentShape
@@ -32,7 +32,7 @@ class FlowMatching(StandardizedPrior):
         blocks: see `Velocity`.
         integration_steps: number of steps of a sample, each with two evaluations of the network.
         drop_condition: the fraction of conditions that are left out in training.
-        guidance: the strength of the condition in samples; see `guided`.
+        guidance: the strength of the condition in samples; see `apply_guidance`.
         **_: the other shapes of the model.
     """
 
@@ -99,7 +99,7 @@ class FlowMatchingDistribution(NamedTuple):
         """Carry noise (n, D) from time 0 to time 1."""
 
         def field(u: Tensor, t: Tensor) -> Tensor:
-            return guided(lambda c: self.prior.field(u, t, c), condition, self.prior.guidance)
+            return apply_guidance(lambda c: self.prior.field(u, t, c), condition, self.prior.guidance)
 
         return integrate(field, noise, self.prior.integration_steps)
 

@@ -1,4 +1,4 @@
-"""Conditions that are sometimes left out in training, and samples that are guided by them."""
+"""Classifier-free guidance: conditions are dropped at random in training, and extrapolated from in sampling."""
 
 from collections.abc import Callable
 
@@ -52,7 +52,7 @@ def sample_in_passes(
     return torch.cat([draw(*pair) for pair in zip(rows, conditions, strict=True)])
 
 
-def guided(function: Callable[[Tensor | None], Tensor], condition: Tensor | None, guidance: float) -> Tensor:
+def apply_guidance(function: Callable[[Tensor | None], Tensor], condition: Tensor | None, guidance: float) -> Tensor:
     """Extrapolate from the output without a condition to that with it. Ho & Salimans 2022, Eq. 6.
 
     Args:

@@ -21,8 +21,18 @@ LOWER_IS_BETTER = (
     *("test/nelbo", "test/distortion", "likelihood/nelbo", "likelihood/distortion", "likelihood/bits_per_dim"),
     *("samples/mse", "samples/fid", "samples/kid"),
 )
-HIGHER_IS_BETTER = ("likelihood/log_px", "disentanglement/", "samples/", "downstream/", "anomaly/auroc_")
-UNORDERED = ("disentanglement/gaussian_", "disentanglement/mutual_information_score", "downstream/majority")
+HIGHER_IS_BETTER = (
+    "likelihood/log_px",
+    "likelihood/ais_log_px",
+    "disentanglement/",
+    "samples/",
+    "downstream/",
+    "anomaly/auroc_",
+)
+UNORDERED = (  # or not about the model, such as the accuracy of the classifier that compares samples
+    *("disentanglement/gaussian_", "disentanglement/mutual_information_score"),
+    *("downstream/majority", "samples/classifier_accuracy"),
+)
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Run directories: their layout, their files, and how to find them. Nothing here imports torch."""
+"""Run directories: their layout, their files, and how to find them. Only `recording.py` imports torch."""

@@ -6,16 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.config.composition import composed
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error, remove_empty_dirs
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.overrides import expand_prior_of, expand_resume, normalize
-from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
@@ -76,13 +72,9 @@ def train(overrides: Sequence[str] = ()) -> Run:
     overrides = list(overrides)
     if flags := [argument for argument in overrides if argument.startswith("-")]:
         raise UserError(f"{flags[0]}: only overrides are allowed here. Run sweeps with vae-lightning train -m ...")
-    GlobalHydra.instance().clear()
     run_dir: Path | None = None
     try:
-        with (
-            initialize_config_dir(str(CONF_DIR), version_base="1.3"),
-            composed(normalize(expand_prior_of(expand_resume(overrides)))) as cfg,
-        ):
+        with composed(normalize(expand_prior_of(expand_resume(overrides)))) as cfg:
             run_dir = Path(cfg.run_dir)
             inherit_run(cfg)
             validate_config(cfg)

@@ -1,4 +1,4 @@
-"""What a run prints, besides its progress bar."""
+"""Console output of a run, except the progress bar."""
 
 import logging
 import warnings
