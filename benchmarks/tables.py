@@ -24,8 +24,8 @@ import yaml
 from PIL import Image
 
 from vae_lightning.io.atomic import atomic_write
-from vae_lightning.plotting import compare_curves
 from vae_lightning.plotting.style import save
+from vae_lightning.plotting.sweeps import compare_curves
 from vae_lightning.report.curves import read_curves
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics
 
@@ -126,10 +126,14 @@ def reduce_colors(source: Path, target: Path) -> None:
 
 def draw_curves(rows: list[Row], title: str, target: Path) -> None:
     """Draw the objective of the first run of each row during training as PNG."""
-    tags = ("train/objective", "val/objective")
-    curves = {row.name: read_curves(row.run_dirs[0], tags) for row in rows}
-    train, val = ({name: curve[tag] for name, curve in curves.items()} for tag in tags)
-    save(compare_curves(train, val, "objective (a negative bound), nats per image", title), target)
+    curves = {row.name: read_curves(row.run_dirs[0], ("train/objective", "val/objective")) for row in rows}
+    # Before, the curves fall too steeply to be compared.
+    start = max(x for tags in curves.values() for curve in tags.values() for x in curve) / 10
+    shown = {
+        name: {tag: {x: y for x, y in curve.items() if x >= start} for tag, curve in tags.items()}
+        for name, tags in curves.items()
+    }
+    save(compare_curves(shown, "objective (a negative bound), nats per image", title), target)
     reduce_colors(target, target)
 
 

@@ -4,7 +4,7 @@ import pytest
 from readable import assert_readable
 
 from vae_lightning import plotting
-from vae_lightning.plotting.curves import best_epoch, compare_curves, warmup_spans
+from vae_lightning.plotting.curves import best_epoch, warmup_spans
 
 TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
 
@@ -75,16 +75,3 @@ def test_warmup_spans_yields_each_cycle_and_an_unfinished_warmup():
 def test_training_curves_is_readable_for_few_and_many_epochs(n):
     train = {55_000 * e: metrics for e, metrics in enumerate(epochs(n).values(), 1)}
     assert_readable(plotting.training_curves(train, train, TITLE))
-
-
-def test_compared_curves_have_a_color_per_run_and_are_dashed_for_training():
-    train = {"a": {10: 9.0, 100: 8.0, 200: 7.0}, "b": {100: 6.0, 200: 5.0}}
-    val = {"a": {10: 9.5, 200: 7.5}, "b": {100: 6.5, 200: 5.5}}
-    axes = compare_curves(train, val, "nelbo", "title").axes[0]
-    solid, dashed = axes.lines[::2], axes.lines[1::2]
-    assert [line.get_linestyle() for line in axes.lines] == ["-", "--"] * 2
-    assert [line.get_color() for line in solid] == [line.get_color() for line in dashed]
-    assert solid[0].get_color() != solid[1].get_color()
-    assert [line.get_ydata().tolist() for line in solid] == [[7.5], [6.5, 5.5]]
-    assert dashed[0].get_xdata().tolist() == [100, 200]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]

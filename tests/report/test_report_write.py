@@ -50,7 +50,7 @@ def test_report_is_self_contained_and_lists_every_run(sweep):
     assert "vae-lightning train model.beta=4 'data.root=a b'" in pages[folder / "run" / "deep-4-1" / "index.html"].text
     assert "Not drawn: " in parsed.text  # these runs have no checkpoints
 
-    images = {"rate_distortion.png", "against_beta.png", "disentanglement.png", "elbo.png"}
+    images = {"rate_distortion.png", "against_beta.png", "disentanglement.png", "nelbo.png"}
     assert {file.name for file in folder.iterdir()} >= images | {"report.md", "runs.csv", "summary.csv"}
     markdown = (folder / "report.md").read_text()
     assert set(re.findall(r"!\[.*?\]\((.*?)\)", markdown)) == images
@@ -140,4 +140,4 @@ def test_report_of_real_runs_draws_image_grids(small, tmp_path, capsys):
     main(["report", str(tmp_path), "--out", str(tmp_path / "out")])
     assert capsys.readouterr().out.endswith(f"{tmp_path / 'out' / 'report.html'}\n")
     files = {file.name for file in (tmp_path / "out").iterdir()}
-    assert files >= {"elbo.png", *(f"compare_{name}.png" for name in ("reconstructions", "samples", "traversals"))}
+    assert files >= {"nelbo.png", *(f"compare_{name}.png" for name in ("reconstructions", "samples", "traversals"))}

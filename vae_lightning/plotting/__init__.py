@@ -3,7 +3,7 @@
 from vae_lightning.plotting.class_swap import class_swap
 from vae_lightning.plotting.codes import code_usage
 from vae_lightning.plotting.compare import compare_reconstructions, compare_samples, compare_traversals
-from vae_lightning.plotting.curves import compare_curves, training_curves
+from vae_lightning.plotting.curves import training_curves
 from vae_lightning.plotting.densities import aggregate_posterior
 from vae_lightning.plotting.factors import factor_information
 from vae_lightning.plotting.images import extreme_reconstructions, image_grid, reconstructions, samples
@@ -20,7 +20,6 @@ __all__ = [
     "class_manifolds",
     "class_swap",
     "code_usage",
-    "compare_curves",
     "compare_reconstructions",
     "compare_samples",
     "compare_traversals",

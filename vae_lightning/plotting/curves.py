@@ -8,13 +8,11 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from vae_lightning.plotting.style import gray, new_figure, styled
 
-Curve = Mapping[int, float]  # training images seen -> value
 Curves = Mapping[int, Mapping[str, float]]  # training images seen -> metric -> value
 UNITS = dict.fromkeys(("nelbo", "distortion", "rate"), "nats per image") | {"recon_kl_ratio": "dimensionless"}
 TITLES = {"nelbo": "negative ELBO", "rate": "rate (KL)", "recon_kl_ratio": "distortion / rate"}
 OBJECTIVE = "objective"  # plotted if training logs none of the others, as that of a learned prior
 IMAGES_SEEN = "training images seen"
-MAX_RATIO = 40  # of the ends of a logarithmic axis with labels between the powers of 10
 
 
 @styled
@@ -50,30 +48,6 @@ def training_curves(train: Curves, val: Curves, title: str) -> Figure:
     return figure
 
 
-@styled
-def compare_curves(train: Mapping[str, Curve], val: Mapping[str, Curve], ylabel: str, title: str) -> Figure:
-    """Plot a metric of several runs, dashed for training and solid for validation images.
-
-    The first tenth of the longest run is left out, where the metric falls too steeply to compare the runs.
-
-    Args:
-        train: name of a run -> training images seen -> the metric.
-        val: the same for validation images, for the same runs.
-        ylabel: name and unit of the metric.
-        title: above the figure.
-    """
-    figure = new_figure(5.5, 3.2, title)
-    axes = figure.add_subplot(xlabel=IMAGES_SEEN, ylabel=ylabel, xscale="log")
-    start = max(x for curve in train.values() for x in curve) / 10
-    for name in train:
-        solid, dashed = ([(x, y) for x, y in curve.items() if x >= start] for curve in (val[name], train[name]))
-        (line,) = axes.plot(*zip(*solid, strict=True), linewidth=1, label=name)
-        axes.plot(*zip(*dashed, strict=True), "--", linewidth=1, color=line.get_color())
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="validation (solid)\nand training (dashed)")
-    format_image_counts(axes)
-    return figure
-
-
 def best_epoch(train: Curves, val: Curves) -> int | None:
     """Return the number of images seen when the objective was lowest, or None if it was not recorded."""
     objectives = {x: metrics[OBJECTIVE] for x, metrics in (val or train).items() if OBJECTIVE in metrics}
@@ -82,8 +56,9 @@ def best_epoch(train: Curves, val: Curves) -> int | None:
 
 def shade_warmup(axes: Axes, train: Curves) -> None:
     """Shade the epochs in which β is below its final value."""
+    first = min(train)  # a logarithmic axis has no 0, where a warm-up starts
     for i, (start, end) in enumerate(warmup_spans(train)):
-        axes.axvspan(start, end, color=gray(0.88), linewidth=0, zorder=0, label="" if i else "warm-up")
+        axes.axvspan(max(start, first), end, color=gray(0.88), linewidth=0, zorder=0, label="" if i else "warm-up")
 
 
 def warmup_spans(train: Curves) -> Iterator[tuple[int, int]]:
@@ -105,7 +80,8 @@ def format_image_counts(axes: Axes) -> None:
     """Abbreviate the numbers of images on the x axis, linear or logarithmic: 500k, 1.5M."""
     if axes.get_xscale() == "log":
         low, high = axes.get_xlim()
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < MAX_RATIO * low else (1,)))
+        ratio = high / low
+        axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10) if ratio < 5 else (1, 2, 5) if ratio < 40 else (1,)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.locator_params(axis="x", nbins=4)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_lightning.plotting.style import class_colors, label_width, latent_name, new_figure, styled
 
+MIN_LINE = 0.3  # inches from a class name to its points, from which on they are joined by a line
 PLANE_SIZE = 4.2  # inches
 MAX_NAMED_CLASSES, MAX_LEGEND_CLASSES = 20, 60
 COST = 40  # of covering points with a label, relative to its distance
@@ -106,7 +107,8 @@ def name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequ
     sizes = [(inch * (label_width([names[k]]) * 1.3 + 0.05), inch * 0.17) for k in present]
     outline = [withStroke(linewidth=2, foreground=axes.get_facecolor())]
     for k, median, center in zip(present, medians, place_boxes(points, medians, np.asarray(sizes)), strict=True):
-        axes.plot(*np.stack([median, center]).T, color=rcParams["text.color"], linewidth=0.6, path_effects=outline)
+        if np.linalg.norm(center - median) > MIN_LINE * inch:  # a short line beside a number looks like a minus sign
+            axes.plot(*np.stack([median, center]).T, color=rcParams["text.color"], linewidth=0.6, path_effects=outline)
         axes.text(
             center[0],
             center[1],

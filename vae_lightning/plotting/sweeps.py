@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from vae_lightning.plotting.curves import IMAGES_SEEN
+from vae_lightning.plotting.curves import IMAGES_SEEN, format_image_counts
 from vae_lightning.plotting.style import class_colors, new_figure, styled
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.2, 2.7  # inches
@@ -84,11 +84,13 @@ def trade_off(series: Series, x_label: str, y_label: str, title: str) -> Figure:
 
 
 @styled
-def bound_curves(curves: Mapping[str, Mapping[str, Mapping[int, float]]], title: str) -> Figure:
-    """Plot the evidence lower bound against the training images seen (Kingma & Welling 2014, Figure 2).
+def compare_curves(curves: Mapping[str, Mapping[str, Mapping[int, float]]], ylabel: str, title: str) -> Figure:
+    """Plot a metric of several runs against the training images seen (Kingma & Welling 2014, Figure 2).
 
     Args:
-        curves: name of the run -> split (train first) -> training images seen -> ELBO in nats per image.
+        curves: name of the run -> split (train first) -> training images seen -> the metric. The first split is solid,
+            the second dashed.
+        ylabel: name and unit of the metric.
         title: above the figure.
     """
     figure, (axes,) = panel_figure(1, curves, title, scale=1.5)
@@ -97,9 +99,8 @@ def bound_curves(curves: Mapping[str, Mapping[str, Mapping[int, float]]], title:
             marker = "o" if len(curve) < 2 else ""
             label = name if line == "-" else None
             axes.plot(list(curve), list(curve.values()), line, color=color, marker=marker, label=label, gid=split)
-    axes.set(xlabel=IMAGES_SEEN, ylabel="ELBO, nats per image", xscale="log")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set(xlabel=IMAGES_SEEN, ylabel=ylabel, xscale="log")
+    format_image_counts(axes)
     add_legend(figure, axes)
     return figure
 

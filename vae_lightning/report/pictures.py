@@ -62,7 +62,7 @@ def pictures(
     """
     drawn = leading(groups)
     omitted = f" Only the {len(drawn)} of {len(groups)} settings with the lowest nelbo." if drawn != groups else ""
-    for draw in (rate_distortion, metrics_against_options, disentanglement, partial(elbo_curves, curves=curves)):
+    for draw in (rate_distortion, metrics_against_options, disentanglement, partial(nelbo_curves, curves=curves)):
         yield from (picture._replace(caption=picture.caption + omitted) for picture in draw(drawn))
     yield from image_grids(groups, trust)
 
@@ -103,19 +103,19 @@ def disentanglement(groups: Sequence[Group]) -> Iterator[Picture]:
         yield Picture("disentanglement", title, error_bars(groups), figure)
 
 
-def elbo_curves(groups: Sequence[Group], curves: Mapping[str, Mapping[str, Curve]]) -> Iterator[Picture]:
-    """Plot the evidence lower bound against the number of training images seen."""
+def nelbo_curves(groups: Sequence[Group], curves: Mapping[str, Mapping[str, Curve]]) -> Iterator[Picture]:
+    """Plot the nelbo against the number of training images seen."""
     by_group = {}
     for group in groups:
         run_curves = [curves.get(run.slug, {}) for run in group.runs]
         tags = ("train/nelbo", "val/nelbo")
-        elbo = {tag: {x: -y for x, y in mean_curve([c[tag] for c in run_curves if tag in c]).items()} for tag in tags}
-        if any(elbo.values()):
-            by_group[escape_mathtext(group.label())] = elbo
+        nelbo = {tag: mean_curve([c[tag] for c in run_curves if tag in c]) for tag in tags}
+        if any(nelbo.values()):
+            by_group[escape_mathtext(group.label())] = nelbo
     if by_group:
-        title = "ELBO against training images seen"
-        caption = "ELBO = \N{MINUS SIGN}nelbo, mean over seeds. Solid lines: training; dashed lines: validation."
-        yield Picture("elbo", title, caption, sweeps.bound_curves(by_group, title))
+        title = "Nelbo against training images seen"
+        caption = "Mean over seeds. Solid lines: training; dashed lines: validation."
+        yield Picture("nelbo", title, caption, sweeps.compare_curves(by_group, "nelbo, nats per image", title))
 
 
 def image_grids(groups: Sequence[Group], trust: tuple[str, ...]) -> Iterator[Picture]:

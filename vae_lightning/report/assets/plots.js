@@ -89,7 +89,7 @@ function drawCurves(container, runs) {
     const traces = runs.flatMap((run, i) => ["train", "val"].flatMap((split, j) => {
       const curve = run.curves[`${split}/${metric}`];
       if (!curve) return [];
-      const line = { color: seriesColor(single ? j : i), dash: single || split === "val" ? "solid" : "dot", width: 1.8 };
+      const line = { color: seriesColor(single ? j : i), dash: single || split === "train" ? "solid" : "dash", width: 1.8 };
       const name = plotText(single ? split : `${run.name}, ${split}`);
       return [{ type: "scatter", mode: curve[0].length > 1 ? "lines" : "markers", name, x: curve[0], y: curve[1], line, hovertemplate: "%{y:.2f}<extra>%{fullData.name}</extra>" }];
     }));

@@ -100,7 +100,7 @@
       if (!plane || !window.Plotly) continue;
       const table = $("table", section);
       const [nelbo, distortion, rate] = ["nelbo", "distortion", "rate"].map((name) => columnOf(table, (head) => head.dataset.key === `test/${name}`));
-      const series = [...new Set(all("tbody.runs tr", table).map((row) => row.dataset.series))].sort();
+      const series = [...new Set(all("tbody.runs tr", table).map((row) => row.dataset.series))].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
       const rows = rate < 0 || distortion < 0 ? [] : [...visibleBody(table).rows];
       const points = rows.filter((row) => !row.hidden && row.cells[rate].dataset.v && row.cells[distortion].dataset.v).map((row) => ({
         x: Number(row.cells[rate].dataset.v),
