@@ -1,5 +1,7 @@
 """Tests of loading models from runs and checkpoints, and that loading never runs code from a file."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -138,3 +140,14 @@ def test_missing_run_or_checkpoint_raises(tmp_path):
         vae_lightning.load(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"no checkpoints/last.ckpt or best.ckpt here"):
         vae_lightning.load(tmp_path)
+
+
+def test_similar_run_directories_are_suggested(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Path("runs/vae-digits/2026-01-31_12-00-00")
+    (run / "checkpoints").mkdir(parents=True)
+    for wrong, meant in {"runs/vae-digit": run.parent, "vae-digits": run.parent, f"{run}0": run}.items():
+        with pytest.raises(UserError, match=rf"^{wrong}: no such run or checkpoint\. Did you mean {meant}\?$"):
+            vae_lightning.load(wrong)
+    with pytest.raises(UserError, match=rf"last\.ckpt or best\.ckpt here\. Pass a run in it, such as {run}\.$"):
+        vae_lightning.load(run.parent)

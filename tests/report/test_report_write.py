@@ -79,7 +79,7 @@ def test_report_of_directory_without_runs_raises(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="there are no runs in this directory"):
         report(tmp_path)
-    with pytest.raises(SystemExit, match=r"^error: .*there are no runs"):
+    with pytest.raises(SystemExit, match=r"^error: .*nowhere: no such directory\. Pass one under runs/"):
         main(["report", str(tmp_path / "nowhere")])
     with pytest.raises(SystemExit, match=r"^error: latest: there are no runs"):
         main(["report", "latest"])

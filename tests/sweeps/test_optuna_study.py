@@ -32,11 +32,13 @@ def test_search_prints_the_best_trial_and_can_be_extended(run_sweep):
     found = trials()
     assert [state for _, state, _ in found] == ["COMPLETE"] * 3
     best = min(found, key=lambda trial: trial[2])
-    assert out.rstrip().endswith(f"best of 3: val/nelbo={best[2]:.2f} with {best[0]}")
+    *_, result, hint = out.splitlines()
+    assert result == f"best of 3: val/nelbo={best[2]:.2f} with {best[0]}"
+    assert hint.startswith("report     vae-lightning report ")
     assert len({beta for beta, *_ in found}) == 3
     assert all(0.5 <= float(beta.partition("=")[2]) <= 16 for beta, *_ in found)
 
-    assert run_sweep(*SEARCH).count("\n") == 1  # the best trial, and no run
+    assert run_sweep(*SEARCH).splitlines() == [result, hint]  # no run
     run_sweep(*SEARCH, "hydra.sweeper.n_trials=4")
     assert trials()[:3] == found
     assert len(trials()) == 4

@@ -203,5 +203,7 @@ def format_time(seconds: float) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a number with one decimal, or two if it is small."""
+    """Return a number with one decimal, two if it is small, or as 1.2e+06 if it is huge, as after divergence."""
+    if abs(value) >= 1e6:
+        return f"{value:.1e}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"

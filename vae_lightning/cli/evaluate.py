@@ -4,6 +4,7 @@ import argparse
 import signal
 
 from vae_lightning.cli.arguments import add_trust_option
+from vae_lightning.errors import check_choice
 from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, SPLITS, Settings
 
 
@@ -73,7 +74,9 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         UserError: if the options are invalid, or a run cannot be evaluated.
     """
-    from vae_lightning.evaluation.evaluate_runs import evaluate_runs  # imports torch, which --help does not need
+    for group in args.only:
+        check_choice("--only", group, GROUPS)
+    from vae_lightning.evaluation.evaluate_runs import evaluate_runs  # takes seconds to import
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that what was computed is kept
     options = {name: value for name, value in vars(args).items() if name not in ("path", "run", "debug")}

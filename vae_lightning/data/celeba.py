@@ -71,11 +71,12 @@ class CelebADataModule(ImageFiles):
             if not layout:
                 raise UserError(
                     f"data=celeba: no images under {self.root.resolve()}, and the download failed ({reason})."
-                    f" Put there {EXPECTED_FILES}."
+                    f" Put these there: {EXPECTED_FILES}."
                 )
         if not layout:
             raise UserError(
-                f"data=celeba: no images under {self.root.resolve()}. Put there {EXPECTED_FILES}, or set data.root."
+                f"data=celeba: no images under {self.root.resolve()}. Put these there, or set data.root:"
+                f" {EXPECTED_FILES}."
             )
         return layout
 

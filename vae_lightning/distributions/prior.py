@@ -190,7 +190,8 @@ class VampPrior(Prior):
             UserError: if either does not hold.
         """
         if not isinstance(posterior, GaussianPosterior):
-            raise UserError("model/prior=vamp: requires a Gaussian posterior. Set model/prior=standard_normal.")
+            fix = f"Set model/prior={posterior.matching_prior}." if posterior.has_density else "Leave it out."
+            raise UserError(f"model/prior=vamp: requires a Gaussian posterior. {fix}")
         if any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
             raise UserError("model/prior=vamp: requires a network without batch norm. Set model/network=conv.")
 

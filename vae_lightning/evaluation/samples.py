@@ -26,6 +26,7 @@ from vae_lightning.metrics.features import Classifier
 from vae_lightning.metrics.samples import Inception, ssim_kernel
 
 CLASSIFIER_METRICS = ("classifier_accuracy", "classifier_score", "class_accuracy")
+FEATURE_NOTES = {"classifier": "a classifier of these images", "inception": "Inception-v3"}
 SAMPLE_METRICS = ("fid", "kid", *FidelityDiversity._fields, *CLASSIFIER_METRICS)
 
 
@@ -70,7 +71,7 @@ def sample_quality(context: EvaluationContext) -> Results:
     with torch.no_grad():
         real = torch.cat([network(context.model.as_images(x)) for x, _ in context.batches(images)])
         generated = torch.cat([network(x) for x in sample_batches(context, n)])
-    note = f"{n:,} samples and images, {context.settings.features}"
+    note = f"{n:,} samples and images, features of {FEATURE_NOTES[context.settings.features]}"
     return (
         distances(real, generated, context.settings.seed, note)
         | overlap(real, generated, context.settings.seed, note)

@@ -56,7 +56,8 @@ def find_runs(root: Path) -> list[Run]:
     folders = runs_under(root)
     if not folders:
         raise UserError(
-            f"{root}: there are no runs in this directory. Pass one under runs/, such as runs/sweeps/NAME, or latest."
+            f"{root}: {'there are no runs in this directory' if root.is_dir() else 'no such directory'}."
+            " Pass one under runs/, such as runs/sweeps/NAME, or latest."
         )
     names = [visible(str(folder.relative_to(root))) for folder in folders]
     return list(map(read_run, folders, names, unique_slugs(names)))

@@ -1,6 +1,7 @@
 """The layout of a run directory, and how to create one and find a checkpoint in it."""
 
 from contextlib import suppress
+from difflib import get_close_matches
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -44,8 +45,18 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
                 check_regular_file(candidate, path)
             return candidate
     if path.is_dir():
-        raise UserError(f"{path}: no {CHECKPOINTS}/last.ckpt or best.ckpt here. Pass a run directory.")
-    raise UserError(f"{path}: no such run or checkpoint. Pass a directory under runs/, or a .ckpt file in one.")
+        runs = sorted(folder.parent for folder in path.glob(f"*/{CHECKPOINTS}"))
+        hint = f"Pass a run in it, such as {runs[-1]}." if runs else "Pass a run directory."
+        raise UserError(f"{path}: no {CHECKPOINTS}/last.ckpt or best.ckpt here. {hint}")
+    raise UserError(f"{path}: no such run or checkpoint. {suggest_folder(path)}")
+
+
+def suggest_folder(path: Path) -> str:
+    """Return a sentence with a directory that may be meant by a path that does not exist."""
+    runs = [folder.parent for folder in Path("runs").glob(f"*/*/{CHECKPOINTS}")]
+    known = sorted({str(folder) for run in runs for folder in (run, run.parent)})
+    close = [match for name in (path, Path("runs", path)) for match in get_close_matches(str(name), known, 1, 0.8)]
+    return f"Did you mean {close[0]}?" if close else "Pass a directory under runs/, or a .ckpt file in one."
 
 
 def has_resumable_checkpoint(run_dir: Path) -> bool:

@@ -17,6 +17,8 @@ from vae_lightning.config.error_reporting import report_errors
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
+from vae_lightning.io.console import CONSOLE
+from vae_lightning.io.shell import display_path
 from vae_lightning.runs.layout import FAILURE
 
 EXTRAS = {"auto": "joblib"}  # launcher or sweeper -> extra, if that has another name than its prefix
@@ -48,11 +50,12 @@ class SweepValidation(Callback):
         self.before = failures(config)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Exit with code 1 and list the jobs that failed during this command, if any did."""
+        """Say how to look at the sweep. If jobs failed during this command, list them and exit with code 1."""
         if failed := sorted(folder for folder, _ in failures(config) - self.before):
             reasons = [f"  {folder.name}: {(folder / FAILURE).read_text().strip()}" for folder in failed]
             several = "1 job failed" if len(failed) == 1 else f"{len(failed)} jobs failed"
             sys.exit("\n".join([f"error: {several}. Rerun the command to try again.", *reasons]))
+        CONSOLE.print(f"report     vae-lightning report {display_path(Path(config.hydra.sweep.dir))}")
 
 
 def check_plugins_installed(config: DictConfig) -> None:

@@ -14,7 +14,7 @@ from vae_lightning.data import ImageDataModule
 from vae_lightning.io.console import CONSOLE
 from vae_lightning.io.shell import display_path, train_command
 from vae_lightning.loggers import where_to_look
-from vae_lightning.models import ELBOModule
+from vae_lightning.models import ELBOModule, LatentPrior
 from vae_lightning.runs.layout import BEST, CHECKPOINTS, has_resumable_checkpoint
 
 
@@ -53,12 +53,15 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
     table = Table(f"test of {tested}", "nats per image")
     for name in ("distortion", "rate", "nelbo"):
         if f"test/{name}" in metrics:
-            table.add_row(name, f"{metrics[f'test/{name}']:.2f}")
+            value = metrics[f"test/{name}"]
+            table.add_row(name, f"{value:.2f}" if abs(value) < 1e6 else f"{value:.1e}")
     CONSOLE.print(table)
     if (run_dir / "figures").is_dir():
         CONSOLE.print(f"figures    {display_path(run_dir / 'figures')}")
     for place in filter(None, (where_to_look(logger, run_dir) for logger in trainer.loggers)):
         CONSOLE.print(f"curves     {place}")
+    if isinstance(trainer.lightning_module, LatentPrior):  # whose purpose no number above shows
+        CONSOLE.print(f"samples    vae-lightning evaluate {display_path(run_dir)} --only samples")
     if has_resumable_checkpoint(run_dir):
         CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} {extension(trainer)}")
 
