@@ -91,7 +91,7 @@ def test_report_latest_is_of_the_newest_sweep(make_run, tmp_path, monkeypatch, c
     make_run(tmp_path / "runs" / "sweeps" / "second" / "a", {"test/nelbo": 1.0})
     main(["report", "latest"])
     assert capsys.readouterr().out.splitlines()[-1] == "runs/sweeps/second/report/report.html"
-    assert "Report on second" in (tmp_path / "runs/sweeps/second/report/report.html").read_text()
+    assert "Report: second" in (tmp_path / "runs/sweeps/second/report/report.html").read_text()
 
 
 def test_report_does_not_resolve_interpolations(make_run, tmp_path, monkeypatch):

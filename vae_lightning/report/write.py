@@ -49,7 +49,7 @@ def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str,
     sections = split_into_sections(runs)
     curves = {run.slug: read_curves(run.folder) for run in runs}
     drawn = [draw_pictures(section, curves, trust, folder, prefix=len(sections) > 1) for section in sections]
-    title = visible(f"Report on {root.resolve().name}")
+    title = visible(f"Report: {root.resolve().name}")
     blocks = [*overview(runs, command), *chain.from_iterable(map(section_blocks, sections, drawn)), *commands(runs)]
     (folder / "report.md").write_text(render_markdown(title, blocks), encoding="utf-8")
     views = list(map(view_section, sections, drawn))
