@@ -233,9 +233,9 @@ ERRORS = {  # overrides -> start of the error
     "model=dip_vae model/posterior=iaf": "model/posterior: DIPVAE requires a diagonal Gaussian. Leave it out.",
     "model/posterior=iaf model.latent_dim=1": "model.latent_dim=1: model/posterior=iaf requires at least 2. Set",
     "model/posterior=von_mises_fisher": "model/prior: StandardNormal is a distribution of vectors, but VonMisesFisher "
-    "one of unit vectors. Set model/prior=uniform_sphere.",
+    "is one of unit vectors. Set model/prior=uniform_sphere.",
     "model/prior=wrapped_normal": "model/prior: WrappedNormalPrior is a distribution of points of the Poincaré ball, "
-    "but GaussianPosterior one of vectors. Set model/prior=standard_normal.",
+    "but GaussianPosterior is one of vectors. Set model/prior=standard_normal.",
     "model/posterior=poincare model/prior=vamp": "model/prior=vamp: requires a Gaussian posterior. Set model/prior=",
     "model=poincare_vae model.posterior.curvature=0": "model.posterior.curvature=0: must be a number > 0.",
     "model=joint_vae model.latent_dim=9": "model.latent_dim=9: model/posterior=gumbel_softmax requires at least 10.",

@@ -182,8 +182,9 @@ class ELBOModule(Configurable, L.LightningModule):
         built.check(self.encoder, posterior)
         if built.has_density and built.support != posterior.support:
             raise UserError(
-                f"model/prior: {type(built).__name__} is a distribution of {built.support}, but"
-                f" {type(posterior).__name__} one of {posterior.support}. Set model/prior={posterior.matching_prior}."
+                f"model/prior: {type(built).__name__} is a distribution of {built.support},"
+                f" but {type(posterior).__name__} is one of {posterior.support}."
+                f" Set model/prior={posterior.matching_prior}."
             )
         return built
 
