@@ -157,9 +157,7 @@ def test_celeba_without_images_reports_which_files_to_download(tmp_path, monkeyp
     assert download(tmp_path) == "gdown is not installed; run pip install 'vae-lightning[download]'"
     monkeypatch.setattr("vae_lightning.data.celeba.find_spec", lambda name: name)
     monkeypatch.setattr("torchvision.datasets.CelebA", raise_quota_error)
-    with pytest.raises(
-        UserError, match=r"the download failed \(Too many users .* recently\). Put these there: img"
-    ):
+    with pytest.raises(UserError, match=r"the download failed \(Too many users .* recently\). Put these there: img"):
         datamodule(tmp_path, download=True).prepare_data()
     assert "Too many users" in download(tmp_path)
     assert list(tmp_path.iterdir()) == []
