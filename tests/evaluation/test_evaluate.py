@@ -341,7 +341,7 @@ def test_samples_that_are_the_images(name, parts, make_context, monkeypatch):
     assert found["fid"].value == pytest.approx(0, abs=1e-4)
     assert [found[metric].value for metric in ("precision", "recall", "coverage")] == [1, 1, 1]
     assert found["density"].value >= 1
-    assert found["precision"].note == "100 samples and images, classifier"
+    assert found["precision"].note == "100 samples and images, features of a classifier of these images"
     accuracy, score = found["classifier_accuracy"].value, found["classifier_score"]
     assert 0.5 < accuracy <= 1
     assert 2 < score.value <= 10
@@ -363,7 +363,7 @@ def test_metrics_of_classes_need_a_classifier_of_classes(parts, make_context, mo
     network.num_features = 64
     monkeypatch.setattr("vae_lightning.evaluation.feature_network.Inception", lambda: network)
     found = samples(make_context(VAE(**parts), "none", replace(TINY, features="inception")))
-    assert found["recall"].note == "100 samples and images, inception"
+    assert found["recall"].note == "100 samples and images, features of Inception-v3"
     assert found["classifier_score"].note == "unavailable: requires --features classifier"
 
 

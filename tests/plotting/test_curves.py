@@ -62,8 +62,15 @@ def test_training_curves_shades_warmup():
     assert list(warmup_spans(epochs(30, warmup=10))) == [(0, 9000)]
     figure = plotting.training_curves(epochs(30, warmup=10), {}, TITLE)
     for axes in figure.axes:
-        assert [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches] == [(0, 9000)]
+        assert [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches] == [(1000, 9000)]
     assert not plotting.training_curves(epochs(3), {}, TITLE).axes[0].patches
+
+
+def test_training_curves_show_a_single_epoch_of_warmup():
+    """The axis is logarithmic, so nothing can begin at 0."""
+    for axes in plotting.training_curves({55_000: epochs(1, warmup=10)[1000]}, {}, TITLE).axes:
+        (low, high), (x,) = axes.get_xlim(), axes.lines[0].get_xdata()
+        assert 0 < low < x < high
 
 
 def test_warmup_spans_yields_each_cycle_and_an_unfinished_warmup():

@@ -9,7 +9,7 @@ from readable import assert_readable
 
 from vae_lightning import plotting
 from vae_lightning.plotting import style
-from vae_lightning.plotting.latent_space import identity, pca, place_boxes, tsne, umap
+from vae_lightning.plotting.latent_space import MIN_LINE, PLANE_SIZE, identity, pca, place_boxes, tsne, umap
 
 NAMES = [str(k) for k in range(10)]
 TITLE = "Something about a model\nbeta_tcvae-mnist, β = 6, epoch 30"
@@ -27,16 +27,21 @@ def test_scatter_colors_points_by_class():
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("first", "second")
 
 
-def test_scatter_names_classes_beside_their_points_with_a_line_to_the_median():
-    y = torch.arange(30) % 3
-    points = np.stack([np.repeat([[0, 10, 20]], 10, 0).ravel(), np.arange(30) / 2], axis=1)
+def test_scatter_names_classes_near_their_medians_with_lines_to_distant_names():
+    y = torch.arange(6000) % 3
+    clouds = np.random.default_rng(0).normal(size=(6000, 2)) * [[8.0, 8.0]]
+    points = clouds + np.stack([30 * (y == 2), 0 * y], axis=1)
     axes = plotting.scatter(points, y, TITLE, ["a", "b"], ["x", "y", "z"]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["x", "y", "z"]
-    lines = [line.get_xydata() for line in axes.lines if len(line.get_xdata())]
-    for k, (text, (median, end)) in enumerate(zip(axes.texts, lines, strict=True)):
-        np.testing.assert_allclose(median, np.median(points[y == k], axis=0))
-        np.testing.assert_allclose(end, text.get_position())
-        assert np.linalg.norm(end - median) < 5
+    lines = {tuple(end): start for start, end in (line.get_xydata() for line in axes.lines if len(line.get_xdata()))}
+    assert lines
+    shortest = MIN_LINE * np.ptp(points, axis=0).max() / (PLANE_SIZE - 0.7)
+    for k, text in enumerate(axes.texts):
+        median = np.median(points[y == k], axis=0)
+        distance = np.linalg.norm(np.asarray(text.get_position()) - median)
+        assert (text.get_position() in lines) == (distance > shortest)
+        if text.get_position() in lines:
+            np.testing.assert_allclose(lines[text.get_position()], median)
 
 
 @pytest.mark.parametrize("k", [1, 2, 10, 40])
