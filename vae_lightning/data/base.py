@@ -159,14 +159,13 @@ class ImageDataModule(L.LightningDataModule, ABC):
             device: where to put them.
             labeled: sample only images whose class is given.
         """
-        x, y = self.splits["train"]
+        images = self.splits["train"]
         if labeled:
             assert self.labeled is not None
             index = self.labeled[random_integers(len(self.labeled), n)]
         else:
-            index = random_integers(len(x), n)
-        batch = Batch(x[index], None if y is None else y[index])
-        return self.on_after_batch_transfer(batch.to(device), 0)
+            index = random_integers(len(images.x), n)
+        return self.on_after_batch_transfer(images.rows(index).to(device), 0)
 
     def random_batches(self, n: int, batch_size: int) -> InMemoryLoader:
         """Return batches of n random training images, or of all if there are fewer.

@@ -26,6 +26,10 @@ class Batch(NamedTuple):
         """Move the batch to a device. Lightning calls this instead of searching the batch for tensors."""
         return Batch(self.x.to(device), None if self.y is None else self.y.to(device))
 
+    def rows(self, index: Tensor | slice) -> "Batch":
+        """Return some of the images and their labels."""
+        return Batch(self.x[index], None if self.y is None else self.y[index])
+
 
 class EpochSampler:
     """Order in which the n images of a split are visited in an epoch.

@@ -101,6 +101,11 @@ class EvaluationContext:
         return lambda passes, compute: self.unfinished.collect(file, passes, compute, self.track(description))
 
     @property
+    def images(self) -> Batch:
+        """The images and their labels."""
+        return Batch(self.x, self.y)
+
+    @property
     def name(self) -> str:
         """Name of the model's class."""
         return type(self.model).__name__
@@ -117,12 +122,12 @@ class EvaluationContext:
     @cached_property
     def encoded(self) -> Encoded:
         """The encoder's output for the images."""
-        return encode(self.model, self.batches(Batch(self.x, self.y)), self.settings.seed)
+        return encode(self.model, self.batches(self.images), self.settings.seed)
 
     def rows(self, indices: Tensor) -> Batch:
         """Return some images, float (n, C, H, W) in [0, 1], and their labels, on the device."""
-        x = self.model.as_images(self.x[indices].to(self.device))
-        return Batch(x, None if self.y is None else self.y[indices].to(self.device))
+        x, y = self.images.rows(indices).to(self.device)
+        return Batch(self.model.as_images(x), y)
 
     def importance_log_terms(self, indices: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return log p(x|z) and log p(z) - log q(z|x) of the draws given by noise, (b, k), for `log_likelihood`."""
@@ -141,18 +146,17 @@ class EvaluationContext:
 
 def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:
     """Draw at most n images of a split in random order, binarized if those of training are."""
-    x, y = data.splits[split]
-    index = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:n]
+    images = data.splits[split]
+    index = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(seed))[:n]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return data.on_after_batch_transfer(Batch(x[index], None if y is None else y[index]), 0)
+        return data.on_after_batch_transfer(images.rows(index), 0)
 
 
 def batches(images: Batch) -> Iterator[Batch]:
     """Iterate over images in batches."""
-    x, y = images
-    for index in torch.arange(len(x)).split(BATCH_SIZE):
-        yield Batch(x[index], None if y is None else y[index])
+    for index in torch.arange(len(images.x)).split(BATCH_SIZE):
+        yield images.rows(index)
 
 
 @torch.no_grad()

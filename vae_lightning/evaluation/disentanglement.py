@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import torch
 
 from vae_lightning import metrics
-from vae_lightning.data import Batch
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.context import EvaluationContext, encode
 from vae_lightning.evaluation.results import Result, Results, unavailable
@@ -168,10 +167,9 @@ def udr_result(context: EvaluationContext, peers: Sequence[ELBOModule]) -> Resul
     """Compute the UDR of this run among runs with other seeds."""
     if not peers:
         return unavailable(("udr",), "it compares runs with different seeds. Pass them with --peers RUN ...")
-    images = Batch(context.x, context.y)
     encoded = [context.encoded]
     for peer in peers:
-        encoded.append(encode(peer.to(context.device), context.batches(images), context.settings.seed))
+        encoded.append(encode(peer.to(context.device), context.batches(context.images), context.settings.seed))
     kl = [e.kl.mean(0) for e in encoded if e.kl is not None]
     scores = metrics.udr([e.mean for e in encoded], kl if len(kl) == len(encoded) else None)
     return {"udr": Result(float(scores[0]), note=f"among {len(encoded)} runs, Spearman, {len(context.x):,} images")}

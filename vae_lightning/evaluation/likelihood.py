@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from vae_lightning.data import Batch
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.evaluation.annealing import annealed_bounds
 from vae_lightning.evaluation.context import EvaluationContext
@@ -71,7 +70,7 @@ def single_pass_terms(context: EvaluationContext, n: int) -> Results:
     """Compute the distortion, and the rate and the bound if the model has them, with one draw of z per image."""
     model = context.model
     distortions, rates = [], []
-    for x, y in context.batches(Batch(context.x[:n], None if context.y is None else context.y[:n])):
+    for x, y in context.batches(context.images.rows(slice(n))):
         out = model(x, y)
         distortions.append(-out.px.log_prob(out.x))
         if isinstance(model.regularizer, Rate):

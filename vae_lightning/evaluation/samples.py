@@ -37,8 +37,7 @@ def samples(context: EvaluationContext) -> Results:
 
 def compared_images(context: EvaluationContext) -> Batch:
     """Return the images that reconstructions and samples are compared with."""
-    n = context.settings.sample_images
-    return Batch(context.x[:n], None if context.y is None else context.y[:n])
+    return context.images.rows(slice(context.settings.sample_images))
 
 
 def reconstruction_quality(context: EvaluationContext) -> Results:

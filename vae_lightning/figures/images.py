@@ -26,18 +26,18 @@ def reconstructions(ctx: FigureContext) -> Drawing:
 @register_figure
 def extreme_reconstructions(ctx: FigureContext) -> Drawing:
     """Draw the reconstructions with the lowest and the highest nelbo, or distortion if the model has no rate."""
-    x, y = ctx.images(NUM_PROBES)
-    out = ctx.model(x, y)
-    n = len(x)  # IWAE and M2 repeat the batch
+    images = ctx.images(NUM_PROBES)
+    out = ctx.model(*images)
+    n = len(images.x)  # IWAE and M2 repeat the batch
     nelbo = -out.px.log_prob(out.x)[:n]
     if "rate" in ctx.model.objective(out):
         nelbo = nelbo + kl(out)[:n]
     order = nelbo.argsort()
     best, worst = order[:NUM_COLUMNS], order.flip(0)[:NUM_COLUMNS]
     index = torch.cat([best, worst])
-    x_hat = ctx.model.reconstruct(x[index], None if y is None else y[index])
+    shown = images.rows(index)
     title = f"Reconstructions with the lowest and the highest nelbo of {n} images\n{ctx.title}"
-    return plotting.extreme_reconstructions(x[index], x_hat, nelbo[index], title)
+    return plotting.extreme_reconstructions(shown.x, ctx.model.reconstruct(*shown), nelbo[index], title)
 
 
 @register_figure

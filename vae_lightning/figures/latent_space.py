@@ -48,12 +48,9 @@ def scatter(ctx: FigureContext, project: Callable[[Tensor], tuple], n: int) -> D
 
 def posterior_means(ctx: FigureContext, n: int) -> tuple[Tensor, Tensor | None]:
     """Return the means of q(z|x) of n images, (n, D), and their labels. Images are encoded in validation batches."""
-    x, y = ctx.images(n)
-    size = ctx.data.eval_batch_size
-    means = [
-        ctx.model.encode(x[i : i + size], None if y is None else y[i : i + size]).mean for i in range(0, len(x), size)
-    ]
-    return torch.cat(means), y
+    images = ctx.images(n)
+    batches = torch.arange(len(images.x)).split(ctx.data.eval_batch_size)
+    return torch.cat([ctx.model.encode(*images.rows(batch)).mean for batch in batches]), images.y
 
 
 @register_figure
