@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from vae_lightning.report.collect import Run, find_runs
+from vae_lightning.report.collect import ReportedRun, find_runs
 from vae_lightning.report.document import Mean
 from vae_lightning.report.table import group_runs, half_width, save_table, summary_rows, varying_options
 
@@ -21,7 +21,7 @@ def test_half_width_is_students():
 def test_varying_options_leaves_out_the_seed_and_redundant_options(sweep):
     runs = find_runs(sweep)
     assert varying_options(runs) == ["beta"]  # neither the seed, the data's copy of it, the name, nor the directory
-    runs.append(Run(sweep, "x", options={**runs[0].options, "model": "VAE", "name": "vae-digits"}))
+    runs.append(ReportedRun(sweep, "x", options={**runs[0].options, "model": "VAE", "name": "vae-digits"}))
     assert varying_options(runs) == ["model", "beta"]
 
 
@@ -30,7 +30,7 @@ def test_varying_options_name_the_autoencoder_of_a_prior_only_once(sweep):
         {"model": "LatentPrior", "prior_of": run, "autoencoder.latent_dim": dim, "autoencoder.beta": beta}
         for run, dim, beta in (("a", 2, 1), ("b", 2, 4), ("c", 10, 4))
     ]
-    assert varying_options([Run(sweep, "x", options=option) for option in options]) == ["prior_of"]
+    assert varying_options([ReportedRun(sweep, "x", options=option) for option in options]) == ["prior_of"]
 
 
 def test_group_runs_joins_runs_that_differ_only_in_their_seed(sweep):

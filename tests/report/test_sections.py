@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from vae_lightning.report.collect import Run
+from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.columns import better_direction, constant_options, section_columns, short_titles
 from vae_lightning.report.escaping import unique_slugs
 from vae_lightning.report.sections import split_into_sections
 from vae_lightning.report.view import view_section
 
 
-def make_run(name: str, nelbo: float | None = None, **options) -> Run:
+def make_run(name: str, nelbo: float | None = None, **options) -> ReportedRun:
     metrics = {} if nelbo is None else {"test/nelbo": nelbo, "test/distortion": nelbo - 5, "test/rate": 5.0}
     defaults = {"data": "DigitsDataModule", "likelihood": "Bernoulli", "model": "VAE", "seed": 0, "latent_dim": 2}
-    return Run(Path(name), name, name, options={**defaults, **options}, metrics=metrics)
+    return ReportedRun(Path(name), name, name, options={**defaults, **options}, metrics=metrics)
 
 
 def test_sections_hold_runs_whose_nelbo_is_the_same_quantity():
@@ -23,7 +23,7 @@ def test_sections_hold_runs_whose_nelbo_is_the_same_quantity():
         make_run("b", likelihood="Gaussian"),
         make_run("c", data="MNISTDataModule"),
         make_run("d", **{"model": "LatentPrior", "likelihood": None, "autoencoder.likelihood": "Bernoulli"}),
-        Run(Path("e"), "e", "e", state="failed"),
+        ReportedRun(Path("e"), "e", "e", state="failed"),
     ]
     del runs[3].options["likelihood"]
     sections = split_into_sections(runs)

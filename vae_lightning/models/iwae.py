@@ -25,7 +25,7 @@ def importance_weighted_bound(log_w: Tensor) -> Tensor:
     return torch.logsumexp(log_w, dim=0) - math.log(len(log_w))
 
 
-def scale_gradient(z: Tensor, factors: Tensor) -> None:
+def scale_gradient_per_draw(z: Tensor, factors: Tensor) -> None:
     """Multiply the gradient that z (K·B, D) receives by a factor per draw, (K, B). Call it once per forward pass."""
     if z.requires_grad:  # not during validation
         z.register_hook(lambda gradient: gradient * factors.flatten()[:, None])
@@ -104,7 +104,7 @@ class IWAE(ELBOModule):
     def trained_bound(self, out: ForwardPass, log_w: Tensor) -> Tensor:
         """Compute the bound with the gradient that `gradient` selects."""
         if self.gradient == "dreg":
-            scale_gradient(out.z, self.path_factors(log_w.detach()))
+            scale_gradient_per_draw(out.z, self.path_factors(log_w.detach()))
         return self.bound(log_w)
 
     def path_factors(self, log_w: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
-from vae_lightning.models.iwae import importance_weighted_bound, scale_gradient
+from vae_lightning.models.iwae import importance_weighted_bound, scale_gradient_per_draw
 from vae_lightning.models.miwae import MIWAE
 
 
@@ -52,7 +52,7 @@ class PIWAE(MIWAE):
         of_decoder = log_w.detach().softmax(0).clamp_min(torch.finfo(log_w.dtype).eps ** 2)
         of_encoder = self.by_bound(log_w.detach()).softmax(0).flatten(0, 1) / self.num_bounds
         factors = self.path_factors(log_w.detach()) if self.gradient == "dreg" else 1.0
-        scale_gradient(out.z, of_encoder * factors / of_decoder)
+        scale_gradient_per_draw(out.z, of_encoder * factors / of_decoder)
         weighted = (of_decoder * log_w).sum(0)
         if self.gradient == "standard":
             log_qz = out.qz.log_prob(out.z.detach()).unflatten(0, (self.num_draws, -1))

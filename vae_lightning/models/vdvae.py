@@ -18,7 +18,7 @@ from vae_lightning.regularizers import GroupedKL
 from vae_lightning.types import Shape
 
 
-class TopDownPosterior(Posterior):
+class VDVAEPosterior(Posterior):
     """q(z_l | z_<l, x) of each group, from the state of the top-down network and the features of the bottom-up one.
 
     Args:
@@ -90,7 +90,7 @@ class VDVAE(ELBOModule):
         UserError: if the network is not a `Ladder`.
     """
 
-    posterior: TopDownPosterior
+    posterior: VDVAEPosterior
     decoder: TopDown
     default_network = Ladder
     multi_resolution = True
@@ -118,7 +118,7 @@ class VDVAE(ELBOModule):
             image_shape=image_shape,
             latent_dim=latent_dim,
             network=network,
-            own_posterior=lambda *_: TopDownPosterior(heads, levels, residual_posterior),
+            own_posterior=lambda *_: VDVAEPosterior(heads, levels, residual_posterior),
             **kwargs,
         )
 

@@ -23,7 +23,7 @@ Value = str | int | float | bool | None
 
 
 @dataclass
-class Run:
+class ReportedRun:
     """The contents of a run directory. All text in it is `visible`, except the directory itself.
 
     Attributes:
@@ -47,7 +47,7 @@ class Run:
     command: str = ""
 
 
-def find_runs(root: Path) -> list[Run]:
+def find_runs(root: Path) -> list[ReportedRun]:
     """Read every run at or under a directory, sorted by name.
 
     Raises:
@@ -63,9 +63,9 @@ def find_runs(root: Path) -> list[Run]:
     return list(map(read_run, folders, names, unique_slugs(names)))
 
 
-def read_run(folder: Path, name: str, slug: str) -> Run:
+def read_run(folder: Path, name: str, slug: str) -> ReportedRun:
     """Read one run. If one of its files cannot be read, its state is `failed`."""
-    run = Run(folder, name, slug)
+    run = ReportedRun(folder, name, slug)
     try:
         identity = config_identity(read_config(folder))
         run.options = {visible(option_label(key)): option_value(key, value) for key, value in identity.items()}

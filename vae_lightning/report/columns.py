@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vae_lightning.report.collect import Run
+from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.sections import Section
 from vae_lightning.report.table import FIRST_COLUMNS
 
@@ -86,7 +86,7 @@ def better_direction(metric: str) -> str:
     return "higher" if metric.startswith(HIGHER_IS_BETTER) and not metric.startswith(UNORDERED) else ""
 
 
-def shown_metrics(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+def shown_metrics(runs: Sequence[ReportedRun]) -> tuple[list[str], list[str]]:
     """Return the test metrics, and those of `evaluate` without standard errors and deviations."""
     names = {name for run in runs for name in run.metrics}
     stages = ("train/", "val/", "test/")

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from vae_lightning.report.collect import Run
+from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.columns import MAIN_METRICS, TEST_METRICS, better_direction
 from vae_lightning.report.curves import Curve
 from vae_lightning.report.document import format_cell
@@ -47,7 +47,7 @@ def write_pages(
     title: str,
     counts: str,
     command: str,
-    runs: Sequence[Run],
+    runs: Sequence[ReportedRun],
     views: Sequence[SectionView],
     curves: Mapping[str, Mapping[str, Curve]],
     folder: Path,
@@ -89,7 +89,9 @@ def write_pages(
     )
 
 
-def write_run(run: Run, section: SectionView | None, curves: Mapping[str, Curve], title: str, folder: Path) -> None:
+def write_run(
+    run: ReportedRun, section: SectionView | None, curves: Mapping[str, Curve], title: str, folder: Path
+) -> None:
     """Write the page of a run, its figures and its data."""
     figures = copy_figures(run, folder)
     write_page(
@@ -107,7 +109,7 @@ def write_run(run: Run, section: SectionView | None, curves: Mapping[str, Curve]
     (folder / "data.js").write_text(data, encoding="utf-8")
 
 
-def metrics_by_group(run: Run) -> dict[str, dict[str, float]]:
+def metrics_by_group(run: ReportedRun) -> dict[str, dict[str, float]]:
     """Return the metrics of a run by the first part of their name, `test` first."""
     groups: dict[str, dict[str, float]] = {}
     for name, value in sorted(run.metrics.items(), key=lambda item: (not item[0].startswith("test/"), item[0])):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vae_lightning.errors import one_line
-from vae_lightning.report.collect import Run
+from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.curves import Curve
 from vae_lightning.report.escaping import unique_slugs, visible
 from vae_lightning.runs.layout import CHANGES, CONFIG
@@ -19,7 +19,7 @@ MAX_POINTS = 500  # per curve
 MAX_LOG = 200_000  # characters
 
 
-def copy_figures(run: Run, folder: Path) -> list[dict[str, str]]:
+def copy_figures(run: ReportedRun, folder: Path) -> list[dict[str, str]]:
     """Copy the figures of a run that have changed, and return the name and the file of each.
 
     Links that leave the run are ignored.
@@ -46,7 +46,7 @@ def copy_if_changed(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def run_data(run: Run, section: str, figures: list[dict[str, str]], curves: Mapping[str, Curve]) -> str:
+def run_data(run: ReportedRun, section: str, figures: list[dict[str, str]], curves: Mapping[str, Curve]) -> str:
     """Return the script with a run's data, which the page of the run and comparisons load.
 
     It is a script, since a page that is opened as a file can load nothing else.
@@ -70,12 +70,12 @@ def thin_out(curve: Curve) -> list[list[float]]:
     return [[x for x, _ in points], [float(f"{y:.6g}") for _, y in points]]
 
 
-def configuration_text(run: Run) -> str:
+def configuration_text(run: ReportedRun) -> str:
     """Return `.hydra/config.yaml`."""
     return text_or_reason(run.folder / CONFIG, run.folder)
 
 
-def log_text(run: Run) -> str:
+def log_text(run: ReportedRun) -> str:
     """Return the changes that were made when the run was resumed, and the end of its `*.log` files."""
     paths = [path for path in (run.folder / CHANGES, *sorted(run.folder.glob("*.log"))) if path.exists()]
     return "\n\n".join(f"{visible(path.name)}\n{text_or_reason(path, run.folder)[-MAX_LOG:]}" for path in paths)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vae_lightning.report.collect import Run, Value
+from vae_lightning.report.collect import ReportedRun, Value
 from vae_lightning.report.escaping import unique_slugs
 from vae_lightning.report.table import Group, group_runs, varying_options
 
@@ -25,14 +25,14 @@ class Section:
 
     title: str
     slug: str
-    runs: list[Run]
+    runs: list[ReportedRun]
     columns: list[str]
     groups: list[Group]
 
 
-def split_into_sections(runs: Sequence[Run]) -> list[Section]:
+def split_into_sections(runs: Sequence[ReportedRun]) -> list[Section]:
     """Split the finished runs by data set and likelihood, sorted by title."""
-    by_key: dict[tuple[Value, ...], list[Run]] = {}
+    by_key: dict[tuple[Value, ...], list[ReportedRun]] = {}
     for run in runs:
         if run.state == "finished":
             by_key.setdefault(comparison_key(run), []).append(run)
@@ -42,7 +42,7 @@ def split_into_sections(runs: Sequence[Run]) -> list[Section]:
     return sorted(sections, key=lambda section: section.title)
 
 
-def comparison_key(run: Run) -> tuple[Value, ...]:
+def comparison_key(run: ReportedRun) -> tuple[Value, ...]:
     """Return the options that must be equal for the numbers of two runs to be comparable."""
     options = {key.removeprefix("autoencoder."): value for key, value in run.options.items()} | run.options
     root = options.get("data.root") if options.get("data") == "ImageFolderDataModule" else None
@@ -59,7 +59,7 @@ def section_titles(keys: Sequence[tuple[Value, ...]]) -> list[str]:
     return titles
 
 
-def make_section(title: str, slug: str, runs: list[Run]) -> Section:
+def make_section(title: str, slug: str, runs: list[ReportedRun]) -> Section:
     """Group the runs of a section by setting."""
     columns = varying_options(runs)
     groups = group_runs(runs, columns)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from vae_lightning.report.collect import Run, Value
+from vae_lightning.report.collect import ReportedRun, Value
 from vae_lightning.report.escaping import escape_spreadsheet
 
 FIRST_COLUMNS = ("model", "data", "latent_dim", "beta")
@@ -27,7 +27,7 @@ class Group:
     """
 
     options: dict[str, Value]
-    runs: list[Run]
+    runs: list[ReportedRun]
 
     def mean(self, metric: str) -> float:
         """Return the mean of a metric over the seeds; NaN if no run has it."""
@@ -59,7 +59,7 @@ def half_width(values: Sequence[float]) -> float:
     return float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
 
 
-def varying_options(runs: Sequence[Run]) -> list[str]:
+def varying_options(runs: Sequence[ReportedRun]) -> list[str]:
     """Return the options that differ among runs, except the seed, its copies and redundant options.
 
     An option is redundant if its values correspond one-to-one to those of an earlier option, as the name of a run does
@@ -83,7 +83,7 @@ def one_to_one(a: Sequence[Value], b: Sequence[Value]) -> bool:
     return len(set(a)) == len(set(b)) == len(set(zip(a, b, strict=True)))
 
 
-def group_runs(runs: Sequence[Run], columns: Sequence[str]) -> list[Group]:
+def group_runs(runs: Sequence[ReportedRun], columns: Sequence[str]) -> list[Group]:
     """Group the finished runs by the values in some columns, sorted by these values."""
     groups: dict[tuple[Value, ...], Group] = {}
     for run in runs:
@@ -99,7 +99,7 @@ def sort_key(value: Value) -> tuple[bool, float, str]:
     return value is None, float(value) if number else math.inf, str(value)  # type: ignore[arg-type]
 
 
-def run_rows(runs: Sequence[Run], columns: Sequence[str]) -> list[dict[str, Any]]:
+def run_rows(runs: Sequence[ReportedRun], columns: Sequence[str]) -> list[dict[str, Any]]:
     """Return one row per run: the given columns, seed, state, all metrics, directory and command.
 
     All rows have the same keys.

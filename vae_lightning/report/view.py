@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vae_lightning.report.collect import Run
+from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.columns import Column, constant_options, section_columns
 from vae_lightning.report.document import Mean, format_cell
 from vae_lightning.report.pictures import Picture
@@ -103,7 +103,7 @@ def series_names(groups: Sequence[Group]) -> list[str]:
     return [str(options.get("model")) for options in first]
 
 
-def run_cell(run: Run, column: Column) -> Cell:
+def run_cell(run: ReportedRun, column: Column) -> Cell:
     """Return the cell of a run."""
     return make_cell(run.metrics.get(column.key) if column.is_metric else run.options.get(column.key), column)
 

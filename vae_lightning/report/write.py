@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from vae_lightning.report.collect import Run, find_runs, sweep_command
+from vae_lightning.report.collect import ReportedRun, find_runs, sweep_command
 from vae_lightning.report.columns import shown_metrics
 from vae_lightning.report.curves import Curve, read_curves
 from vae_lightning.report.document import Block, Command, Heading, Image, Mean, Table, Text
@@ -69,14 +69,14 @@ def draw_pictures(
     return drawn
 
 
-def count_states(runs: Sequence[Run]) -> str:
+def count_states(runs: Sequence[ReportedRun]) -> str:
     """Return the number of runs in each state, as a sentence."""
     counts = Counter(run.state for run in runs)
     total = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     return f"{total}: {', '.join(f'{counts[state]} {state}' for state in STATES if counts[state])}."
 
 
-def overview(runs: Sequence[Run], command: str) -> list[Block]:
+def overview(runs: Sequence[ReportedRun], command: str) -> list[Block]:
     """Return the number of runs, the command of the sweep, and the unfinished runs with their reasons."""
     blocks: list[Block] = [Text(f"{count_states(runs)} Numbers are in nats per image unless stated otherwise.")]
     if command:
@@ -119,6 +119,6 @@ def section_blocks(section: Section, drawn: Sequence[Picture]) -> list[Block]:
     return blocks
 
 
-def commands(runs: Sequence[Run]) -> list[Block]:
+def commands(runs: Sequence[ReportedRun]) -> list[Block]:
     """Return the command of each run."""
     return [Heading("Commands"), Table(["run", "command"], [[run.name, run.command] for run in runs])]
