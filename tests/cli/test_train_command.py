@@ -112,6 +112,17 @@ def test_sweep_has_one_directory_per_job(tmp_path):
     assert len(list(sweep.glob("*/metrics.json"))) == 2
 
 
+@pytest.mark.slow
+def test_sweep_finds_choices_in_a_directory_of_configurations(tmp_path):
+    experiments = tmp_path / "own" / "experiment"
+    experiments.mkdir(parents=True)
+    (experiments / "mine.yaml").write_text("# @package _global_\nmodel:\n  init_std: 0.01\n")
+    done = run_train(tmp_path, "--config-dir", "own", "-m", "experiment=mine", "sweep=study", "seed=3", *SMALL)
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs" / "sweeps" / "study").glob("*/.hydra/config.yaml")
+    assert "init_std: 0.01" in run.read_text()
+
+
 def test_job_dir_name_has_no_slash_and_at_most_200_bytes():
     assert job_dir_name("model/network=mlp,data.root=../shared") == "model.network=mlp,data.root=...shared"
     long, other = (job_dir_name("é" * 300 + end) for end in "ab")

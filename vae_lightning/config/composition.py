@@ -17,12 +17,11 @@ from vae_lightning.runs.layout import create_unique_dir
 def composed(overrides: list[str]) -> Iterator[DictConfig]:
     """Compose the configuration of one run; inside the block, `${hydra:...}` in it can be resolved.
 
-    The run directory is created, unless the overrides set `run_dir`.
+    Hydra must have been initialized, so that `--config-dir` of a sweep counts. Otherwise use `composed_alone`. The run
+    directory is created, unless the overrides set `run_dir`.
     """
-    GlobalHydra.instance().clear()
     previous = HydraConfig.instance().cfg
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        cfg = compose("train", overrides, return_hydra_config=True)
+    cfg = compose("train", overrides, return_hydra_config=True)
     try:
         HydraConfig.instance().set_config(cfg)
         if not any(override.startswith("run_dir=") for override in overrides):
@@ -35,3 +34,11 @@ def composed(overrides: list[str]) -> Iterator[DictConfig]:
         yield cfg
     finally:
         HydraConfig.instance().cfg = previous
+
+
+@contextmanager
+def composed_alone(overrides: list[str]) -> Iterator[DictConfig]:
+    """Do the same as `composed` where Hydra has not been initialized, as in Python and other commands."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"), composed(overrides) as cfg:
+        yield cfg

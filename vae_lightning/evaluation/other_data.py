@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vae_lightning.config.composition import composed
+from vae_lightning.config.composition import composed_alone
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.instantiation import build_component
@@ -29,7 +29,7 @@ def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataM
             raise UserError(f"--against {choice} {option}: not an option of the data. Use data.NAME=VALUE.")
     overrides = normalize([f"data={choice}", *options])
     try:
-        with composed([*overrides, "run_dir=unknown"]) as cfg:
+        with composed_alone([*overrides, "run_dir=unknown"]) as cfg:
             inherit_run(cfg)
             validate_config(cfg)
             data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
