@@ -57,8 +57,8 @@ def why_unavailable(context: EvaluationContext) -> str | None:
 @torch.no_grad()
 def has_samples(context: EvaluationContext) -> bool:
     """Return whether images can be drawn from p(x|z), and not only their mean."""
-    y = None if context.y is None else context.y[:1].to(context.device)
-    return isinstance(context.model.decode(context.sample_prior(1).to(context.device), y), IndependentPixels)
+    z = context.sample_prior(1).to(context.device)
+    return isinstance(context.model.decode(z, context.labels(slice(1))), IndependentPixels)
 
 
 def lower_bounds(context: EvaluationContext, n: int) -> Tensor:
@@ -79,7 +79,7 @@ def simulated_gaps(context: EvaluationContext, n: int) -> Tensor:
     passes = torch.arange(n).split(images_per_pass(context))
 
     def gap(i: int) -> Tensor:
-        _, y = context.rows(passes[i])
+        y = context.labels(passes[i])
         generator = generator_for(context.settings.seed, 1, i)
         with torch.no_grad(), seeded_by(generator):
             labels = y if context.model.condition_dim else None

@@ -129,6 +129,10 @@ class EvaluationContext:
         x, y = self.images.rows(indices).to(self.device)
         return Batch(self.model.as_images(x), y)
 
+    def labels(self, index: Tensor | slice) -> Tensor | None:
+        """Return the labels of some images on the device, if there are any."""
+        return None if self.y is None else self.y[index].to(self.device)
+
     def importance_log_terms(self, indices: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return log p(x|z) and log p(z) - log q(z|x) of the draws given by noise, (b, k), for `log_likelihood`."""
         k = noise.shape[1]
@@ -141,7 +145,7 @@ class EvaluationContext:
     def sample_prior(self, n: int) -> Tensor:
         """Draw n latents from the prior, (n, D) on the CPU; for a conditional model, given the labels of n images."""
         generator = torch.Generator().manual_seed(2 * self.settings.seed + 1)  # odd; `encode` uses even seeds
-        return self.model.sample_prior(n, None if self.y is None else self.y[:n].to(self.device), generator).cpu()
+        return self.model.sample_prior(n, self.labels(slice(n)), generator).cpu()
 
 
 def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:

@@ -1,6 +1,5 @@
 """Standard errors of metrics that are not means over images but depend on samples as a whole."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -32,11 +31,7 @@ def jackknife_errors(
     Returns:
         The standard error of each metric, F numbers; NaN if a sample has only one row.
     """
-    divided = divide(samples, groups, seed)
-    if len(divided[0]) == 1:
-        return [math.nan] * len(metrics(*samples))
-    left_out = [[torch.cat([*parts[:g], *parts[g + 1 :]]) for parts in divided] for g in range(len(divided[0]))]
-    values = torch.tensor([metrics(*rest) for rest in left_out], dtype=torch.float64)  # (G, F)
+    values = over_groups(lambda parts, g: torch.cat([*parts[:g], *parts[g + 1 :]]), metrics, samples, groups, seed)
     return (values.var(0, correction=0) * (len(values) - 1)).sqrt().tolist()
 
 
@@ -49,25 +44,33 @@ def block_errors(
     disjoint groups, and the standard error is their standard deviation over √G, as if their variance were proportional
     to 1 / N. For precision, recall, density and coverage of Gaussians, it is 0.7 to 1.5 times the true one.
 
-    Args:
-        metrics: returns F numbers for the samples.
-        *samples: tensors whose rows are drawn independently; they may have different numbers of rows.
-        groups: G; fewer if a sample has fewer rows.
-        seed: of the division into groups.
-
-    Returns:
-        The standard error of each metric, F numbers; NaN if a sample has only one row.
+    See `jackknife_errors` for the arguments and the result.
     """
-    divided = divide(samples, groups, seed)
-    if len(divided[0]) == 1:
-        return [math.nan] * len(metrics(*samples))
-    values = torch.tensor([metrics(*group) for group in zip(*divided, strict=True)], dtype=torch.float64)  # (G, F)
-    return (values.std(0) / len(values) ** 0.5).tolist()
+    values = over_groups(lambda parts, g: parts[g], metrics, samples, groups, seed)
+    return (values.var(0, correction=0) / (len(values) - 1)).sqrt().tolist()
 
 
-def divide(samples: Sequence[Tensor], groups: int, seed: int) -> list[list[Tensor]]:
-    """Divide the rows of each sample at random into as many groups of nearly equal sizes."""
+def over_groups(
+    choose: Callable[[Sequence[Tensor], int], Tensor],
+    metrics: Callable[..., Sequence[float]],
+    samples: Sequence[Tensor],
+    groups: int,
+    seed: int,
+) -> Tensor:
+    """Compute metrics of a part of each sample for every group, float64 (G, F); NaN, (1, F), if there is one group.
+
+    Args:
+        choose: the rows of each group of a sample, and the number of a group -> the rows to use.
+        metrics: see `jackknife_errors`, as for the others.
+        samples: S tensors.
+        groups: G, or more than the rows of a sample.
+        seed: of the division into groups.
+    """
     groups = min(groups, *(len(sample) for sample in samples))
+    if groups == 1:
+        return torch.full((1, len(metrics(*samples))), torch.nan, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     orders = [torch.randperm(len(sample), generator=generator).to(sample.device) for sample in samples]
-    return [list(sample[order].tensor_split(groups)) for sample, order in zip(samples, orders, strict=True)]
+    divided = [sample[order].tensor_split(groups) for sample, order in zip(samples, orders, strict=True)]
+    values = [metrics(*(choose(parts, g) for parts in divided)) for g in range(groups)]
+    return torch.tensor(values, dtype=torch.float64)

@@ -17,7 +17,6 @@ from vae_lightning.config.error_reporting import report_errors
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
-from vae_lightning.io.console import CONSOLE
 from vae_lightning.io.shell import display_path
 from vae_lightning.runs.layout import FAILURE
 
@@ -55,7 +54,7 @@ class SweepValidation(Callback):
             reasons = [f"  {folder.name}: {(folder / FAILURE).read_text().strip()}" for folder in failed]
             several = "1 job failed" if len(failed) == 1 else f"{len(failed)} jobs failed"
             sys.exit("\n".join([f"error: {several}. Rerun the command to try again.", *reasons]))
-        CONSOLE.print(f"report     vae-lightning report {display_path(Path(config.hydra.sweep.dir))}")
+        print(f"report     vae-lightning report {display_path(Path(config.hydra.sweep.dir))}")
 
 
 def check_plugins_installed(config: DictConfig) -> None:
