@@ -229,11 +229,17 @@ class ELBOModule(Configurable, L.LightningModule):
         Returns:
             q(z|x), p(z) and z, each with K·B rows, the batch K times in a row.
         """
+        qz, z = self.draw(x, y, num_samples, noise)
+        if num_samples > 1:
+            y = repeat_rows(y, num_samples)
+        return qz, self.prior(self.encode, self.condition(y)), z
+
+    def draw(self, x: Tensor, y: Tensor | None, num_samples: int, noise: Tensor | None) -> tuple[Any, Tensor]:
+        """Return q(z|x) and z, without the prior; see `infer`."""
         qz = self.encode(x, y)
         if num_samples > 1:
-            qz, y = qz.repeat(num_samples), repeat_rows(y, num_samples)
-        z = qz.rsample(noise)
-        return qz, self.prior(self.encode, self.condition(y)), z
+            qz = qz.repeat(num_samples)
+        return qz, qz.rsample(noise)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
         """Encode images (B, C, H, W), uint8 or float in [0, 1], to q(z|x).

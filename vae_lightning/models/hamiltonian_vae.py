@@ -86,13 +86,13 @@ class HamiltonianVAE(ELBOModule):
         """Number of standard normal variables per draw, 2D: those of z_0, then those of the momentum γ."""
         return 2 * self.latent_dim
 
-    def infer(
-        self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
-    ) -> tuple[HamiltonianDraw, Any, Tensor]:
+    def draw(
+        self, x: Tensor, y: Tensor | None, num_samples: int, noise: Tensor | None
+    ) -> tuple[HamiltonianDraw, Tensor]:
         """Encode images, draw z_0 and a momentum, and move them."""
         if torch.is_inference_mode_enabled():  # which the gradient with respect to z could not be computed in
             with torch.inference_mode(False), torch.no_grad():
-                return self.infer(x.clone(), None if y is None else y.clone(), num_samples, noise)
+                return self.draw(x.clone(), None if y is None else y.clone(), num_samples, noise)
         q = self.encode(x, y).repeat(num_samples)
         x, y = repeat_rows(self.as_images(x), num_samples), repeat_rows(y, num_samples)
         noise = noise_like(q.mu.repeat(1, 2)) if noise is None else noise.to(q.mu)
@@ -100,7 +100,7 @@ class HamiltonianVAE(ELBOModule):
         start = q.rsample(of_start)
         z, final_momentum = self.move(start, momentum, x, y)
         log_q = q.log_prob(start) + 0.5 * (final_momentum.square() - momentum.square()).sum(1)
-        return HamiltonianDraw(q, log_q), self.prior(self.encode, self.condition(y)), z
+        return HamiltonianDraw(q, log_q), z
 
     def move(self, z: Tensor, momentum: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Move latents and momenta γ, (B, D) each, by K leapfrog steps with tempering."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from vae_lightning.distributed.batch_sharding import broadcast_from_rank_zero
 from vae_lightning.distributions import ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
-from vae_lightning.models.base import OPTIMIZER, ELBOModule, condition_size, repeat_rows
+from vae_lightning.models.base import OPTIMIZER, ELBOModule, condition_size
 from vae_lightning.priors import MixturePrior
 from vae_lightning.regularizers import NoPenalty, Rate
 from vae_lightning.rng import rng_state, set_rng_state
@@ -81,12 +81,9 @@ class LatentPrior(ELBOModule):
         """Number of standard normal variables that `infer` turns into a draw."""
         return self.autoencoder.noise_dim
 
-    def infer(
-        self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None
-    ) -> tuple[Any, Any, Tensor]:
-        """Encode images and draw latents as the autoencoder does, with the learned p(z)."""
-        qz, _, z = self.autoencoder.infer(x, y, num_samples, noise)
-        return qz, self.prior(self.encode, self.condition(repeat_rows(y, num_samples))), z
+    def draw(self, x: Tensor, y: Tensor | None, num_samples: int, noise: Tensor | None) -> tuple[Any, Tensor]:
+        """Encode images and draw latents as the autoencoder does."""
+        return self.autoencoder.draw(x, y, num_samples, noise)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
         """Encode images (B, C, H, W) to q(z|x), as the autoencoder does."""
