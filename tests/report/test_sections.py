@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from vae_lightning.report.collect import ReportedRun
-from vae_lightning.report.columns import better_direction, constant_options, section_columns, short_titles
+from vae_lightning.report.columns import constant_options, section_columns, short_titles
 from vae_lightning.report.escaping import unique_slugs
 from vae_lightning.report.sections import split_into_sections
 from vae_lightning.report.view import view_section
@@ -70,21 +68,6 @@ def test_best_values_are_marked_unless_all_are_equal():
     assert marked == {"a": [], "b": ["90.00", "85.00"], "c": []}
     view = view_section(split_into_sections([runs[0], make_run("d", 100.0, latent_dim=4)])[0], [])
     assert not any(cell.is_best for row in [*view.runs, *view.settings] for cell in row.cells)
-
-
-@pytest.mark.parametrize(
-    ("metric", "direction"),
-    [
-        ("test/nelbo", "lower"),
-        ("samples/fid", "lower"),
-        ("samples/precision", "higher"),
-        ("disentanglement/mig", "higher"),
-        ("disentanglement/gaussian_total_correlation", ""),
-        ("test/rate", ""),
-    ],
-)
-def test_better_direction(metric, direction):
-    assert better_direction(metric) == direction
 
 
 def test_short_titles_name_the_group_of_a_second_column():

@@ -2,28 +2,16 @@
 
 from collections.abc import Mapping
 from itertools import groupby
+from textwrap import fill
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from vae_lightning.evaluation.results import Result, Results
+from vae_lightning.runs.metrics import MAIN_METRICS
 
-MAIN_NUMBERS = {  # the columns of a comparison, by name in `metrics.json`
-    "likelihood/log_px": "log p(x)",
-    "likelihood/nelbo": "nelbo",
-    "information/active_units": "active\nunits",
-    "disentanglement/mig": "MIG",
-    "samples/fid": "FID",
-    "samples/kid": "KID",
-    "samples/precision": "precision",
-    "samples/recall": "recall",
-    "samples/density": "density",
-    "samples/coverage": "coverage",
-    "downstream/linear_probe": "linear\nprobe",
-    "anomaly/auroc_log_px": "AUROC of\nlog p(x)",
-    "anomaly/auroc_typicality": "AUROC of\ntypicality",
-}
+LABEL_WIDTH = 9  # of the columns of a comparison
 
 
 def build_table(results: dict[str, Results], title: str) -> Table:
@@ -67,13 +55,14 @@ def format_number(value: float) -> str:
 
 
 def build_comparison(runs: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Build a table with one row per run and one column per main number that at least one run has.
+    """Build a table with one row per run and one column per main metric that at least one run has.
 
     Args:
         runs: the numbers of each run as in `metrics.json`, by the name to show.
     """
-    names = [name for name in MAIN_NUMBERS if any(numbers.get(name) is not None for numbers in runs.values())]
-    columns = [Column(MAIN_NUMBERS[name], justify="right") for name in names]
+    names = [name for name in MAIN_METRICS if any(numbers.get(name) is not None for numbers in runs.values())]
+    labels = [fill(MAIN_METRICS[name].label, LABEL_WIDTH, break_long_words=False) for name in names]
+    columns = [Column(label, justify="right") for label in labels]
     table = Table(*columns, Column("run"), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for run, numbers in runs.items():
         values = [numbers.get(name) for name in names]

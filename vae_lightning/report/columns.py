@@ -6,33 +6,9 @@ from dataclasses import dataclass
 from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.sections import Section
 from vae_lightning.report.table import FIRST_COLUMNS
+from vae_lightning.runs.metrics import MAIN_METRICS, better_direction
 
-TEST_METRICS = ("test/nelbo", "test/distortion", "test/rate")
-MAIN_METRICS = (  # shown at first, if `vae-lightning evaluate` has computed them
-    "likelihood/log_px",
-    "disentanglement/mig",
-    "samples/fid",
-    "downstream/linear_probe",
-)
 MAX_OPTIONS = 8  # shown at first
-
-# Metrics of which a lower or a higher value is better. Of others, such as the rate, neither is.
-LOWER_IS_BETTER = (
-    *("test/nelbo", "test/distortion", "likelihood/nelbo", "likelihood/distortion", "likelihood/bits_per_dim"),
-    *("samples/mse", "samples/fid", "samples/kid"),
-)
-HIGHER_IS_BETTER = (
-    "likelihood/log_px",
-    "likelihood/ais_log_px",
-    "disentanglement/",
-    "samples/",
-    "downstream/",
-    "anomaly/auroc_",
-)
-UNORDERED = (  # or not about the model, such as the accuracy of the classifier that compares samples
-    *("disentanglement/gaussian_", "disentanglement/mutual_information_score"),
-    *("downstream/majority", "samples/classifier_accuracy"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +36,7 @@ def section_columns(section: Section) -> list[Column]:
     options = differing_options(section)
     seeds = ["seed"] if len({run.options.get("seed") for run in section.runs}) > 1 else []
     informative = [key for key in options if is_informative(key, section)]
-    shown = {*test, *informative[:MAX_OPTIONS], "seed", *MAIN_METRICS}
+    shown = {*informative[:MAX_OPTIONS], "seed", *(name for name, main in MAIN_METRICS.items() if main.in_report)}
     metrics = {*test, *evaluated}
     keys = [*test, *options, *seeds, *evaluated]
     titles = short_titles(keys)
@@ -79,24 +55,18 @@ def short_titles(keys: Sequence[str]) -> list[str]:
     return titles
 
 
-def better_direction(metric: str) -> str:
-    """Return which value of a metric is better: `lower`, `higher`, or an empty string if neither is."""
-    if metric in LOWER_IS_BETTER:
-        return "lower"
-    return "higher" if metric.startswith(HIGHER_IS_BETTER) and not metric.startswith(UNORDERED) else ""
-
-
 def shown_metrics(runs: Sequence[ReportedRun]) -> tuple[list[str], list[str]]:
     """Return the test metrics, and those of `evaluate` without standard errors and deviations."""
     names = {name for run in runs for name in run.metrics}
     stages = ("train/", "val/", "test/")
+    test = [name for name in MAIN_METRICS if name in names and name.startswith(stages)]
     evaluated = [name for name in names if not name.startswith(stages) and not name.endswith(("_se", "_std"))]
-    return [name for name in TEST_METRICS if name in names], sorted(evaluated, key=main_first)
+    return test, sorted(evaluated, key=main_first)
 
 
 def main_first(metric: str) -> tuple[int, str]:
     """Return a key that sorts the main metrics before others, which are sorted by name."""
-    return (MAIN_METRICS.index(metric) if metric in MAIN_METRICS else len(MAIN_METRICS)), metric
+    return [*MAIN_METRICS, metric].index(metric), metric
 
 
 def differing_options(section: Section) -> list[str]:

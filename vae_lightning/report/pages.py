@@ -9,11 +9,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vae_lightning.report.collect import ReportedRun
-from vae_lightning.report.columns import MAIN_METRICS, TEST_METRICS, better_direction
 from vae_lightning.report.curves import Curve
 from vae_lightning.report.document import format_cell
 from vae_lightning.report.run_pages import configuration_text, copy_figures, log_text, run_data
 from vae_lightning.report.view import SectionView
+from vae_lightning.runs.metrics import MAIN_METRICS, better_direction
 
 ASSETS = Path(__file__).with_name("assets")
 PLOTLY = "plotly.min.js"
@@ -72,7 +72,7 @@ def write_pages(
         folder / "compare.html",
         title=title,
         names={run.slug: run.name for run in runs},
-        main=[*TEST_METRICS, *MAIN_METRICS],
+        main=list(MAIN_METRICS),
         directions={name: better_direction(name) for run in runs for name in run.metrics},
     )
     return write_page(

@@ -14,20 +14,10 @@ from vae_lightning.report.curves import Curve, mean_curve
 from vae_lightning.report.escaping import escape_mathtext, visible
 from vae_lightning.report.grids import grids
 from vae_lightning.report.table import Group
+from vae_lightning.runs.metrics import MAIN_METRICS
 
 SWEPT_OPTIONS = {"beta": "β", "latent_dim": "latent dimension"}
 MIG = "disentanglement/mig"
-PANELS = (  # the metrics that are plotted against a swept option, as far as they are available
-    "test/nelbo",
-    "test/distortion",
-    "test/rate",
-    "likelihood/log_px",
-    "information/active_units",
-    MIG,
-    "samples/fid",
-    "samples/precision",
-    "samples/recall",
-)
 MAX_SETTINGS = 20  # per plot
 MAX_MODELS = 9  # per grid of images
 
@@ -86,10 +76,9 @@ def metrics_against_options(groups: Sequence[Group]) -> Iterator[Picture]:
     """Plot metrics against β and against the latent dimension, if several values were used."""
     for key, name in SWEPT_OPTIONS.items():
         with_key = [group for group in groups if isinstance(group.options.get(key), int | float)]
-        panels = {}
-        for metric in PANELS:
-            if series := points(with_key, key, metric, exclude=(key,)):
-                panels[metric] = series
+        plotted = {main.label: metric for metric, main in MAIN_METRICS.items() if main.plotted}
+        series = {label: points(with_key, key, metric, exclude=(key,)) for label, metric in plotted.items()}
+        panels = {label: lines for label, lines in series.items() if lines}
         if len({group.options[key] for group in with_key}) > 1 and panels:
             figure = sweeps.metrics_against(panels, name, f"Metrics against {name}")
             yield Picture(f"against_{key}", f"Metrics against {name}", error_bars(groups), figure)
