@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vae_lightning.callbacks import CollapseMonitor, collapse
-from vae_lightning.figures.context import PosteriorStats
+from vae_lightning.figures.posterior_stats import PosteriorStats
 from vae_lightning.models import VAE
 from vae_lightning.training.train import train
 

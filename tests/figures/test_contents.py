@@ -5,7 +5,8 @@ import torch
 from figure_inputs import build_data, build_model
 
 from vae_lightning.data import Batch
-from vae_lightning.figures.context import FigureContext, probe_images
+from vae_lightning.figures.context import FigureContext
+from vae_lightning.figures.probe_images import probe_images
 from vae_lightning.figures.registry import draw_figures
 
 

@@ -6,7 +6,10 @@ import torch
 from figure_inputs import build_data, build_model
 
 from vae_lightning.data import Batch
-from vae_lightning.figures.context import format_title, isolated_eval, posterior_stats, probe_images
+from vae_lightning.figures.context import format_title
+from vae_lightning.figures.isolated_eval import isolated_eval
+from vae_lightning.figures.posterior_stats import posterior_stats
+from vae_lightning.figures.probe_images import probe_images
 from vae_lightning.rng import rng_state
 
 

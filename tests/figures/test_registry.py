@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from vae_lightning.data import Batch
 from vae_lightning.errors import UserError
 from vae_lightning.figures import registry
-from vae_lightning.figures.context import FigureContext, probe_images
+from vae_lightning.figures.context import FigureContext
+from vae_lightning.figures.probe_images import probe_images
 from vae_lightning.figures.registry import FIGURES, check_names, draw_figures
 from vae_lightning.figures.traversals import pairs_of
 from vae_lightning.training.train import train

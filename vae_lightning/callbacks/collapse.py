@@ -3,7 +3,8 @@
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
-from vae_lightning.figures.context import PosteriorStats, isolated_eval, latest_posterior
+from vae_lightning.figures.isolated_eval import isolated_eval
+from vae_lightning.figures.posterior_stats import PosteriorStats, latest_posterior
 from vae_lightning.models import ELBOModule
 
 REMEDY = (

@@ -13,7 +13,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 from torch import Tensor
 
-from vae_lightning.figures.context import FigureContext, isolated_eval
+from vae_lightning.figures.context import FigureContext
+from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.latent_space import posterior_means
 from vae_lightning.models import ELBOModule
 

@@ -8,8 +8,10 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
 from vae_lightning.errors import check_choice
-from vae_lightning.figures.context import FigureContext, format_title, isolated_eval, latest_posterior
+from vae_lightning.figures.context import FigureContext, format_title
 from vae_lightning.figures.history import History, stage_metrics
+from vae_lightning.figures.isolated_eval import isolated_eval
+from vae_lightning.figures.posterior_stats import latest_posterior
 from vae_lightning.figures.registry import check_names, draw_figures
 from vae_lightning.figures.saving import FORMATS, save_figure
 from vae_lightning.loggers import log_figure

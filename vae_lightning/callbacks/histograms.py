@@ -4,7 +4,8 @@ import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from vae_lightning.figures.context import isolated_eval, latest_posterior
+from vae_lightning.figures.isolated_eval import isolated_eval
+from vae_lightning.figures.posterior_stats import latest_posterior
 from vae_lightning.models import ELBOModule
 
 

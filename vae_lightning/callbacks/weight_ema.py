@@ -6,7 +6,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from vae_lightning.figures.context import POSTERIOR_CACHE
+from vae_lightning.figures.posterior_stats import POSTERIOR_CACHE
 from vae_lightning.models import ELBOModule
 
 

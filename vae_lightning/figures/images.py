@@ -4,7 +4,8 @@ import torch
 
 from vae_lightning import plotting
 from vae_lightning.errors import UserError
-from vae_lightning.figures.context import NUM_PROBES, FigureContext
+from vae_lightning.figures.context import FigureContext
+from vae_lightning.figures.posterior_stats import NUM_PROBES
 from vae_lightning.figures.registry import Drawing, register_figure
 from vae_lightning.models import VDVAE
 from vae_lightning.plotting.nearest import nearest_indices

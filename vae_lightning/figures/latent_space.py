@@ -7,7 +7,8 @@ from torch import Tensor
 
 from vae_lightning import plotting
 from vae_lightning.distributions import StandardNormal
-from vae_lightning.figures.context import NUM_PROBES, FigureContext
+from vae_lightning.figures.context import FigureContext
+from vae_lightning.figures.posterior_stats import NUM_PROBES
 from vae_lightning.figures.registry import Drawing, register_figure
 from vae_lightning.metrics.disentanglement.mig import BINS
 from vae_lightning.metrics.disentanglement.mutual_information import entropies, information_matrix

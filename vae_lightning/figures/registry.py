@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterator
 from matplotlib.figure import Figure
 
 from vae_lightning.errors import UserError
-from vae_lightning.figures.context import FigureContext, isolated_eval
+from vae_lightning.figures.context import FigureContext
+from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.plotting.latent_space import has_umap
 
 Drawing = Figure | bytes | None  # bytes: a GIF

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_lightning.checkpointing.run_loading import LoadedRun, load_run
-from vae_lightning.figures.context import FigureContext, isolated_eval
+from vae_lightning.figures.context import FigureContext
+from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.plotting import compare_reconstructions, compare_samples, compare_traversals
 from vae_lightning.plotting.traversals import ranges, traverse
 

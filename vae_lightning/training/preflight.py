@@ -10,7 +10,8 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
-from vae_lightning.figures.context import isolated_eval, probe_images, to_device
+from vae_lightning.figures.isolated_eval import isolated_eval
+from vae_lightning.figures.probe_images import probe_images, to_device
 from vae_lightning.models import ELBOModule
 
 ALLOWED_PROCESSES = 8  # on any machine, however few cores it has

@@ -1,0 +1,25 @@
+"""The images that figures and monitors show: the same ones in every epoch."""
+
+import torch
+
+from vae_lightning.data import Batch, ImageDataModule
+from vae_lightning.data.base import binarized
+
+
+def probe_images(data: ImageDataModule, n: int) -> Batch:
+    """Return the first n validation images in a fixed random order, as uint8, and their labels.
+
+    If there are no validation images, training images are used. The order is random because a data set may be sorted.
+    """
+    split = data.splits[data.validation_split if len(data.splits[data.validation_split].x) else "train"]
+    index = torch.randperm(len(split.x), generator=torch.Generator().manual_seed(0))[:n]
+    x = split.x[index]
+    if data.binarize == "dynamic":
+        x = binarized(x, torch.Generator().manual_seed(0))
+    return Batch(x, None if split.y is None else split.y[index])
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """Move a batch to a device and convert its images from uint8 to float in [0, 1]."""
+    x, y = batch.to(device)
+    return Batch(x.float() / 255, y)
