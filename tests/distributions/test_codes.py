@@ -19,12 +19,13 @@ from vae_lightning.distributions import (
     VectorQuantizer,
 )
 from vae_lightning.distributions.codes import as_latents
-from vae_lightning.regularizers import LookupFreeQuantization, Quantization, UniformCodes
+from vae_lightning.priors import UniformCodes
+from vae_lightning.regularizers import CodeUsage, LookupFreeQuantization, Quantization
 
 LEARNED = {"code_dim": 2, "codebook_size": 7, "decay": 0.9}
 QUANTIZERS = {  # with codes of two latents, and the regularizer of their model
     "vector": (partial(VectorQuantizer, **LEARNED, ema=True), Quantization(codebook_size=7, ema=True)),
-    "finite_scalar": (partial(FiniteScalarQuantizer, levels=[3, 4]), UniformCodes(codebook_size=12)),
+    "finite_scalar": (partial(FiniteScalarQuantizer, levels=[3, 4]), CodeUsage(codebook_size=12)),
     "lookup_free": (partial(LookupFreeQuantizer, code_dim=2), LookupFreeQuantization()),
     "residual": (
         partial(ResidualQuantizer, **LEARNED, depth=3, shared_codebook=False),
@@ -78,7 +79,8 @@ def test_gradient_of_the_latents_is_that_of_the_features(kind, latent_shape, num
 def test_rate_and_use_of_codes(kind, latent_shape, num_vectors):
     quantizer, features = build(kind, latent_shape)
     x, q = torch.zeros(6, 1, 1, 1), quantizer(features)
-    _, terms = QUANTIZERS[kind][1](ForwardPass(x, None, q, None, q.mean, Bernoulli()(x)))
+    prior = UniformCodes(latent_dim=q.mean.shape[1], posterior=quantizer)(None, None)
+    _, terms = QUANTIZERS[kind][1](ForwardPass(x, None, q, prior, q.mean, Bernoulli()(x)))
     assert terms["rate"].item() == pytest.approx(quantizer.num_codes * math.log(quantizer.codebook_size))
     counts = q.indices.unique(return_counts=True)[1] / q.indices.numel()
     assert terms["codes_in_use"].item() == pytest.approx(len(counts) / quantizer.codebook_size)

@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from vae_lightning.distributions import Bernoulli, Codes, ForwardPass
+from vae_lightning.priors.uniform_codes import UniformIndices
 from vae_lightning.regularizers import LookupFreeQuantization, Quantization
 from vae_lightning.regularizers.quantization import entropy_penalty
 
 INDICES = torch.tensor([[0, 1, 1], [0, 3, 3]])
 
 
-def forward_pass(features, codes) -> ForwardPass:
+def forward_pass(features, codes, codebook_size=8) -> ForwardPass:
     x = torch.zeros(2, 1, 1, 1)
-    return ForwardPass(x, None, Codes(features, codes, INDICES), None, features.flatten(1), Bernoulli()(x))
+    pz = UniformIndices(num_codes=3, codebook_size=codebook_size, zeros=torch.zeros(1, 6))
+    return ForwardPass(x, None, Codes(features, codes, INDICES), pz, features.flatten(1), Bernoulli()(x))
 
 
 @pytest.mark.parametrize(("ema", "weight"), [(True, 0.25), (False, 1.25)])
@@ -81,7 +83,7 @@ def test_lookup_free_losses_by_hand():
     """Features at a distance of 1 from their signs; 3 codes per image, 2 bits each, whose entropies are weighted."""
     features = torch.full((2, 3, 2), 2.0)
     features[1] = -2.0
-    out = forward_pass(features, features.sign())
+    out = forward_pass(features, features.sign(), codebook_size=4)
     penalty, terms = LookupFreeQuantization(beta=0.25, entropy_weight=10.0, temperature=0.1)(out)
     assert terms["commitment"].item() == 6
     assert terms["entropy_penalty"].item() == pytest.approx(-3 * math.log(2))  # two codes, equally often

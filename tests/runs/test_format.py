@@ -17,7 +17,12 @@ from vae_lightning.runs.format import (
 )
 
 OLD = {
-    "model": {"_target_": "vae_lightning.models.VQVAE", "num_codes": 64, "likelihood": {"learn": "none", "sigma": 0.1}},
+    "model": {
+        "_target_": "vae_lightning.models.VQVAE",
+        "num_codes": 64,
+        "likelihood": {"learn": "none", "sigma": 0.1},
+        "prior": {"_target_": "vae_lightning.distributions.StandardNormal", "_partial_": True},
+    },
     "data": {"val_share": 0.1, "test_share": 0.2, "validate_on": "val", "kind": "mine"},
     "callbacks": {
         "figures": {"while_training": ["samples"], "at_end": []},
@@ -31,6 +36,7 @@ NEW = {
         "_target_": "vae_lightning.models.VQVAE",
         "codebook_size": 64,
         "likelihood": {"scale_type": "fixed", "sigma": 0.1},
+        "prior": {"_target_": "vae_lightning.priors.UniformCodes", "_partial_": True},
     },
     "data": {"val_fraction": 0.1, "test_fraction": 0.2, "validation_split": "val", "kind": "mine"},
     "callbacks": {

@@ -17,12 +17,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from vae_lightning.config.overrides import override_key
 from vae_lightning.config.paths import CONF_DIR, config_dirs
 from vae_lightning.config.schema import TRAINER_OPTIONS
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.shell import train_command
+from vae_lightning.runs.format import override_key
 
 # Errors that the user can fix: in the overrides, in the files of conf/, on the disk.
 USER_FACING_ERRORS = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)

@@ -16,7 +16,7 @@ from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_config, read_overrides
 from vae_lightning.runs.discovery import LATEST, find_newest_run, newest_autoencoder, resolve_run
-from vae_lightning.runs.format import add_old_defaults
+from vae_lightning.runs.format import add_old_defaults, override_key
 from vae_lightning.runs.layout import CONFIG, OVERRIDES, find_checkpoint, run_dir_of
 
 VALUE_FLAGS = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
@@ -160,11 +160,6 @@ def job_dir_name(overrides: str) -> str:
 
 
 OmegaConf.register_new_resolver("folder_name", job_dir_name, replace=True)
-
-
-def override_key(argument: str) -> str:
-    """Return the option that an override sets: `+model.beta=4` -> `model.beta`."""
-    return argument.partition("=")[0].lstrip("+~")
 
 
 def overridden_options() -> list[str]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from vae_lightning.errors import UserError
+from vae_lightning.runs.format import override_key
 
 # Packages whose classes only compute, draw or log: an override may name them again.
 REPLAYED_PACKAGES = (
@@ -31,8 +32,7 @@ def check_replayable(overrides: list[str], run_dir: Path) -> None:
         UserError: for the first override that is not allowed.
     """
     for override in overrides:
-        key, _, value = override.partition("=")
-        name = key.lstrip("+~")
+        name, value = override_key(override), override.partition("=")[2]
         problem = ""
         if override.startswith("-") or name.partition(".")[0].partition("/")[0] == "hydra":
             problem = "configures Hydra itself"

@@ -8,10 +8,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.config.error_reporting import suggest_option
-from vae_lightning.config.overrides import override_key
 from vae_lightning.config.schema import FIELD_RULES, LOGGER_PACKAGES, TOP_LEVEL_OPTIONS, is_component
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError
+from vae_lightning.runs.format import override_key
 from vae_lightning.runs.layout import CHECKPOINTS
 
 # ${length:LIST}: the length of a list, null if it is empty
@@ -99,7 +99,7 @@ def validate_optimization(config: dict[str, Any]) -> None:
     """Check that nothing is requested that Lightning cannot do for a model with two optimizers.
 
     Raises:
-        UserError: for gradient accumulation, a scheduler, gradient clipping or weight averaging.
+        UserError: for gradient accumulation, gradient clipping or weight averaging.
     """
     if "discriminator_optimizer" not in config["model"]:
         return
@@ -110,8 +110,6 @@ def validate_optimization(config: dict[str, Any]) -> None:
             f"trainer.accumulate_grad_batches={trainer['accumulate_grad_batches']}: not available for {name}, which has"
             " two optimizers. Leave it out and set a larger data.batch_size."
         )
-    if config["model"].get("scheduler"):
-        raise UserError(f"model/scheduler: not available for {name}, which has two optimizers. Leave it out.")
     if trainer.get("gradient_clip_val"):
         raise UserError(
             f"trainer.gradient_clip_val={trainer['gradient_clip_val']}: not available for {name}, which has two"

@@ -9,7 +9,7 @@ from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import LikelihoodEstimate, bits_per_dim, log_likelihood, mean_and_error
 from vae_lightning.models import ELBOModule
-from vae_lightning.regularizers import Rate, kl
+from vae_lightning.regularizers import kl
 
 
 def likelihood(context: EvaluationContext) -> Results:
@@ -73,10 +73,8 @@ def single_pass_terms(context: EvaluationContext, n: int) -> Results:
     for x, y in context.batches(context.images.rows(slice(n))):
         out = model(x, y)
         distortions.append(-out.px.log_prob(out.x))
-        if isinstance(model.regularizer, Rate):
+        if "rate" in model.regularizer(out)[1]:
             rates.append(kl(out))
-        elif "rate" in (terms := model.regularizer(out)[1]):
-            rates.append(terms["rate"].expand(len(x)))  # the same for all images
     distortion = torch.cat(distortions)
     distribution = "q(z|x)" if model.prior.has_density else "p(z)"
     reason = f"{distribution} of {context.name} has no density for importance weights"

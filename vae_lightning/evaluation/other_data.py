@@ -6,10 +6,11 @@ from vae_lightning.config.composition import composed_alone
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.instantiation import build_component
-from vae_lightning.config.overrides import normalize, override_key
+from vae_lightning.config.overrides import normalize
 from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
+from vae_lightning.runs.format import override_key
 
 
 def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataModule:

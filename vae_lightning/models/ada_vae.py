@@ -60,7 +60,7 @@ class AdaGVAE(ELBOModule):
 
     def training_objective(self, batch: Any) -> dict[str, Tensor]:
         """Compute the terms of pairs of images: those of the batch, and a random partner for each."""
-        partners = self.trainer.datamodule.random_partners(batch[1])  # type: ignore[attr-defined]
+        partners = self.data_module.random_partners(batch[1])
         x = torch.cat([self.as_images(batch[0]), self.as_images(partners.x)])
         qz, is_shared = self.share(self.encode(x))
         z = qz.rsample()

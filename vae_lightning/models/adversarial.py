@@ -78,9 +78,16 @@ class Adversarial(ELBOModule):
         self.manual_backward(scale_loss(loss))
         optimizer.step()
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Build the optimizer of the autoencoder, then that of the discriminator."""
+    def on_train_epoch_end(self) -> None:
+        """Log the training means, and step the schedulers, which Lightning does not for several optimizers."""
+        super().on_train_epoch_end()
+        for config in self.trainer.lr_scheduler_configs:
+            self.lr_scheduler_step(config.scheduler, None)
+
+    def configure_optimizers(self) -> Any:
+        """Build the optimizer of the autoencoder, then that of the discriminator, and a scheduler of each."""
         of_discriminator = self.discriminator_parameters()
         ids = {id(p) for p in of_discriminator}
         of_autoencoder = [p for p in self.parameters() if id(p) not in ids]
-        return [self.optimizer(of_autoencoder), self.discriminator_optimizer(of_discriminator)]
+        optimizers = [self.optimizer(of_autoencoder), self.discriminator_optimizer(of_discriminator)]
+        return optimizers if self.scheduler is None else (optimizers, [self.scheduler(o) for o in optimizers])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from vae_lightning.config.serialization import Configurable, describe
 from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, scale_loss
@@ -20,6 +20,7 @@ from vae_lightning.distributions import (
     Likelihood,
     Posterior,
     Prior,
+    Quantizer,
     StandardNormal,
 )
 from vae_lightning.distributions.likelihoods.base import bits_per_dim
@@ -63,7 +64,8 @@ class ELBOModule(Configurable, L.LightningModule):
         network: builds encoder and decoder; None for a `default_network`.
         likelihood: maps the decoder's output to p(x|z); None for a `default_likelihood`.
         optimizer: parameters -> optimizer.
-        scheduler: optimizer -> learning rate scheduler, which steps after each epoch; None for a constant rate.
+        scheduler: optimizer -> learning rate scheduler, which steps after each epoch, or None for a constant rate. A
+            `ReduceLROnPlateau` observes the validation objective.
         posterior: (num_features, latent_shape) -> the module that maps features to q(z|x); None for a
             `GaussianPosterior`.
         prior: (latent_dim, latent_shape, condition_dim, image_shape, posterior) -> the module that returns p(z).
@@ -90,6 +92,7 @@ class ELBOModule(Configurable, L.LightningModule):
     supports_latent_prior: ClassVar[bool] = True  # whether `LatentPrior` can replace the prior
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
+    plateau_metric: str = "val/objective"  # that a `ReduceLROnPlateau` observes
 
     def __init__(
         self,
@@ -325,7 +328,8 @@ class ELBOModule(Configurable, L.LightningModule):
 
     def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Sample n latents from the prior, (n, D)."""
-        return self.prior(self.encode, self.condition(y)).sample(n, generator)
+        sampled = self.prior(self.encode, self.condition(y)).sample(n, generator)
+        return self.posterior.lookup(sampled) if isinstance(self.posterior, Quantizer) else sampled
 
     def as_images(self, x: Tensor) -> Tensor:
         """Convert images to [0, 1] and the type of the weights, on the device.
@@ -364,7 +368,24 @@ class ELBOModule(Configurable, L.LightningModule):
         if splits := getattr(data, "splits", None):
             self.check_data(data)
             self.regularizer.dataset_size = len(splits["train"].x)
+            if not len(splits[data.validation_split].x):
+                self.plateau_metric = "train/objective"
         self.shard = getattr(data, "shard", self.shard)
+
+    @property
+    def data_module(self) -> Any:
+        """The data module of the Trainer, for models that also learn from images outside of the batch.
+
+        Raises:
+            UserError: if it has none of ours.
+        """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not hasattr(data, "random_batch"):
+            raise UserError(
+                f"{type(self).__name__}: also learns from images outside of the batch, which a data loader does not"
+                " provide. Pass datamodule=... to the Trainer, one of vae_lightning.data or your own ImageDataModule."
+            )
+        return data
 
     def check_data(self, data: Any) -> None:
         """Check that one of our data modules, after its setup, provides what the training needs.
@@ -431,8 +452,9 @@ class ELBOModule(Configurable, L.LightningModule):
         self.means["train"].reset()
 
     def on_train_epoch_end(self) -> None:
-        """Log the training means."""
+        """Log the training means, and step the schedulers that observe the objective."""
         self.log_epoch("train")
+        self.step_plateau_schedulers()
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation means."""
@@ -445,7 +467,23 @@ class ELBOModule(Configurable, L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Build the optimizer of all parameters, and the scheduler of its learning rate if there is one."""
         optimizer = self.optimizer(self.parameters())
-        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+        if self.scheduler is None:
+            return optimizer
+        scheduler = self.scheduler(optimizer)
+        # Lightning requires a monitor that is always there; the one that counts is that of `step_plateau_schedulers`.
+        return [optimizer], [{"scheduler": scheduler, "monitor": "train/objective"}]
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step a scheduler as Lightning does, unless it observes the objective."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
+
+    def step_plateau_schedulers(self) -> None:
+        """Step the schedulers that observe the objective. Lightning would after the checkpoint has been written."""
+        if (self.current_epoch + 1) % (self.trainer.check_val_every_n_epoch or 1) == 0:  # after a validation
+            for config in self.trainer.lr_scheduler_configs:
+                if isinstance(config.scheduler, ReduceLROnPlateau):
+                    config.scheduler.step(self.trainer.callback_metrics[self.plateau_metric])
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
         """Reset the gradients without the 60 µs per step that `optimizer.zero_grad()` spends on profiler hooks."""

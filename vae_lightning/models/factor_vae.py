@@ -55,7 +55,7 @@ class FactorVAE(Adversarial):
 
     def discriminator_loss(self, out: ForwardPass) -> Tensor:
         """Compute the cross-entropy, without a gradient for the encoder."""
-        second = self.trainer.datamodule.random_batch(len(out.x), self.device)  # type: ignore[attr-defined]
+        second = self.data_module.random_batch(len(out.x), self.device)
         with torch.no_grad():
             z = self.encode(*second).rsample()
         return self.discriminator.loss(out.z.detach(), local_rows(permute_dims(all_gather_rows(z))))

@@ -7,7 +7,7 @@ from typing import Any
 
 from vae_lightning.distributions import FiniteScalarQuantizer
 from vae_lightning.models.vq_vae import QuantizedVAE
-from vae_lightning.regularizers import UniformCodes
+from vae_lightning.regularizers import CodeUsage
 
 
 class FSQVAE(QuantizedVAE):
@@ -28,7 +28,7 @@ class FSQVAE(QuantizedVAE):
 
     def __init__(self, *, levels: Sequence[int] = (8, 5, 5, 5), latent_dim: int = 4, **kwargs: Any) -> None:
         super().__init__(
-            regularizer=UniformCodes(codebook_size=prod(levels)),
+            regularizer=CodeUsage(codebook_size=prod(levels)),
             own_posterior=partial(FiniteScalarQuantizer, levels=levels),
             latent_dim=latent_dim,
             **kwargs,

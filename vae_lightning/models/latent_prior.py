@@ -99,11 +99,6 @@ class LatentPrior(ELBOModule):
         qz, pz, z = self.infer(x, y)
         return ForwardPass(x, y, qz, pz, z, None if self.training else self.decode(z, y))
 
-    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents from the learned prior, (n, D)."""
-        sampled = super().sample_prior(n, y, generator)
-        return self.posterior.lookup(sampled) if self.prior.is_discrete else sampled
-
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss of the prior and, except in training, distortion and rate."""
         loss = self.prior.loss(out.pz, out.prior_variable).mean()
@@ -158,13 +153,9 @@ def initialize_prior(model: ELBOModule, draw: Callable[[Any], Tensor]) -> None:
     Raises:
         UserError: if the training images do not come from a data module.
     """
-    data = model.trainer.datamodule  # type: ignore[attr-defined]
-    if not hasattr(data, "random_batches"):
-        name = type(model).__name__
-        raise UserError(f"{name}: the data loader has no random_batches. Pass datamodule=... to the Trainer.")
     state = rng_state()
     torch.manual_seed(0)
-    batches = data.random_batches(INITIAL_IMAGES, BATCH_SIZE)
+    batches = model.data_module.random_batches(INITIAL_IMAGES, BATCH_SIZE)
     model.prior.initialize(torch.cat([draw(batch.to(model.device)) for batch in batches]))
     for value in model.prior.state_dict().values():  # devices may round differently
         broadcast_from_rank_zero(value)

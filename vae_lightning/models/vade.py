@@ -74,5 +74,5 @@ class VaDE(ELBOModule):
         """Keep the mixture as it is during the first epochs."""
         if self.current_epoch < self.pretrain_epochs:
             for parameter in self.prior.parameters():
-                assert parameter.grad is not None
-                parameter.grad.zero_()
+                if parameter.grad is not None:  # GradientSkip may have removed it
+                    parameter.grad.zero_()

@@ -1,27 +1,37 @@
 """The VQ-VAE."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from vae_lightning.distributions import Quantizer, VectorQuantizer
+from vae_lightning.distributions import Prior, Quantizer, VectorQuantizer
+from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.networks import SpatialResNet
+from vae_lightning.priors import UniformCodes
 from vae_lightning.regularizers import Quantization
 
 
 class QuantizedVAE(ELBOModule):
-    """Base class of models whose posterior is a `Quantizer`, with all codes equally likely a priori."""
+    """Base class of models whose posterior is a `Quantizer`, with all codes equally likely a priori.
+
+    Args:
+        prior: builds a `UniformCodes`.
+        **kwargs: those of `ELBOModule`.
+
+    Raises:
+        UserError: if it builds another prior.
+    """
 
     default_network = SpatialResNet
     posterior: Quantizer
 
-    def sample_prior(self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Sample n latents with all codes equally likely, (n, D)."""
-        indices = torch.randint(self.posterior.codebook_size, (n, self.posterior.num_codes), generator=generator)
-        return self.posterior.lookup(indices.to(self.device))
+    def __init__(self, *, prior: Callable[..., Prior] = UniformCodes, **kwargs: Any) -> None:
+        super().__init__(prior=prior, **kwargs)
+        if not isinstance(self.prior, UniformCodes):
+            raise UserError(
+                f"model/prior: {type(self).__name__} has equally likely codes. Set model/prior=uniform_codes."
+            )
 
 
 class VQVAE(QuantizedVAE):

@@ -1,7 +1,8 @@
 """Priors with enough capacity to match an aggregate posterior: mixtures, flows, transformers, flow matching.
 
 They are learned for a trained model (`models.LatentPrior`). Those of continuous latents with a density can also be
-learned together with a model. `UniformSphere`, `WrappedNormalPrior` and `UniformCategories` have nothing to learn.
+learned together with a model. `UniformSphere`, `WrappedNormalPrior`, `UniformCategories` and `UniformCodes` have
+nothing to learn.
 """
 
 from vae_lightning.priors.code_transformer import CodeTransformer
@@ -10,6 +11,7 @@ from vae_lightning.priors.flows import AutoregressiveFlow, CouplingFlow
 from vae_lightning.priors.mixture import MixturePrior
 from vae_lightning.priors.second_stage import SecondStageVAE
 from vae_lightning.priors.uniform_categories import UniformCategories
+from vae_lightning.priors.uniform_codes import UniformCodes
 from vae_lightning.priors.uniform_sphere import UniformSphere
 from vae_lightning.priors.wrapped_normal import WrappedNormalPrior
 
@@ -21,6 +23,7 @@ __all__ = [
     "MixturePrior",
     "SecondStageVAE",
     "UniformCategories",
+    "UniformCodes",
     "UniformSphere",
     "WrappedNormalPrior",
 ]

@@ -10,7 +10,7 @@ from vae_lightning.regularizers.free_bits import FreeBits
 from vae_lightning.regularizers.kl import KL, GroupedKL, Rate, kl
 from vae_lightning.regularizers.mixture_kl import MixtureKL, log_cluster_probs
 from vae_lightning.regularizers.mmd import MMD, mmd
-from vae_lightning.regularizers.quantization import LookupFreeQuantization, Quantization, UniformCodes
+from vae_lightning.regularizers.quantization import CodeUsage, LookupFreeQuantization, Quantization
 from vae_lightning.regularizers.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 from vae_lightning.regularizers.total_correlation import Decomposition, TotalCorrelation, decompose
 from vae_lightning.regularizers.triplet import Triplets, draw_triplets
@@ -22,6 +22,7 @@ __all__ = [
     "AdversarialMatching",
     "Capacity",
     "CodeNorm",
+    "CodeUsage",
     "Decomposition",
     "DensityRatio",
     "Discriminator",
@@ -37,7 +38,6 @@ __all__ = [
     "SlicedWasserstein",
     "TotalCorrelation",
     "Triplets",
-    "UniformCodes",
     "covariance",
     "decompose",
     "draw_triplets",

@@ -1,7 +1,5 @@
 """Losses of quantization: the distances between features and codes, and the entropies of codes."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,6 +7,7 @@ from torch import Tensor
 from vae_lightning.distributed.batch_sharding import all_gather_rows, sum_across_processes
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
+from vae_lightning.regularizers.kl import kl
 
 
 class Quantization(Regularizer):
@@ -24,8 +23,6 @@ class Quantization(Regularizer):
         beta: β > 0, the weight of the commitment loss.
     """
 
-    standard_normal_only = True  # the prior over codes is always uniform
-
     def __init__(self, *, codebook_size: int, ema: bool, beta: float = 0.25) -> None:
         super().__init__()
         self.beta, self.codebook_size, self.ema = beta, codebook_size, ema
@@ -39,7 +36,7 @@ class Quantization(Regularizer):
         penalty = self.beta * commitment
         if not self.ema:
             penalty = penalty + squared_distance(features.detach(), codes)
-        return penalty, {**code_terms(out.qz.indices, self.codebook_size, commitment), "commitment": commitment}
+        return penalty, {**code_terms(out, self.codebook_size), "commitment": commitment}
 
 
 class LookupFreeQuantization(Regularizer):
@@ -54,8 +51,6 @@ class LookupFreeQuantization(Regularizer):
         temperature: of the soft assignments, > 0.
     """
 
-    standard_normal_only = True
-
     def __init__(self, *, beta: float = 0.25, entropy_weight: float = 1.0, temperature: float = 1.0) -> None:
         super().__init__()
         self.beta, self.entropy_weight, self.temperature = beta, entropy_weight, temperature
@@ -66,7 +61,7 @@ class LookupFreeQuantization(Regularizer):
         commitment = squared_distance(features, out.qz.codes.detach())
         per_code = entropy_penalty(all_gather_rows(features).flatten(0, 1), self.temperature)
         entropy = features.shape[1] * per_code
-        terms = code_terms(out.qz.indices, 2 ** features.shape[2], commitment)
+        terms = code_terms(out, 2 ** features.shape[2])
         penalty = self.beta * commitment + self.entropy_weight * entropy
         return penalty, {**terms, "commitment": commitment, "entropy_penalty": entropy}
 
@@ -75,12 +70,14 @@ class LookupFreeQuantization(Regularizer):
         return {"beta": warmup * self.beta, "entropy_weight": warmup * self.entropy_weight}
 
 
-class UniformCodes(NoPenalty):
-    """No penalty, as in finite scalar quantization; the rate is that of a uniform prior over codes.
+class CodeUsage(NoPenalty):
+    """No penalty, as in finite scalar quantization; the rate and the use of the codes are logged.
 
     Args:
         codebook_size: K, that of the quantizer.
     """
+
+    standard_normal_only = False
 
     def __init__(self, *, codebook_size: int) -> None:
         super().__init__()
@@ -88,8 +85,7 @@ class UniformCodes(NoPenalty):
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {rate, perplexity, codes_in_use})."""
-        zero = out.z.new_zeros(())
-        return zero, code_terms(out.qz.indices, self.codebook_size, zero)
+        return out.z.new_zeros(()), code_terms(out, self.codebook_size)
 
 
 def squared_distance(features: Tensor, codes: Tensor) -> Tensor:
@@ -127,21 +123,20 @@ def joint_probabilities(ones: Tensor) -> Tensor:
     return joint
 
 
-def code_terms(indices: Tensor, codebook_size: int, like: Tensor) -> dict[str, Tensor]:
+def code_terms(out: ForwardPass, codebook_size: int) -> dict[str, Tensor]:
     """Return what is logged of the codes of a batch.
 
-    - rate: P · log K, the KL from a deterministic choice of P indices to a uniform prior over K codes.
+    - rate: the KL from the choice of the codes to the prior, P · log K if P codes are equally likely a priori.
     - perplexity: the exponential of the entropy of the batch's codes, the effective number of codes in use.
     - codes_in_use: the fraction of the codebook that occurs in the batch.
 
     Args:
-        indices: int64 (B, P).
+        out: of the model, with `Codes` as the posterior.
         codebook_size: K.
-        like: a scalar of the type and on the device of the result.
     """
-    counts = sum_across_processes(torch.bincount(indices.flatten(), minlength=codebook_size))
+    counts = sum_across_processes(torch.bincount(out.qz.indices.flatten(), minlength=codebook_size))
     return {
-        "rate": torch.full_like(like, indices.shape[1] * math.log(codebook_size)),
+        "rate": kl(out).mean(),
         "perplexity": torch.special.entr(counts / counts.sum()).sum().exp(),
         "codes_in_use": (counts > 0).float().mean(),
     }

@@ -59,6 +59,7 @@ RENAMED_OPTIONS = {
     "model.likelihood.learn": "model.likelihood.scale_type",
     "model.num_codes": "model.codebook_size",
 }
+CODE_MODELS = tuple(f"vae_lightning.models.{name}" for name in ("VQVAE", "RVQVAE", "FSQVAE", "LFQVAE"))
 RENAMED_VALUES = {("model.likelihood.scale_type", "none"): "fixed"}
 
 
@@ -77,8 +78,13 @@ def check_version(checkpoint: Mapping[str, Any], path: Path) -> None:
 
 
 def migrate_config(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a resolved configuration with the current names of its classes and options."""
+    """Return a resolved configuration with the current names of its classes and options.
+
+    The prior of models with codes used to be called `StandardNormal`, although their codes were equally likely.
+    """
     migrated: dict[str, Any] = {}
+    if config.get("_target_") in CODE_MODELS and "prior" in config:
+        config = config | {"prior": {"_target_": "vae_lightning.priors.UniformCodes", "_partial_": True}}
     for name, value in config.items():
         key = RENAMED_OPTIONS.get(f"{prefix}{name}", f"{prefix}{name}")
         if isinstance(value, dict):
@@ -87,6 +93,11 @@ def migrate_config(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
             value = RENAMED_TARGETS.get(value, RENAMED_VALUES.get((key, value), value))
         migrated[key.removeprefix(prefix) if isinstance(name, str) else name] = value
     return migrated
+
+
+def override_key(override: str) -> str:
+    """Return the option that an override sets: `+model.beta=4` -> `model.beta`."""
+    return override.partition("=")[0].lstrip("+~")
 
 
 def add_old_defaults(overrides: list[str], config: Mapping[str, Any]) -> list[str]:
@@ -99,7 +110,7 @@ def add_old_defaults(overrides: list[str], config: Mapping[str, Any]) -> list[st
         config: the resolved configuration of the run.
     """
     model = config["model"]
-    given = {override.partition("=")[0].lstrip("+~") for override in overrides}
+    given = {override_key(override) for override in overrides}
     if model.get("_target_") != "vae_lightning.models.VQVAE":
         return overrides
     is_flat = model.get("network", {}).get("_target_") == "vae_lightning.networks.Conv"
@@ -110,6 +121,6 @@ def add_old_defaults(overrides: list[str], config: Mapping[str, Any]) -> list[st
 def migrate_override(override: str) -> str:
     """Return a Hydra override, such as `+data.val_fraction=0.1`, with the current name of its option."""
     key, equals, value = override.partition("=")
-    name = key.lstrip("+~")
+    name = override_key(override)
     renamed = RENAMED_OPTIONS.get(name, name)
     return f"{key[: len(key) - len(name)]}{renamed}{equals}{RENAMED_VALUES.get((renamed, value), value)}"
