@@ -89,6 +89,26 @@ def test_celeba_reads_the_annotations_in_kaggles_archive(celeba):
     assert data.splits["test"].y.shape == (5, 4)
 
 
+def test_parquet_files_without_attributes_are_unlabeled(celeba):
+    from pyarrow import parquet
+
+    root = as_parquet(celeba())
+    for path in (root / "data").iterdir():
+        parquet.write_table(parquet.read_table(path, columns=["image"]), path)
+    data = loaded(root)
+    assert len(data.splits["train"].x) == 40
+    assert data.splits["train"].y is None
+
+
+def test_images_directly_in_root_are_decoded_once(celeba):
+    root = celeba() / "celeba"
+    for path in [*(root / "img_align_celeba").iterdir()]:
+        path.rename(root / path.name)
+    for _ in range(2):
+        loaded(root)
+    assert len(list((root / "cache").glob("celeba-*"))) == 1
+
+
 def test_celeba_selects_attributes_by_name(celeba):
     root = celeba()
     loaded(root)

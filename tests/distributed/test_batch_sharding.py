@@ -14,12 +14,23 @@ from vae_lightning.distributed.batch_sharding import (
     scale_loss,
     sum_across_processes,
 )
-from vae_lightning.distributions import DiagonalGaussian, ForwardPass, GaussianMixture
+from vae_lightning.distributions import DiagonalGaussian, ForwardPass, Gaussian, GaussianMixture
 from vae_lightning.regularizers import DIP, MMD, Capacity, FreeBits, Regularizer, TotalCorrelation, Triplets
 
 TOTAL, D, WORLD_SIZE = 7, 3, 2  # an odd batch, split into four and three images
 LABELS = torch.tensor([0, 1, 0, -1, 1, 0, 2])
+
+
+class OptimallyScaled(Regularizer):
+    """The distortion of images whose noise has the scale that suits the batch best."""
+
+    def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
+        px = Gaussian(scale_type="optimal")(out.z[:, None, None])
+        return -px.log_prob(out.x[:, None, None, :D]).mean(), {}
+
+
 OBJECTIVES = {
+    "optimal_scale": OptimallyScaled(),
     "stratified": TotalCorrelation(alpha=2.0, beta=6.0, gamma=3.0, estimator="stratified"),
     "weighted": TotalCorrelation(alpha=2.0, beta=6.0, gamma=3.0, estimator="weighted"),
     "capacity": Capacity(gamma=10.0, capacity=1.0),

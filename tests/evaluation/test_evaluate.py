@@ -317,6 +317,20 @@ def test_accuracy_with_few_labels(parts, make_context):
     assert too_few["linear_probe_efficiency"].note == "unavailable: there are only 50 training images"
 
 
+def test_training_images_do_not_test_classifiers_that_they_train(parts, make_context):
+    found = downstream(make_context(VAE(**parts), settings=replace(TINY, split="train")))
+    assert found["linear_probe"].note == "unavailable: these images would train the classifiers that they test"
+
+
+def test_units_that_only_follow_the_prior_of_their_class_are_not_active(parts, make_context):
+    model = build("by_class", parts)
+    torch.nn.init.normal_(model.prior.mu.weight)
+    model.encode = lambda x, y: model.prior(None, model.condition(y))
+    found = information(make_context(model))
+    assert found["active_units"].value == 0
+    assert max(found["kl_per_latent"].value) == 0
+
+
 def test_udr_is_deterministic(parts, make_context):
     model = VAE(**parts).eval()
     context = make_context(model, "none")

@@ -44,10 +44,11 @@ def test_points_are_the_means_of_test_images(explored):
 
 def test_latents_are_sorted_by_kl():
     kl = torch.tensor([[1.0, 3.0, 2.0], [1.0, 5.0, 0.0]])
-    sizes, order = latent_sizes(Encoded(torch.zeros(2, 3), torch.zeros(2, 3), None, kl))
+    sizes, order = latent_sizes(Encoded(torch.zeros(2, 3), torch.zeros(2, 3), None, kl, torch.zeros(2, 3)))
     assert sizes.tolist() == [1, 4, 1]
     assert order[0] == 1
-    _, order = latent_sizes(Encoded(torch.tensor([[0.0, 1.0], [0.0, 2.0]]), torch.zeros(2, 2), None, None))
+    mean = torch.tensor([[0.0, 1.0], [0.0, 2.0]])
+    _, order = latent_sizes(Encoded(mean, torch.zeros(2, 2), None, None, mean))
     assert order.tolist() == [1, 0]
 
 

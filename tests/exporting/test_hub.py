@@ -25,7 +25,7 @@ def run(tmp_path_factory):
     options = ["logger=none", "model=cvae", "callbacks.figures.final=[training_curves]", "trainer.max_epochs=1"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         train(compose("train", [f"run_dir={run_dir}", *SMALL, *options]))
-    (run_dir / ".hydra" / "overrides.yaml").write_text("- model=cvae\n- data.root=/home/me\n- '+x=a b'\n")
+    (run_dir / ".hydra" / "overrides.yaml").write_text("- model=cvae\n- data.root=/home/me\n- '+model.x=a b'\n")
     return run_dir
 
 
@@ -128,7 +128,7 @@ def test_card_is_read_by_the_hub(run):
 def test_card_names_what_the_run_was(run):
     main(["export", str(run), "--format", "hub", "--out", str(run / "card")])
     text = (run / "card" / "README.md").read_text()
-    assert "vae-lightning train model=cvae '+x=a b'" in text
+    assert "vae-lightning train model=cvae '+model.x=a b'" in text
     assert "/home/me" not in text
     assert "| latent_dim | 3 |" in text
     assert "| network | MLP |" in text
@@ -145,7 +145,20 @@ def test_text_of_a_run_is_escaped():
 
 
 @pytest.mark.parametrize(
-    "override", ["data.root=/a", "run_dir=x", "hydra.run.dir=x", "resume=latest", "+data.cache_dir=x"]
+    ("override", "expected"),
+    [
+        ("experiment=mnist_vae", True),
+        ("+trainer.gradient_clip_val=1", True),
+        ("model/network=conv", True),
+        ("data.root=/a", False),
+        ("data.cache=/home/me", False),
+        ("run_dir=x", False),
+        ("hydra.run.dir=x", False),
+        ("resume=latest", False),
+        ("+data.cache_dir=x", False),
+        ("+logger.mlflow.tracking_uri=http://me:secret@host", False),
+        ("callbacks.figures.folder=/home/me", False),
+    ],
 )
-def test_directories_are_not_portable(override):
-    assert not is_portable(override)
+def test_directories_and_accounts_are_not_portable(override, expected):
+    assert is_portable(override) == expected

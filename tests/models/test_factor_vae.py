@@ -1,8 +1,10 @@
 """Tests of the FactorVAE."""
 
+import pytest
 import torch
 from adversarial_models import ADAM, MODELS, digits, quiet_trainer
 
+from vae_lightning.errors import UserError
 from vae_lightning.models import VAE, FactorVAE
 
 
@@ -14,6 +16,13 @@ def test_discriminator_loss_gives_the_encoder_no_gradient(parts, images):
     model.trainer.datamodule = data
     model.discriminator_loss(model(images)).backward()
     assert all(p.grad is None for name, p in model.named_parameters() if "discriminator" not in name)
+
+
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step`", "ignore:The 'train_dataloader' does not have")
+def test_data_loader_instead_of_a_data_module_is_rejected(parts, images):
+    loader = torch.utils.data.DataLoader([(x, 0) for x in images], batch_size=2)
+    with pytest.raises(UserError, match=r"^FactorVAE: also learns from images outside of the batch, .* Pass data"):
+        quiet_trainer(max_steps=1).fit(MODELS["factor_vae"](**parts), loader)
 
 
 def test_gamma_0_gives_the_vae(parts, images):

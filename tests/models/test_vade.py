@@ -7,6 +7,7 @@ import pytest
 import torch
 from adversarial_models import digits, quiet_trainer
 
+from vae_lightning.callbacks import GradientSkip
 from vae_lightning.errors import UserError
 from vae_lightning.models import VAE, VaDE
 from vae_lightning.priors import MixturePrior
@@ -44,6 +45,13 @@ def test_clusters_are_fitted_after_the_first_epochs_and_learned_from_then_on(par
     scores = [prior(None, None).log_prob(z).mean().item() for prior in (model.prior, fitted)]
     assert scores[0] == pytest.approx(scores[1], abs=0.3)
     assert len(model.prior.mu.unique(dim=0)) == 10
+
+
+def test_steps_can_be_skipped_before_the_clusters_are_fitted(parts):
+    model = VaDE(**parts, pretrain_epochs=2)
+    initial = {name: value.clone() for name, value in model.state_dict().items()}
+    quiet_trainer(max_steps=2, callbacks=[GradientSkip(max_norm=0.0)]).fit(model, datamodule=digits())
+    assert all(torch.equal(value, initial[name]) for name, value in model.state_dict().items())
 
 
 def test_pretrain_epochs_0_starts_from_a_random_mixture(parts):

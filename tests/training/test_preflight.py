@@ -21,6 +21,21 @@ def test_classes_of_a_directory_are_counted(small, tmp_path):
     train(small(*options, "trainer.max_epochs=2", f"resume={tmp_path / 'run'}"))
 
 
+def test_missing_validation_images_of_a_directory_are_reported(small, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for n in range(20):
+        Image.fromarray(np.full((8, 8), n, np.uint8)).save(tmp_path / "photos" / f"{n}.png")
+    options = [
+        "data=image_folder",
+        f"data.root={tmp_path / 'photos'}",
+        "data.image_shape=[1,8,8]",
+        "data.val_fraction=0",
+    ]
+    with pytest.raises(UserError, match=r"^monitor=val/objective: there are no validation images. Set monitor=train/o"):
+        train(small(*options))
+    assert not (tmp_path / "run").exists()
+
+
 def test_factors_are_no_condition(small, tmp_path):
     with pytest.raises(UserError, match=r"model.conditional=true: the data has factors, not classes. Set model.cond"):
         train(small("model=cvae", "data=sprites", "data.image_shape=[1,16,16]"))

@@ -6,10 +6,15 @@ import pytest
 import torch
 from crashes import CrashError
 
-from vae_lightning.config.validation import validate_config
-from vae_lightning.errors import UserError
 from vae_lightning.training.train import train
 
+PLATEAU = [  # no objective is better by the threshold
+    "model/scheduler=reduce_on_plateau",
+    "model.scheduler.patience=0",
+    "+model.scheduler.threshold=1e9",
+    "+model.scheduler.threshold_mode=abs",
+]
+WITHOUT_VAL = ["data.val_size=0", "monitor=train/objective"]
 SCHEDULE = ["model/scheduler=multi_step", "model.scheduler.milestones=[1,2]", "model.scheduler.gamma=0.1"]
 
 
@@ -42,6 +47,28 @@ def test_default_is_the_schedule_of_burda_et_al(configuration):
     assert math.isclose(configuration("experiment=iwae_mnist").model.optimizer.eps, 1e-4)
 
 
-def test_two_optimizers_have_no_schedule(small):
-    with pytest.raises(UserError, match=r"^model/scheduler: not available for FactorVAE, which has two optimizers"):
-        validate_config(small("model=factor_vae", "model/scheduler=multi_step"))
+def rates(run):
+    states = torch.load(run / "checkpoints/last.ckpt", weights_only=True)["optimizer_states"]
+    return [state["param_groups"][0]["lr"] for state in states]
+
+
+@pytest.mark.parametrize(("scheduler", "factor"), [(SCHEDULE, 0.01), (PLATEAU, 0.25)])
+def test_both_optimizers_of_an_adversarial_model_are_scheduled(scheduler, factor, small, tmp_path):
+    model = ["model=aae", "model.optimizer.lr=1e-3", "model.discriminator_optimizer.lr=1e-4", "trainer.max_epochs=3"]
+    expected = train(small(*model, *scheduler, run="whole"))
+    assert rates(tmp_path / "whole") == pytest.approx([1e-3 * factor, 1e-4 * factor])
+    crash = "+callbacks.crash={_target_: crashes.CrashAt, hook: on_train_batch_start, n: 13}"
+    with pytest.raises(CrashError):
+        train(small(*model, *scheduler, crash, run="cut"))
+    assert train(small(*model, *scheduler, f"resume={tmp_path / 'cut'}", run="cut")) == expected
+
+
+@pytest.mark.parametrize(("options", "steps"), [([], 2), (["+trainer.check_val_every_n_epoch=2"], 0), (WITHOUT_VAL, 2)])
+def test_plateau_of_the_objective_lowers_the_rate(options, steps, small, tmp_path):
+    train(small(*PLATEAU, "trainer.max_epochs=3", *options))
+    assert learning_rate(tmp_path / "run") == pytest.approx(1e-3 * 0.5**steps)
+
+
+def test_rate_along_a_cosine_ends_at_eta_min(small, tmp_path):
+    train(small("model/scheduler=cosine", "model.scheduler.eta_min=1e-5"))
+    assert learning_rate(tmp_path / "run") == pytest.approx(1e-5)

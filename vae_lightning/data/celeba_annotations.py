@@ -167,7 +167,7 @@ def read_parquet(folder: Path) -> Annotations:
         name = path.relative_to(folder).as_posix()
         names += [f"{name}:{k}:{row}" for k, size in enumerate(groups) for row in range(size)]
         splits.append(np.full(sum(groups), split))
-        labels.append(np.array(values, dtype=np.int64).reshape(len(label_names), -1).T)
+        labels.append(np.array(values, dtype=np.int64).reshape(len(label_names), sum(groups)).T)
     known = np.concatenate(splits)
     return Annotations(
         names,

@@ -76,7 +76,8 @@ class CelebALayout(NamedTuple):
             case ParquetSource(path):
                 return {**files, **{str(file.relative_to(path)): file for file in parquet_files(path)}}
             case FolderSource(path):
-                return {**files, **{entry.name: entry for entry in os.scandir(path / self.prefix)}}
+                entries = os.scandir(path / self.prefix)
+                return {**files, **{entry.name: entry for entry in entries if is_image(entry.name)}}
 
     def image_names(self) -> list[str]:
         """Return the file names of all images, sorted, without the prefix."""

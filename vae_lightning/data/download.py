@@ -2,14 +2,15 @@
 
 import shutil
 import urllib.request
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from vae_lightning.errors import UserError, as_user_error, one_line
 
 
 def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
-    """Download a file under a temporary name, and rename it when it is complete.
+    """Download a file under a temporary name, and rename it when it is complete. Several processes may do so at once.
 
     Args:
         url: of the file.
@@ -20,17 +21,18 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
     Raises:
         UserError: if it cannot be downloaded.
     """
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(url, timeout=30) as response, part.open("wb") as file:
             shutil.copyfileobj(response, file)
-        part.rename(path)
+        part.replace(path)
     except OSError as error:  # includes the errors of urllib
-        part.unlink(missing_ok=True)
-        if new:
-            path.parent.rmdir()
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+            if new:
+                path.parent.rmdir()
         raise UserError(
             f"data={choice}: no {path.resolve()}, and the download failed ({one_line(error)}). Put {url} there, or use"
             f" data={alternative}, which needs no download."

@@ -32,12 +32,15 @@ class Encoded(NamedTuple):
         logvar: log σ², (N, D); None if the posterior is not a diagonal Gaussian. In a hierarchy, like the mean, it is
             conditional on the means of the groups above.
         kl: the KL of each latent to the prior, (N, D); None if it has no closed form.
+        deviation: (mean - mean of the prior) / σ of the prior, (N, D); `mean` itself unless q(z|x) and p(z) are
+            diagonal Gaussians.
     """
 
     mean: Tensor
     z: Tensor
     logvar: Tensor | None
     kl: Tensor | None
+    deviation: Tensor
 
 
 class EvaluationContext:
@@ -167,7 +170,7 @@ def batches(images: Batch) -> Iterator[Batch]:
 def encode(model: ELBOModule, batches: Iterable[Batch], seed: int) -> Encoded:
     """Encode batches of images on the model's device."""
     generator = torch.Generator().manual_seed(2 * seed)
-    means, draws, logvars, kls = [], [], [], []
+    means, draws, logvars, kls, deviations = [], [], [], [], []
     for x, y in batches:
         q = model.encode(x, y)
         means.append(q.mean.cpu())
@@ -180,10 +183,12 @@ def encode(model: ELBOModule, batches: Iterable[Batch], seed: int) -> Encoded:
             logvars.append(q.logvar.cpu())
             if isinstance(pz, DiagonalGaussian):
                 kls.append(kl_per_latent(qz, pz).cpu())
+                deviations.append(((qz.mu - pz.mu) * torch.exp(-0.5 * pz.logvar)).cpu())
     mean = torch.cat(means)
     return Encoded(
         mean,
         z=torch.cat(draws) if draws else mean,
         logvar=torch.cat(logvars) if logvars else None,
         kl=torch.cat(kls) if kls else None,
+        deviation=torch.cat(deviations) if deviations else mean,
     )

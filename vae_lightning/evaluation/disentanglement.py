@@ -151,7 +151,7 @@ def average(context: EvaluationContext, table: Sequence[Metric], codes: Any, fac
 
 def probabilistic_mig(context: EvaluationContext) -> Results:
     """Compute the MIG of draws from q(z|x), which needs Gaussian posteriors."""
-    mean, _, logvar, _ = context.encoded
+    mean, logvar = context.encoded.mean, context.encoded.logvar
     names = ("probabilistic_mig",)
     if logvar is None or not context.model.posterior.factorizes:
         return unavailable(names, f"q(z|x) of {context.name} is not Gaussian, or does not factorize over latents")

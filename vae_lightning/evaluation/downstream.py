@@ -21,13 +21,17 @@ def downstream(context: EvaluationContext) -> Results:
     The classifiers are fitted on training images.
     """
     classifiers = label_classifiers(context.settings)
+    names = [name for classifier in classifiers for name in (classifier, *few_label_names(classifier))]
     if context.y is None:
-        names = [name for classifier in classifiers for name in (classifier, *few_label_names(classifier))]
         return unavailable((*names, "knn", "majority", *CLUSTER_METRICS), "these images have no labels")
+    if context.settings.split == "train":
+        reason = "these images would train the classifiers that they test"
+        return unavailable((*names, "knn", "majority"), reason) | clustering(context)
     train = context.draw_images("train", context.settings.probe_images)
     train_codes = encode(context.model, context.batches(train), context.settings.seed).mean
     data = (train_codes, train.y, context.encoded.mean, context.y)
-    note = f"accuracy; posterior means of {len(train_codes):,} training and {len(context.x):,} test images"
+    sizes = f"{len(train_codes):,} training and {len(context.x):,} {context.settings.split} images"
+    note = f"accuracy; posterior means of {sizes}"
     results: Results = {}
     for name, accuracy in classifiers.items():
         results[name] = mean_result(accuracy(*data), note)

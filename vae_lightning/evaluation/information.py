@@ -20,7 +20,7 @@ def information(context: EvaluationContext) -> Results:
 def kl_terms(context: EvaluationContext) -> Results:
     """Compute I(x; z), total correlation and dimension-wise KL from the exact aggregate posterior."""
     names = ("mutual_information", "total_correlation", "dimension_wise_kl")
-    mean, z, logvar, _ = context.encoded
+    mean, z, logvar, *_ = context.encoded
     if not context.model.posterior.has_density:
         return unavailable(names, f"q(z|x) of {context.name} has no density")
     if logvar is None or not context.model.posterior.factorizes:
@@ -48,11 +48,11 @@ def kl_terms(context: EvaluationContext) -> Results:
 
 def latent_usage(context: EvaluationContext) -> Results:
     """Count the active units and compute the KL of each latent."""
-    mean, _, _, kl = context.encoded
+    deviation, kl = context.encoded.deviation, context.encoded.kl
     results = {
         "active_units": Result(
-            float(active_units(mean)),
-            note=f"of {mean.shape[1]}: variance of the posterior mean above {ACTIVE_UNIT_VARIANCE}",
+            float(active_units(deviation)),
+            note=f"of {deviation.shape[1]}: variance of the posterior mean above {ACTIVE_UNIT_VARIANCE}",
         )
     }
     if kl is None:

@@ -15,11 +15,14 @@ from vae_lightning.io.atomic import atomic_write
 from vae_lightning.report.escaping import escape_markdown, markdown_code_block, visible
 from vae_lightning.runs.artifacts import read_config, read_metrics, read_overrides
 from vae_lightning.runs.discovery import resolve_run
+from vae_lightning.runs.format import override_key
 from vae_lightning.runs.layout import EXPORTED, METRICS, find_checkpoint, run_dir_of
 from vae_lightning.runs.untrusted import check_regular_file
 
 CARD = "README.md"
 FIGURES = ("samples", "reconstructions", "latent_space", "manifold", "traversals", "rate_per_latent", "training_curves")
+# The groups whose options make a run; those of others name directories, servers and accounts.
+PORTABLE_GROUPS = ("experiment", "model", "data", "trainer", "seed", "monitor")
 OWNER_AND_NAME = "OWNER/NAME"  # stands for the repository until it is known
 DATA_OPTIONS = ("image_shape", "num_classes", "binarize", "labeled_per_class", "seed", "split_seed")
 TRAINER_OPTIONS = ("max_epochs", "max_steps", "precision", "gradient_clip_val", "accumulate_grad_batches")
@@ -191,9 +194,9 @@ def select(config: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def is_portable(override: str) -> bool:
-    """Return whether an override means the same on another machine: it names no directory."""
-    key = override.lstrip("+~").partition("=")[0]
-    return not key.startswith(("hydra.", "run_dir", "resume", "prior_of")) and not key.endswith((".root", "_dir"))
+    """Return whether an override means the same on another machine, and names no directory, user or server."""
+    key = override_key(override)
+    return key.partition(".")[0].partition("/")[0] in PORTABLE_GROUPS and not key.endswith((".root", ".cache", "_dir"))
 
 
 def table(header: str, rows: dict[str, Any]) -> str:

@@ -22,11 +22,14 @@ def mosaic(rows: Tensor) -> np.ndarray:
     """Join rows of images into one image, with gaps in the color of the background between them.
 
     Args:
-        rows: (R, N, C, H, W) in [0, 1], C = 1 (gray) or 3 (RGB).
+        rows: (R, N, C, H, W) in [0, 1]. One channel is gray. Of several, the first three are red, green and blue, and a
+            missing one is black.
 
     Returns:
-        (R·(H+1) - 1, N·(W+1) - 1, C) in [0, 1].
+        (R·(H+1) - 1, N·(W+1) - 1, 1 or 3) in [0, 1].
     """
+    if (channels := rows.shape[2]) not in (1, 3):
+        rows = torch.nn.functional.pad(rows[:, :, :3], (0, 0, 0, 0, 0, max(0, 3 - channels)))
     padded = torch.nn.functional.pad(rows.detach().float().cpu(), (0, GAP, 0, GAP), value=float(gray(1)))
     joined = padded.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (R·(H+1), N·(W+1), C)
     return joined[:-GAP, :-GAP].clamp(0, 1).numpy()

@@ -51,8 +51,8 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
     """Check that the data suits the model, evaluate the objective on two images and build the optimizers.
 
     Raises:
-        UserError: if the data does not suit the model, a term is not finite, or the model does not log the monitor.
-            Training metrics of adversarial models are not checked, since only training can tell their names.
+        UserError: if the data does not suit the model, a term is not finite, or the monitor is not logged. Training
+            metrics of adversarial models are not checked, since only training can tell their names.
     """
     model.check_data(data)
     model.regularizer.dataset_size = len(data.splits["train"].x)
@@ -66,6 +66,8 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
     derived = ["nelbo", "recon_kl_ratio", *["bits_per_dim"] * model.likelihood.eight_bit] if "rate" in terms else []
     names = [*terms, *derived, *model.regularizer.effective_weights(model.warmup)]
     stage, _, name = monitor.partition("/")
+    if stage == "val" and not len(data.splits[data.validation_split].x):
+        raise UserError(f"monitor={monitor}: there are no validation images. Set monitor=train/objective.")
     if name not in names and (stage == "val" or model.automatic_optimization):
         raise UserError(f"monitor={monitor}: not logged. Use {stage}/ followed by one of {', '.join(names)}.")
     model.configure_optimizers()

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vae_lightning.distributed.batch_sharding import sum_across_processes
 from vae_lightning.errors import UserError, check_choice
 
 MIN_SCALE = 1e-3  # floor of a learned scale, a quarter of the step between two gray values
@@ -127,11 +128,15 @@ class OptimalScale(nn.Module):
     def fit(self, deviation: Tensor) -> Tensor:
         """Return the optimal log s, (), for deviations x - mean, (B, C, H, W), and update the running average of sᵖ.
 
+        All processes get the same scale, that of their deviations together.
+
         No gradient flows through s. The gradient of the mean log density is exact nevertheless, since its derivative
         with respect to s is 0 at the optimum (envelope theorem). This does not hold for the bound of `iwae`, whose
         gradient treats s as a constant.
         """
-        moment = deviation.abs().pow(self.power).mean()
+        moments = deviation.abs().pow(self.power)
+        total, count = sum_across_processes(torch.stack([moments.sum(), moments.new_tensor(moments.numel())]))
+        moment = total / count
         self.moment.lerp_(moment.to(self.moment), torch.where(self.batches == 0, 1.0, MOMENTUM).to(self.moment))
         self.batches += 1
         return self.log_scale(moment)
