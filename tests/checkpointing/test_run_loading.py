@@ -3,10 +3,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, SMALL
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from PIL import Image
 
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.cli.main import main
@@ -72,6 +74,24 @@ def test_data_options_that_differ_from_training_cause_a_warning(run, caplog):
     set_config_value(run, "data.split_seed", 7)
     load_run(run)
     assert "data.split_seed=7, but the model was trained with 0" in caplog.text
+
+
+def test_data_that_has_been_moved_is_found_by_data_root(small, tmp_path):
+    for n in range(20):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), n, np.uint8)).save(tmp_path / "photos" / f"{n}.png")
+    options = ["data=image_folder", f"data.root={tmp_path / 'photos'}", "data.val_fraction=0.2"]
+    train(small(*options, "data.image_shape=[1,8,8]", "trainer.max_epochs=1"))
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match=r"photos: no such directory. .* If the data has been moved, pass --data-root"):
+        load_run(tmp_path / "run")
+    assert len(load_run(tmp_path / "run", data_root=tmp_path / "moved").data.splits["train"].x) == 14
+    main(["figures", str(tmp_path / "run"), "--data-root", str(tmp_path / "moved")])
+
+
+def test_data_root_of_data_without_a_directory_is_rejected(run):
+    with pytest.raises(UserError, match=r"^--data-root=x: the data of this run has no directory"):
+        load_run(run, data_root="x")
 
 
 def test_debug_is_accepted_before_and_after_the_command(run):

@@ -12,8 +12,9 @@ from vae_lightning.config.serialization import Configurable, describe
 from vae_lightning.data import DigitsDataModule
 from vae_lightning.distributions import Gaussian, VampPrior
 from vae_lightning.errors import UserError
-from vae_lightning.models import VAE, BetaTCVAE
+from vae_lightning.models import VAE, BetaTCVAE, ELBOModule
 from vae_lightning.networks import MLP
+from vae_lightning.regularizers import KL
 
 
 class Base(Configurable):
@@ -47,6 +48,11 @@ def test_classes_and_partials_are_described():
     assert describe({"prior": VampPrior}) == {
         "prior": {"_target_": "vae_lightning.distributions.prior.VampPrior", "_partial_": True}
     }
+
+
+def test_model_composed_of_a_regularizer_is_described(parts):
+    regularizer = describe(ELBOModule(regularizer=KL(beta=2.0), **parts))["regularizer"]
+    assert regularizer == {"_target_": "vae_lightning.regularizers.kl.KL", "beta": 2.0}
 
 
 def test_argument_that_cannot_be_described_raises():

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from vae_lightning.data import Batch, DigitsDataModule, MNISTDataModule, SpritesDataModule, stratified_split
+from vae_lightning.data import (
+    Batch,
+    DigitsDataModule,
+    ImageDataModule,
+    MNISTDataModule,
+    SpritesDataModule,
+    stratified_split,
+)
 from vae_lightning.data.base import UNKNOWN, binarized
 from vae_lightning.errors import UserError
 
@@ -85,9 +92,42 @@ def test_setup_rejects_labels_beyond_num_classes(mnist_root):
 
 def test_setup_rejects_images_of_another_shape(mnist_root):
     with pytest.raises(
-        UserError, match=r"data.image_shape=\[1, 32, 32\]: .*\(1, 28, 28\). Set data.image_shape=\[1, 28, 28\]"
+        UserError, match=r"data.image_shape=\[1, 32, 32\]: .* have \[1, 28, 28\]. Set data.image_shape=\[1, 28, 28\]"
     ):
         mnist(mnist_root, image_shape=[1, 32, 32]).setup()
+
+
+class Mine(ImageDataModule):
+    """Loads what it is given."""
+
+    def __init__(self, splits):
+        super().__init__(image_shape=(1, 2, 2))
+        self.given = splits
+
+    def load(self):
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "message"),
+    [
+        (
+            (5, 1, 2, 2),
+            torch.float32,
+            r"^data: the train images are torch.float32 of shape \(5, 1, 2, 2\), but",
+        ),
+        ((5, 2, 2), torch.uint8, r"^data: the train images are torch.uint8 of shape \(5, 2, 2\), .* in Mine.load"),
+    ],
+)
+def test_setup_rejects_images_that_are_not_uint8_in_four_dimensions(shape, dtype, message):
+    images = Batch(torch.zeros(shape, dtype=dtype), None)
+    with pytest.raises(UserError, match=message):
+        Mine({"train": images, "val": images, "test": images}).setup()
+
+
+def test_setup_rejects_missing_splits():
+    with pytest.raises(UserError, match=r"^data: Mine.load does not return test and val. Return the splits train, val"):
+        Mine({"train": Batch(torch.zeros(5, 1, 2, 2, dtype=torch.uint8), None)}).setup()
 
 
 def test_stratified_split_rejects_a_split_smaller_than_the_number_of_classes():

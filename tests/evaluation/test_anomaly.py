@@ -123,7 +123,7 @@ def test_invalid_options_raise(small):
         ({"only": ["anomaly"]}, r"--only=anomaly: .*Add --against DATA"),
         ({"only": ["likelihood"], "against": SPRITES}, r"--against: has an effect on anomaly only"),
         ({"background": run_dir}, r"--background: has an effect on anomaly only"),
-        ({"against": ["sprite"]}, r"--against sprite: data=sprite: no such choice\. Choose one of .*sprites"),
+        ({"against": ["sprite"]}, r"--against sprite: data=sprite: no such choice\. Did you mean sprites\?"),
         (
             {"against": ["sprites"]},
             r"\[1, 64, 64\], those of the run \[1, 16, 16\].*add data.image_shape=\[1,16,16\]",

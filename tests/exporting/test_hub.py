@@ -137,6 +137,14 @@ def test_card_names_what_the_run_was(run):
     assert (run / "card" / "figures" / "training_curves.png").is_file()
 
 
+def test_card_of_an_evaluated_run_shows_its_numbers():
+    metrics = {"test/nelbo": 1.5, "samples/fid": None, "information/kl_per_latent": [1.0], "evaluation": {"a": {}}}
+    config = {"name": "a", "model": {"_target_": "m.My"}, "data": {"_target_": "d.D"}, "trainer": {}}
+    text = model_card(config, metrics, [], [])
+    assert "| test/nelbo | 1.5 |" in text
+    assert "fid" not in text
+
+
 def test_text_of_a_run_is_escaped():
     config = {"name": "a|b\n# c", "model": {"_target_": "m.My"}, "data": {"_target_": "d.D"}, "trainer": {}}
     text = model_card(config, {}, ["x=`;rm"], [])

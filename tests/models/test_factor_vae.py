@@ -18,7 +18,7 @@ def test_discriminator_loss_gives_the_encoder_no_gradient(parts, images):
     assert all(p.grad is None for name, p in model.named_parameters() if "discriminator" not in name)
 
 
-@pytest.mark.filterwarnings("ignore:You defined a `validation_step`", "ignore:The 'train_dataloader' does not have")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # of Lightning, about the loader
 def test_data_loader_instead_of_a_data_module_is_rejected(parts, images):
     loader = torch.utils.data.DataLoader([(x, 0) for x in images], batch_size=2)
     with pytest.raises(UserError, match=r"^FactorVAE: also learns from images outside of the batch, .* Pass data"):

@@ -38,12 +38,13 @@ class LoadedRun(NamedTuple):
     data: ImageDataModule
 
 
-def load_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> LoadedRun:
+def load_run(path: str | Path, *, trust: tuple[str, ...] = (), data_root: str | Path | None = None) -> LoadedRun:
     """Load a run.
 
     Args:
         path: a run directory, `latest`, or a checkpoint in a run directory.
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
+        data_root: the directory that the data has been moved to; by default the `data.root` of the run.
 
     Raises:
         UserError: if it is not a run directory, has no checkpoint, a file in it is damaged or names a class that is
@@ -60,13 +61,19 @@ def load_run(path: str | Path, *, trust: tuple[str, ...] = ()) -> LoadedRun:
     with as_user_error(f"{path}: {{error}}", reraise=()):
         validate_config(OmegaConf.create(config))
     warn_data_changed(config, checkpoint[CheckpointKey.CONFIG], path)
+    has_root = "root" in config["data"]
+    if data_root is not None:
+        if not has_root:
+            raise UserError(f"--data-root={data_root}: the data of this run has no directory. Leave it out.")
+        config["data"]["root"] = str(data_root)
     try:
         data: ImageDataModule = build(config["data"])
         data.labeled_per_class = None  # labels that were not given to the model still serve to evaluate it
         data.prepare_data()
         data.setup()
-    except UserError:
-        raise
+    except UserError as error:
+        hint = " If the data has been moved, pass --data-root FOLDER." if has_root and data_root is None else ""
+        raise UserError(f"{error}{hint}") from error
     except Exception as error:
         cause = error.__cause__ if isinstance(error.__cause__, UserError) else error  # Hydra wraps a constructor's
         raise UserError(f"{path}: the data of this run is not available ({one_line(cause)}).") from error

@@ -9,6 +9,11 @@ def add_run_argument(parser: argparse.ArgumentParser) -> None:
     add_trust_option(parser)
 
 
+def add_data_root_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option for data that is not where it was when the run was trained."""
+    parser.add_argument("--data-root", metavar="FOLDER", help="where the data of the run is now, instead of data.root")
+
+
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that names packages of the user's own."""
     parser.add_argument(

@@ -3,7 +3,7 @@
 import argparse
 import signal
 
-from vae_lightning.cli.arguments import add_trust_option
+from vae_lightning.cli.arguments import add_data_root_option, add_trust_option
 from vae_lightning.errors import check_choice
 from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, SPLITS, Settings
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " runs in it; several are compared",
     )
     add_trust_option(parser)
+    add_data_root_option(parser)
     parser.add_argument("--quick", action="store_true", help="use fewer samples, for an estimate in about a minute")
     parser.add_argument(
         "--protocol",

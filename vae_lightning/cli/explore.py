@@ -2,13 +2,14 @@
 
 import argparse
 
-from vae_lightning.cli.arguments import add_trust_option
+from vae_lightning.cli.arguments import add_data_root_option, add_trust_option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("path", metavar="run", nargs="+", help="a run directory, or latest; several are shown together")
     add_trust_option(parser)
+    add_data_root_option(parser)
     parser.add_argument("--port", type=int, help="the port on this machine (default: the first free one from 8765)")
     parser.add_argument("--no-browser", action="store_true", help="only print the address of the page")
     parser.add_argument(
@@ -32,4 +33,5 @@ def run(args: argparse.Namespace) -> None:
         port=args.port,
         open_browser=not args.no_browser,
         trust=tuple(args.trust),
+        data_root=args.data_root,
     )

@@ -2,13 +2,14 @@
 
 import argparse
 
-from vae_lightning.cli.arguments import add_run_argument
+from vae_lightning.cli.arguments import add_data_root_option, add_run_argument
 from vae_lightning.config.schema import FIGURE_FORMATS, FIGURE_STYLES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_run_argument(parser)
+    add_data_root_option(parser)
     parser.add_argument(
         "--format", choices=FIGURE_FORMATS, help="pdf or svg beside each PNG; by default as in training"
     )
@@ -19,5 +20,6 @@ def run(args: argparse.Namespace) -> None:
     """Draw the figures and print their files."""
     from vae_lightning.figures.redraw import redraw  # imports torch, which --help does not need
 
-    for file in redraw(args.path, trust=tuple(args.trust), format=args.format, style=args.style):
+    trust = tuple(args.trust)
+    for file in redraw(args.path, trust=trust, data_root=args.data_root, format=args.format, style=args.style):
         print(file)

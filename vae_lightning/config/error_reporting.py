@@ -81,7 +81,9 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
         return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        return f"{group}={choice}: no such choice. Choose one of {', '.join(error.options)}."
+        similar = difflib.get_close_matches(choice.replace("_", ""), error.options, n=1)
+        meant = f"Did you mean {similar[0]}? " if similar else ""
+        return f"{group}={choice}: no such choice. {meant}Choose one of {', '.join(error.options)}."
     if unknown := re.match(r"Could not (?:override|delete from config\.) '([^']+)'", message):
         return f"{unknown[1]}: no such option. {suggest_option(unknown[1], arguments)}"
     if NULL_GROUP in message:
@@ -112,11 +114,13 @@ def suggest_option(key: str, arguments: list[str]) -> str:
     similar = difflib.get_close_matches(leaf, {*leaves.values()}, cutoff=0.7)
     close = [option for match in similar for option, name in leaves.items() if name == match]
     elsewhere = [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]
-    for alike in (in_group(parent, containing), exact, in_group(parent, close), containing):
+    for alike in (in_group(parent, containing), exact, in_group(parent, close)):
         if alike:
             return f"Did you mean {' or '.join(alike[:3])}?"
     if elsewhere:
         return f"It belongs to {' or '.join(elsewhere)}. Set that as well."
+    if containing:
+        return f"Did you mean {' or '.join(containing[:3])}?"
     if close:
         return f"Did you mean {' or '.join(close[:3])}?"
     siblings = in_group(parent, options) or options
@@ -133,5 +137,6 @@ def choices_with(leaf: str) -> Iterator[tuple[str, str]]:
     for folder in config_dirs():
         for file in sorted(folder.glob("*/**/*.yaml")):
             group = file.parent.relative_to(folder).as_posix()
-            if not group.startswith(("hydra", "experiment")) and leaf in OmegaConf.load(file):
+            options = [*OmegaConf.load(file)]  # also required ones, which `in` would not find
+            if not group.startswith(("hydra", "experiment")) and leaf in options:
                 yield group, file.stem

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.config.error_reporting import suggest_option
-from vae_lightning.config.schema import FIELD_RULES, LOGGER_PACKAGES, TOP_LEVEL_OPTIONS, is_component
+from vae_lightning.config.schema import COMPONENT, FIELD_RULES, LOGGER_PACKAGES, TOP_LEVEL_OPTIONS, is_component
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError
 from vae_lightning.runs.format import override_key
@@ -130,4 +130,5 @@ def validate_value(key: str, value: Any) -> None:
     rule = None if group in ("callbacks", "logger") else FIELD_RULES.get(name)  # users choose the names there
     if rule and not rule.is_valid(value):
         shown = json.dumps(value) if value is None or isinstance(value, bool) else value  # null, true or false
-        raise UserError(f"{key}={shown}: must be {rule.description}.")
+        fix = f" Use {key.replace('.', '/')}={shown}." if rule is COMPONENT and type(value) is str else ""
+        raise UserError(f"{key}={shown}: must be {rule.description}.{fix}")

@@ -95,11 +95,22 @@ class ImageDataModule(L.LightningDataModule, ABC):
         if self.splits:
             return
         self.splits = self.load()
+        if missing := {"train", "val", "test"} - self.splits.keys():
+            raise UserError(
+                f"data: {type(self).__name__}.load does not return {' and '.join(sorted(missing))}. Return the splits"
+                " train, val and test, of which val may be empty."
+            )
         for name, (x, y) in self.splits.items():
-            if tuple(x.shape[1:]) != self.image_shape or x.dtype != torch.uint8:
+            if x.dtype != torch.uint8 or x.dim() != 4:
                 raise UserError(
-                    f"data.image_shape={list(self.image_shape)}: the {name} images are {x.dtype} {tuple(x.shape[1:])}."
-                    f" Set data.image_shape={list(x.shape[1:])}."
+                    f"data: the {name} images are {x.dtype} of shape {tuple(x.shape)}, but must be torch.uint8"
+                    f" (N, C, H, W) from 0 to 255. Convert them in {type(self).__name__}.load."
+                )
+            if tuple(x.shape[1:]) != self.image_shape:
+                shape = list(x.shape[1:])
+                raise UserError(
+                    f"data.image_shape={list(self.image_shape)}: the {name} images have {shape}. Set"
+                    f" data.image_shape={shape}."
                 )
             if y is None and self.num_classes is not None:
                 raise UserError(

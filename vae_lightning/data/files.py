@@ -9,6 +9,7 @@ from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.cache import CacheContents, CacheSpec, ensure_cache
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.data.mapped_images import open_cache
+from vae_lightning.errors import UserError
 from vae_lightning.io.image_decoding import Crop
 
 
@@ -23,6 +24,9 @@ class ImageFiles(ImageDataModule):
         crop: region of each image to keep before resizing; see `image_decoding.decode`.
         skip_corrupt: skip images that cannot be decoded, instead of raising an error.
         **loading: arguments of `ImageDataModule`.
+
+    Raises:
+        UserError: if the images have neither 1 nor 3 channels.
     """
 
     def __init__(
@@ -35,6 +39,10 @@ class ImageFiles(ImageDataModule):
         **loading: Any,
     ) -> None:
         super().__init__(**{**self.defaults, **loading})
+        if self.image_shape[0] not in (1, 3):
+            raise UserError(
+                f"data.image_shape={list(self.image_shape)}: must be [channels, height, width] with 1 or 3 channels."
+            )
         self.root = Path(root).expanduser()
         self.cache = Path(cache).expanduser() if cache else self.root / "cache"
         self.crop = crop

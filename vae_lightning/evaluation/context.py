@@ -17,7 +17,7 @@ from vae_lightning.evaluation.settings import Settings
 from vae_lightning.evaluation.unfinished import Unfinished
 from vae_lightning.metrics.passes import Collect, Track
 from vae_lightning.models import ELBOModule
-from vae_lightning.models.base import repeat_rows
+from vae_lightning.models.log_px import importance_log_terms
 from vae_lightning.regularizers import kl_per_latent
 
 BATCH_SIZE = 250  # images per pass
@@ -138,12 +138,9 @@ class EvaluationContext:
 
     def importance_log_terms(self, indices: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return log p(x|z) and log p(z) - log q(z|x) of the draws given by noise, (b, k), for `log_likelihood`."""
-        k = noise.shape[1]
-        x, y = self.rows(indices)
-        qz, pz, z = self.model.infer(x, y, k, noise.transpose(0, 1).flatten(0, 1).to(self.device))
-        log_px = self.model.decode(z, repeat_rows(y, k)).log_prob(repeat_rows(x, k))
-        log_ratio = pz.log_prob(z) - qz.log_prob(z)
-        return log_px.view(k, -1).T, log_ratio.view(k, -1).T
+        flat_noise = noise.transpose(0, 1).flatten(0, 1).to(self.device)
+        log_px, log_ratio = importance_log_terms(self.model, *self.rows(indices), noise.shape[1], flat_noise)
+        return log_px.T, log_ratio.T
 
     def sample_prior(self, n: int) -> Tensor:
         """Draw n latents from the prior, (n, D) on the CPU; for a conditional model, given the labels of n images."""

@@ -50,6 +50,7 @@ def evaluate(
     background: str | Path | None = None,
     device: str | None = None,
     trust: tuple[str, ...] = (),
+    data_root: str | Path | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
     """Evaluate the best checkpoint of a run, add the results to its `metrics.json` and print a table.
@@ -73,6 +74,7 @@ def evaluate(
         background: a run whose model is the background model for anomalies.
         device: a torch device, such as `cpu` or `cuda`; by default the GPU if there is one.
         trust: packages of your own whose classes the checkpoint may name.
+        data_root: the directory that the data of the run has been moved to.
         **changes: fields of `evaluation.settings.Settings`; None keeps the default.
 
     Returns:
@@ -90,7 +92,7 @@ def evaluate(
         device=device,
         **changes,
     )
-    run = load_run(path, trust=trust)
+    run = load_run(path, trust=trust, data_root=data_root)
     peer_models = [load_model(peer, trust=trust) for peer in peers]
     other = OtherData(" ".join(against), load_other_data(against, run.data)) if against else None
     background_model = load_background(background, run.data.image_shape, trust) if background else None

@@ -18,7 +18,12 @@ UNEXPECTED = "{kind}: {error}. Evaluate it alone with --debug to see where it co
 
 
 def evaluate_runs(
-    paths: Sequence[str | Path], *, peers: Sequence[str | Path] = (), trust: tuple[str, ...] = (), **options: Any
+    paths: Sequence[str | Path],
+    *,
+    peers: Sequence[str | Path] = (),
+    trust: tuple[str, ...] = (),
+    data_root: str | Path | None = None,
+    **options: Any,
 ) -> dict[Path, dict[str, Any]]:
     """Evaluate runs one after the other, and print a table that compares them if there are several.
 
@@ -31,6 +36,7 @@ def evaluate_runs(
         paths: run directories, `latest`, checkpoints in run directories, or directories with finished runs.
         peers: as in `evaluate`.
         trust: as in `evaluate`.
+        data_root: as in `evaluate`, for all runs.
         **options: the other options of `evaluate`.
 
     Returns:
@@ -48,7 +54,7 @@ def evaluate_runs(
             CONSOLE.print(f"run {n} of {len(runs)}   {display_path(run)}")
         try:
             with as_user_error(f"{run}: {UNEXPECTED}", reraise=USER_FACING_ERRORS):
-                numbers[run] = evaluate(run, peers=peers, trust=trust, **options)
+                numbers[run] = evaluate(run, peers=peers, trust=trust, data_root=data_root, **options)
         except USER_FACING_ERRORS as error:
             if len(runs) == 1:
                 raise

@@ -13,17 +13,20 @@ from vae_lightning.explorer.static import write_static
 
 
 @torch.no_grad()
-def load_runs(paths: Sequence[str | Path], *, trust: tuple[str, ...] = ()) -> list[ExploredRun]:
+def load_runs(
+    paths: Sequence[str | Path], *, trust: tuple[str, ...] = (), data_root: str | Path | None = None
+) -> list[ExploredRun]:
     """Load runs and encode their test images.
 
     Args:
         paths: run directories, or `latest`.
         trust: packages of your own whose classes the checkpoints may name.
+        data_root: the directory that the data of all runs has been moved to.
 
     Raises:
         UserError: if a run cannot be loaded.
     """
-    loaded = [load_run(path, trust=trust) for path in paths]
+    loaded = [load_run(path, trust=trust, data_root=data_root) for path in paths]
     folders = [run.run_dir for run in loaded]
     shared = commonpath([folder.parent for folder in folders])
     names = [str(folder.relative_to(shared)) for folder in folders]
@@ -42,6 +45,7 @@ def explore(
     port: int | None = None,
     open_browser: bool = True,
     trust: tuple[str, ...] = (),
+    data_root: str | Path | None = None,
 ) -> None:
     """Serve a page with the latents of runs until Ctrl-C, or write it to a folder.
 
@@ -54,11 +58,12 @@ def explore(
         port: the port; None for the first free one from 8765.
         open_browser: open the page in the browser.
         trust: packages of your own whose classes the checkpoints may name.
+        data_root: the directory that the data of all runs has been moved to.
 
     Raises:
         UserError: if a run cannot be loaded, the port is in use, or the folder cannot be written.
     """
-    runs = load_runs(paths, trust=trust)
+    runs = load_runs(paths, trust=trust, data_root=data_root)
     if static is None:
         serve(runs, port, open_browser)
     else:

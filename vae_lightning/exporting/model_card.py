@@ -13,7 +13,7 @@ from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.errors import as_user_error
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.report.escaping import escape_markdown, markdown_code_block, visible
-from vae_lightning.runs.artifacts import read_config, read_metrics, read_overrides
+from vae_lightning.runs.artifacts import is_number, read_config, read_metrics, read_overrides
 from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import override_key
 from vae_lightning.runs.layout import EXPORTED, METRICS, find_checkpoint, run_dir_of
@@ -74,7 +74,7 @@ def export_hub(
 
 def model_card(
     config: dict[str, Any],
-    metrics: dict[str, float],
+    metrics: dict[str, Any],
     overrides: list[str],
     figures: list[str],
     repository: str = OWNER_AND_NAME,
@@ -90,7 +90,9 @@ def model_card(
     """
     name = str(config.get("name", "model"))
     model, data = class_name(config["model"]), class_name(config["data"]).removesuffix("DataModule")
-    reported = {key: value for key, value in metrics.items() if not key.startswith(("train/", "val/"))}
+    reported = {
+        key: value for key, value in metrics.items() if is_number(value) and not key.startswith(("train/", "val/"))
+    }
     sections = [
         f"# {escape(name)}",
         f"{summary(config['model'])} {escape(model)}, trained on {escape(data)} with"

@@ -18,7 +18,12 @@ from vae_lightning.runs.layout import find_checkpoint
 
 
 def redraw(
-    path: str | Path, *, trust: tuple[str, ...] = (), format: str | None = None, style: str | None = None
+    path: str | Path,
+    *,
+    trust: tuple[str, ...] = (),
+    data_root: str | Path | None = None,
+    format: str | None = None,
+    style: str | None = None,
 ) -> Iterator[Path]:
     """Draw all figures that apply to a run into its `figures/` directory, and yield the path of each file.
 
@@ -27,6 +32,7 @@ def redraw(
     Args:
         path: a run directory, `latest`, or a checkpoint in a run directory, which is then used instead of the best one.
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
+        data_root: see `load_run`.
         format: png, or pdf or svg beside it; by default as in training.
         style: screen, paper or dark; by default as in training.
 
@@ -34,7 +40,7 @@ def redraw(
         UserError: if there is no such run, or its data is no longer available.
     """
     path = resolve_run(path)
-    run = load_run(path, trust=trust)
+    run = load_run(path, trust=trust, data_root=data_root)
     checkpoint = read_checkpoint(find_checkpoint(path, preferred="best"))
     last = read_checkpoint(find_checkpoint(run.run_dir, preferred="last"))
     title = format_title(run.config["name"], run.model, checkpoint[CheckpointKey.WARMUP], checkpoint["epoch"] + 1)

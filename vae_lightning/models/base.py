@@ -92,6 +92,7 @@ class ELBOModule(Configurable, L.LightningModule):
     supports_latent_prior: ClassVar[bool] = True  # whether `LatentPrior` can replace the prior
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
+    has_checked_images: bool = False  # those of the first batch of a Trainer
     plateau_metric: str = "val/objective"  # that a `ReduceLROnPlateau` observes
 
     def __init__(
@@ -115,6 +116,14 @@ class ELBOModule(Configurable, L.LightningModule):
         self.condition_dim = condition_size(conditional, num_classes)
         network = network or type(self).default_network()
         likelihood = likelihood or type(self).default_likelihood()
+        if not isinstance(network, Network):
+            raise UserError(f"network={network!r}: must be an object such as networks.Conv().")
+        if not isinstance(likelihood, Likelihood):
+            raise UserError(f"likelihood={likelihood!r}: must be an object such as distributions.Bernoulli().")
+        if latent_dim < 1:
+            raise UserError(f"model.latent_dim={latent_dim}: must be an integer >= 1.")
+        if len(image_shape) != 3:
+            raise UserError(f"image_shape={tuple(image_shape)}: must be (channels, height, width).")
         if network.multi_resolution and not self.multi_resolution:
             raise UserError(
                 f"model/network: {type(self).__name__} does not support latents at several resolutions. Set"
@@ -244,6 +253,11 @@ class ELBOModule(Configurable, L.LightningModule):
             qz = qz.repeat(num_samples)
         return qz, qz.rsample(noise)
 
+    @classmethod
+    def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: Lightning's method needs all arguments of the model, which our checkpoints hold."""
+        raise UserError(f"{cls.__name__}.load_from_checkpoint: not available. Use vae_lightning.load(path).")
+
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
         """Encode images (B, C, H, W), uint8 or float in [0, 1], to q(z|x).
 
@@ -287,7 +301,36 @@ class ELBOModule(Configurable, L.LightningModule):
         """
         if y is not None and not self.condition_dim:
             raise UserError("sample: this model is not conditional. Leave out y.")
+        if y is not None and len(y) != n:
+            raise UserError(f"sample: y has {len(y)} labels for n={n} images. Pass one each.")
         return self.decode(self.sample_prior(n, y, generator, **options), y).mean
+
+    def log_px(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        samples: int = 5000,
+        chunk: int = 5000,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Estimate log p(x) ≈ log 1/K Σ_k p(x, z_k) / q(z_k|x) of each image, float64 (B,), in nats.
+
+        Burda et al. 2016, Eq. 8. The expectation of the estimate is at most log p(x), and increases with K.
+
+        Args:
+            x: images, (B, C, H, W), uint8 or float in [0, 1].
+            y: labels of a conditional model.
+            samples: K, the number of draws per image.
+            chunk: draws per pass, over all images, which limits memory.
+            generator: for reproducible results.
+
+        Raises:
+            UserError: if an argument is invalid, q(z|x) or p(z) has no density, or the model is in training mode.
+        """
+        from vae_lightning.models.log_px import log_px  # which imports this module
+
+        return log_px(self, x, y, samples=samples, chunk=chunk, generator=generator)
 
     def impute(
         self,
@@ -335,15 +378,16 @@ class ELBOModule(Configurable, L.LightningModule):
         """Convert images to [0, 1] and the type of the weights, on the device.
 
         Raises:
-            UserError: if the shape is wrong, or floats lie outside [0, 1]. Values are not checked while a Trainer runs,
-                since each check would wait for the device.
+            UserError: if the shape is wrong, or floats lie outside [0, 1]. While a Trainer runs, only the first batch
+                is checked, since each check waits for the device.
         """
         if x.shape[1:] != self.image_shape:
             shape = ", ".join(map(str, self.image_shape))
             raise UserError(f"encode: images must have shape (B, {shape}), got {tuple(x.shape)}.")
         is_running = self._trainer is not None and self._trainer.state.status == TrainerStatus.RUNNING
         is_traced = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined]
-        if x.dtype != torch.uint8 and x.numel() and not is_running and not is_traced:
+        if x.dtype != torch.uint8 and x.numel() and not (is_running and self.has_checked_images) and not is_traced:
+            self.has_checked_images = is_running
             low, high = x.min().item(), x.max().item()
             if not 0 <= low <= high <= 1:
                 raise UserError(
@@ -353,17 +397,28 @@ class ELBOModule(Configurable, L.LightningModule):
         return images / 255 if x.dtype == torch.uint8 else images
 
     def condition(self, y: Tensor | None) -> Tensor | None:
-        """Convert classes (B,) to one-hot vectors (B, K), and keep attributes (B, K). None without a condition."""
+        """Convert classes (B,) to one-hot vectors (B, K), and keep attributes (B, K). None without a condition.
+
+        Raises:
+            UserError: if labels are missing, or on the CPU, if one of them is not a class.
+        """
         if not self.condition_dim:
             return None
         if y is None:
             raise UserError("y: this model is conditional. Pass the labels y, int64 of shape (B,).")
-        return (F.one_hot(y.long(), self.condition_dim) if y.dim() == 1 else y).to(self.dtype)
+        if y.dim() == 2:
+            return y.to(self.dtype)
+        if y.device.type == "cpu" and len(y) and not 0 <= y.min() <= y.max() < self.condition_dim:
+            raise UserError(
+                f"y: the classes of this model are 0 to {self.condition_dim - 1}, got {int(y.min())} to {int(y.max())}."
+            )
+        return F.one_hot(y.long(), self.condition_dim).to(self.dtype)
 
     # ---------------------------------------------------------------- the training
 
     def setup(self, stage: str) -> None:
         """Take the number of training images and the shard of this process from one of our data modules."""
+        self.has_checked_images = False
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if splits := getattr(data, "splits", None):
             self.check_data(data)
@@ -402,7 +457,7 @@ class ELBOModule(Configurable, L.LightningModule):
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss and all logged terms, in the same way for training, validation and test."""
         distortion = -out.px.log_prob(out.x).mean()
-        penalty, terms = self.regularizer(out)
+        penalty, terms = self.regularizer.checked(out)
         loss = distortion + self.regularizer.apply_warmup(penalty, terms, self.warmup)
         return {"loss": loss, "objective": distortion + penalty, "distortion": distortion, **terms}
 

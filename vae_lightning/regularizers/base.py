@@ -2,11 +2,12 @@
 
 from torch import Tensor, nn
 
+from vae_lightning.config.serialization import Configurable
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 
 
-class Regularizer(nn.Module):
+class Regularizer(Configurable, nn.Module):
     """Part of an objective that is added to the distortion.
 
     Called with the `ForwardPass` of a batch, it returns `(penalty, terms)`. The penalty is a scalar in nats per image
@@ -28,6 +29,21 @@ class Regularizer(nn.Module):
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (penalty, terms) for a batch."""
         raise TypeError(f"{type(self).__name__} must define forward(out) -> (penalty, terms)")
+
+    def checked(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (penalty, terms) for a batch.
+
+        Raises:
+            UserError: if `forward` does not return them.
+        """
+        result, name = self(out), type(self).__name__
+        if not isinstance(result, tuple):
+            raise UserError(f"{name}.forward: must return (penalty, terms), got {type(result).__name__}.")
+        penalty, terms = result
+        for term, value in {"the penalty": penalty, **terms}.items():
+            if value.dim():
+                raise UserError(f"{name}.forward: {term} has shape {tuple(value.shape)}. Average it over the batch.")
+        return penalty, terms
 
     def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
         """Return the penalty for a warm-up factor in [0, 1]."""

@@ -1,6 +1,5 @@
 """Reading all runs under a directory, whether or not they finished."""
 
-import math
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from vae_lightning.config.overrides import EXCLUDE_KEYS
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.io.shell import train_command
 from vae_lightning.report.escaping import unique_slugs, visible
-from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics, read_overrides, read_yaml
+from vae_lightning.runs.artifacts import is_finished, is_number, read_config, read_metrics, read_overrides, read_yaml
 from vae_lightning.runs.discovery import runs_under
 from vae_lightning.runs.format import migrate_override
 from vae_lightning.runs.layout import FAILURE, OVERRIDES, PRUNED, has_resumable_checkpoint
@@ -105,11 +104,6 @@ def option_value(key: str, value: Any) -> Value:
     if key.endswith("_target_"):
         return visible(str(value).rpartition(".")[2])
     return value if value is None or isinstance(value, int | float) else visible(str(value))
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value of `metrics.json` is a finite number."""
-    return type(value) in (int, float) and math.isfinite(value)
 
 
 def run_command(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """Reading the files of a run directory besides its checkpoints."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,18 @@ from vae_lightning.runs.layout import CONFIG, FAILURE, METRICS, OVERRIDES
 from vae_lightning.runs.untrusted import parse_yaml, read_text
 
 
-def read_metrics(run_dir: Path) -> dict[str, float]:
+def read_metrics(run_dir: Path) -> dict[str, Any]:
     """Read `metrics.json`; empty if there is none.
 
     Raises:
         UserError: if the file cannot be read.
     """
     return read_json(run_dir / METRICS, run_dir, "Delete it and resume the run.")
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value of `metrics.json` is a finite number, not missing, a list or a setting."""
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def read_json(path: Path, run_dir: Path, fix: str) -> dict[str, Any]:
