@@ -60,6 +60,19 @@ def test_vamp_prior_is_the_mixture_of_the_posteriors_of_its_pseudo_images():
     assert prior.logits.grad.abs().sum() > 0
 
 
+def test_pseudo_images_can_start_at_images():
+    prior = VampPrior(**SHAPES, condition_dim=0, num_components=3, from_images=True)
+    noise, x = prior.logits[2].clone(), torch.rand(2, 1, 4, 4).clamp(0.02, 0.98)
+    x[0, 0, 0] = torch.tensor([0.0, 1.0, 0.5, 0.5])
+    prior.start_from(x)
+    expected = x.clone()
+    expected[0, 0, 0, :2] = torch.tensor([0.01, 0.99])
+    torch.testing.assert_close(torch.sigmoid(prior.logits[:2]), expected)
+    assert torch.equal(prior.logits[2], noise)
+    assert prior.num_initial_images == 3
+    assert VampPrior(**SHAPES, condition_dim=0).num_initial_images == 0
+
+
 def test_class_conditional_prior_starts_at_the_standard_normal_and_learns():
     prior = ClassConditional(**SHAPES, condition_dim=3)
     y = torch.eye(3)[[0, 2, 2, 1, 0]]

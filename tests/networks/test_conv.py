@@ -55,6 +55,16 @@ def test_defaults_equal_plain_torch_layers():
     assert torch.equal(decoder(z), decoder_by_hand(z))
 
 
+def test_gated_network_has_the_shapes_of_another_one():
+    gated, plain = Conv(activation="GLU", hidden_dims=[20]), Conv(hidden_dims=[20])
+    x, z = torch.rand(2, 3, 28, 21), torch.randn(2, 5)
+    assert gated.encoder((3, 28, 21), 0)(x).shape == plain.encoder((3, 28, 21), 0)(x).shape
+    decoder = gated.decoder(5, (3, 28, 21))
+    assert decoder(z).shape == (2, 3, 28, 21)
+    assert [layer.dim for layer in decoder.modules() if isinstance(layer, nn.GLU)] == [1] * 4
+    assert Conv(activation="GLU", batch_norm=True).encoder((3, 28, 21), 0)(x).shape == (2, 2048 // 4 * 3)
+
+
 def test_batch_norm_and_linear_layers_are_in_the_right_places():
     """Batch norm only between convolutions, linear layers between convolutions and latents."""
     network = Conv(channels=[4, 6, 8], kernels=[4, 4, 3], hidden_dims=[20, 10], activation="ELU", batch_norm=True)

@@ -12,6 +12,18 @@ def test_parameter_count_matches_kingma_welling_replication():
     assert count_parameters(MLP().decoder(2, (1, 28, 28))) == 1_500 + 392_784
 
 
+def test_glu_multiplies_each_output_by_a_gate():
+    """Tomczak & Welling 2018: (W x + b) · σ(V x + c)."""
+    encoder = MLP(hidden_dims=[5, 3], activation="GLU").encoder((1, 2, 2), 0)
+    x = torch.rand(2, 1, 2, 2)
+    h = x.flatten(1)
+    for layer in encoder.layers[::2]:
+        values, gates = (h @ layer.weight.T + layer.bias).chunk(2, dim=1)
+        h = values * gates.sigmoid()
+    torch.testing.assert_close(encoder(x), h)
+    assert h.shape == (2, 3)
+
+
 def test_condition_is_appended_to_the_pixels():
     encoder = MLP().encoder((1, 28, 28), 10)
     assert count_parameters(encoder) == (784 + 10) * 500 + 500

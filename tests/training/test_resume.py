@@ -69,10 +69,11 @@ def test_training_further_discards_the_evaluation_of_the_earlier_weights(small, 
     assert json.loads(metrics.read_text()).keys() == trained.keys()
 
 
-def test_resume_with_more_epochs_equals_a_longer_run(small, tmp_path):
-    expected = train(small(run="long"))
-    train(small("trainer.max_epochs=1", run="short"))
-    assert train(small(f"resume={tmp_path / 'short'}/checkpoints/best.ckpt", run="short")) == expected
+@pytest.mark.parametrize("model", [["model=vae"], ["model=vamp_vae", "model.prior.from_images=true"]])
+def test_resume_with_more_epochs_equals_a_longer_run(model, small, tmp_path):
+    expected = train(small(*model, run="long"))
+    train(small(*model, "trainer.max_epochs=1", run="short"))
+    assert train(small(*model, f"resume={tmp_path / 'short'}/checkpoints/best.ckpt", run="short")) == expected
     assert has_same_weights(tmp_path / "long", tmp_path / "short")
 
 

@@ -33,6 +33,7 @@ COUNTED = ("data.num_classes", "model.num_classes")
 MMD_OPTIONS = {"bandwidth": None, "bandwidth_factors": [1.0], "mmd_estimator": "unbiased"}
 # Options that a class was given later, with the values that runs had before. So an older run is still the same run.
 ADDED_OPTIONS: dict[str, dict[str, Any]] = {
+    "vae_lightning.distributions.VampPrior": {"from_images": False},
     "vae_lightning.models.AnnealedVAE": {"initial_capacity": 0.0},
     "vae_lightning.models.HVAE": {"inference": "ladder"},
     "vae_lightning.models.IWAE": {"gradient": "standard"},

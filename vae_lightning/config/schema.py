@@ -216,6 +216,7 @@ FIELD_RULES = {
     "code_dim": SIZE,
     "depth": FEW,
     "shared_codebook": FLAG,
+    "from_images": FLAG,
     "entropy_weight": NOT_NEGATIVE,
     "temperature": POSITIVE,
     "levels": list_of(integer(2, 1_000), min_length=1),

@@ -21,6 +21,7 @@ from vae_lightning.distributions.posterior import (
 )
 from vae_lightning.errors import UserError
 
+LOWEST = 0.01  # gray value of black in pseudo-images that start as images
 Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] -> q(z|x)
 
 
@@ -32,6 +33,7 @@ class Prior(nn.Module):
         is_discrete: whether the distribution is one of indices of codes, instead of latents.
         has_density: whether the distribution has a method `log_prob`, which the KL to it requires.
         is_estimated: whether `log_prob` is a random estimate, so that p(z) differs from call to call.
+        num_initial_images: number of training images that the prior starts from.
         support: the set of all z, which must be that of the posterior.
     """
 
@@ -40,6 +42,7 @@ class Prior(nn.Module):
     has_density: ClassVar[bool] = True
     is_estimated: ClassVar[bool] = False
     support: ClassVar[str] = "vectors"
+    num_initial_images: int = 0
 
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
         """Return a distribution with the methods `log_prob(z)` and `sample(n, generator)`."""
@@ -54,6 +57,9 @@ class Prior(nn.Module):
 
     def initialize(self, z: Tensor) -> None:
         """Start from `prior_variable` of N training images, before the prior of a trained model is learned."""
+
+    def start_from(self, x: Tensor) -> None:
+        """Start from `num_initial_images` training images (N, C, H, W) in [0, 1], or fewer, before the first step."""
 
     def loss(self, pz: Any, z: Tensor) -> Tensor:
         """Compute the loss that fits the prior to latents: -log p(z), (B,), in nats.
@@ -170,18 +176,26 @@ class VampPrior(Prior):
         condition_dim: must be 0, since pseudo-images have no labels for their posteriors.
         image_shape: (C, H, W) of a pseudo-image.
         num_components: K, the number of pseudo-images.
+        from_images: start them at random training images, instead of dark noise.
 
     Raises:
         UserError: if the model is conditional.
     """
 
     def __init__(
-        self, *, condition_dim: int, image_shape: tuple[int, ...], num_components: int = 100, **_: Any
+        self,
+        *,
+        condition_dim: int,
+        image_shape: tuple[int, ...],
+        num_components: int = 100,
+        from_images: bool = False,
+        **_: Any,
     ) -> None:
         super().__init__()
         if condition_dim:
             raise UserError("model/prior=vamp: pseudo-images have no labels. Set model.conditional=false.")
         self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # mostly dark, like images of digits
+        self.num_initial_images = num_components if from_images else 0
 
     def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
         """Check that the posterior is Gaussian and the network has no batch norm, which pseudo-images would affect.
@@ -194,6 +208,11 @@ class VampPrior(Prior):
             raise UserError(f"model/prior=vamp: requires a Gaussian posterior. {fix}")
         if any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
             raise UserError("model/prior=vamp: requires a network without batch norm. Set model/network=conv.")
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor) -> None:
+        """Replace the pseudo-images, or the first ones, by images (N, C, H, W), whose gradients do not vanish."""
+        self.logits[: len(x)] = x.clamp(LOWEST, 1 - LOWEST).logit().to(self.logits)
 
     def forward(self, encode: Encode, condition: Tensor | None) -> GaussianMixture:
         """Return the mixture of the posteriors of the pseudo-images."""

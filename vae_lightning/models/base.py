@@ -442,6 +442,12 @@ class ELBOModule(Configurable, L.LightningModule):
             )
         return data
 
+    def on_fit_start(self) -> None:
+        """Show the prior the training images that it starts from, unless the run resumes."""
+        if (n := self.prior.num_initial_images) and not self.images_seen:
+            batch = next(iter(self.data_module.random_batches(n, n)))
+            self.prior.start_from(self.as_images(batch.x.to(self.device)))
+
     def check_data(self, data: Any) -> None:
         """Check that one of our data modules, after its setup, provides what the training needs.
 

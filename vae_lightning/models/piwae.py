@@ -29,6 +29,7 @@ class PIWAE(MIWAE):
             raise UserError(
                 "trainer.precision=16-mixed: weights of draws exceed its range. Set trainer.precision=bf16-mixed."
             )
+        super().on_fit_start()
 
     @property
     def has_score(self) -> bool:

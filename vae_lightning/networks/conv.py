@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vae_lightning.errors import UserError
 from vae_lightning.networks.base import Encoder, Network, append_planes
-from vae_lightning.networks.mlp import linear_layers
+from vae_lightning.networks.mlp import activation_layer, linear_layers, num_inputs
 from vae_lightning.types import Shape
 
 
@@ -26,7 +26,7 @@ class Conv(Network):
         kernels: their kernel sizes, each 3 or 4.
         hidden_dims: widths of the fully connected layers between the last convolution and the latents; the decoder
             reverses them.
-        activation: name of a `torch.nn` module.
+        activation: name of a `torch.nn` module; see `MLP` for `GLU`.
         batch_norm: apply batch norm between the convolutions, before the activation. The last convolution of encoder
             and decoder has none, so that training on a batch of one image works even if only one pixel is left.
 
@@ -54,8 +54,9 @@ class Conv(Network):
         shapes = self.shapes((channels + condition_dim, height, width))
         modules: list[nn.Module] = []
         for (before, after), kernel, norm in zip(pairwise(shapes), self.kernels, self.norms, strict=True):
-            modules.append(nn.Conv2d(before[0], after[0], kernel, stride=2, padding=1, bias=not norm))
-            modules += self.norm_and_activation(after[0], norm)
+            n_out = num_inputs(self.activation) * after[0]
+            modules.append(nn.Conv2d(before[0], n_out, kernel, stride=2, padding=1, bias=not norm))
+            modules += self.norm_and_activation(n_out, norm)
         dims = [prod(shapes[-1]), *self.hidden_dims]
         return ConvEncoder([*modules, nn.Flatten(), *linear_layers(dims, self.activation)], dims[-1])
 
@@ -64,15 +65,16 @@ class Conv(Network):
         shapes = self.shapes(output_shape)[::-1]
         dims = [input_dim, *reversed(self.hidden_dims), prod(shapes[0])]
         modules = [*linear_layers(dims, self.activation), nn.Unflatten(1, shapes[0])]
-        for (before, after), kernel, norm in zip(pairwise(shapes), reversed(self.kernels), self.norms, strict=True):
+        factors = [num_inputs(self.activation)] * (len(self.kernels) - 1) + [1]  # no activation follows the last one
+        layers = zip(pairwise(shapes), factors, reversed(self.kernels), self.norms, strict=True)
+        for (before, after), factor, kernel, norm in layers:
+            n_out = factor * after[0]
             # A transposed convolution outputs at least 2n - 4 + kernel; padding adds the pixels that were rounded off.
             padding = (after[1] - (2 * before[1] - 4 + kernel), after[2] - (2 * before[2] - 4 + kernel))
             modules.append(
-                nn.ConvTranspose2d(
-                    before[0], after[0], kernel, stride=2, padding=1, output_padding=padding, bias=not norm
-                )
+                nn.ConvTranspose2d(before[0], n_out, kernel, stride=2, padding=1, output_padding=padding, bias=not norm)
             )
-            modules += self.norm_and_activation(after[0], norm)
+            modules += self.norm_and_activation(n_out, norm)
         return nn.Sequential(*modules[:-1])
 
     @property
@@ -82,7 +84,7 @@ class Conv(Network):
 
     def norm_and_activation(self, channels: int, norm: bool) -> list[nn.Module]:
         """Return the layers after a convolution: batch norm, if any, and the activation."""
-        activation = getattr(nn, self.activation)()
+        activation = activation_layer(self.activation)
         return [nn.BatchNorm2d(channels), activation] if norm else [activation]
 
     def shapes(self, image_shape: Shape) -> list[Shape]:

@@ -22,7 +22,8 @@ class MLP(Network):
 
     Args:
         hidden_dims: widths of the encoder's hidden layers, from image to latents; the decoder reverses them.
-        activation: name of a `torch.nn` module.
+        activation: name of a `torch.nn` module. With `GLU` the layers are gated, as in Tomczak & Welling 2018: each
+            output is multiplied by the sigmoid of another one.
     """
 
     hidden_dims: Sequence[int] = field(default_factory=lambda: [500])
@@ -65,4 +66,19 @@ class MLPEncoder(Encoder):
 
 def linear_layers(dims: Sequence[int], activation: str) -> list[nn.Module]:
     """Return linear layers from dims[0] to dims[-1], each followed by the activation."""
-    return [layer for n_in, n_out in pairwise(dims) for layer in (nn.Linear(n_in, n_out), getattr(nn, activation)())]
+    factor = num_inputs(activation)
+    return [
+        layer
+        for n_in, n_out in pairwise(dims)
+        for layer in (nn.Linear(n_in, factor * n_out), activation_layer(activation))
+    ]
+
+
+def activation_layer(name: str) -> nn.Module:
+    """Return the `torch.nn` module of an activation; `GLU` takes its gates from the channels, or the features."""
+    return nn.GLU(dim=1) if name == "GLU" else getattr(nn, name)()
+
+
+def num_inputs(activation: str) -> int:
+    """Return how many values an activation needs per output: 2 for `GLU`, of which one is the gate."""
+    return 2 if activation == "GLU" else 1
