@@ -9,7 +9,6 @@ import torch
 from explorer_runs import train_small
 from PIL import Image
 
-from vae_lightning.evaluation.context import Encoded
 from vae_lightning.explorer.contents import (
     MAX_THUMBNAIL,
     NUM_DRAWS,
@@ -22,6 +21,7 @@ from vae_lightning.explorer.contents import (
 )
 from vae_lightning.explorer.explore import load_runs
 from vae_lightning.models import HVAE, VAE
+from vae_lightning.models.encoding import Encoded
 
 
 @pytest.fixture(scope="module")

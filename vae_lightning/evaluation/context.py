@@ -3,44 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.data import Batch, ImageDataModule
-from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.fingerprint import fingerprint
 from vae_lightning.evaluation.settings import Settings
 from vae_lightning.evaluation.unfinished import Unfinished
 from vae_lightning.metrics.passes import Collect, Track
 from vae_lightning.models import ELBOModule
+from vae_lightning.models.encoding import Encoded, encode
 from vae_lightning.models.log_px import importance_log_terms
 from vae_lightning.regularizers import kl_per_latent
 
 BATCH_SIZE = 250  # images per pass
-
-
-class Encoded(NamedTuple):
-    """The encoder's output for N images, on the CPU.
-
-    Attributes:
-        mean: the posterior means, (N, D).
-        z: one draw from each posterior, (N, D); the code itself if the posterior has no density.
-        logvar: log σ², (N, D); None if the posterior is not a diagonal Gaussian. In a hierarchy, like the mean, it is
-            conditional on the means of the groups above.
-        kl: the KL of each latent to the prior, (N, D); None if it has no closed form.
-        deviation: (mean - mean of the prior) / σ of the prior, (N, D); `mean` itself unless q(z|x) and p(z) are
-            diagonal Gaussians.
-    """
-
-    mean: Tensor
-    z: Tensor
-    logvar: Tensor | None
-    kl: Tensor | None
-    deviation: Tensor
 
 
 class EvaluationContext:
@@ -161,31 +141,3 @@ def batches(images: Batch) -> Iterator[Batch]:
     """Iterate over images in batches."""
     for index in torch.arange(len(images.x)).split(BATCH_SIZE):
         yield images.rows(index)
-
-
-@torch.no_grad()
-def encode(model: ELBOModule, batches: Iterable[Batch], seed: int) -> Encoded:
-    """Encode batches of images on the model's device."""
-    generator = torch.Generator().manual_seed(2 * seed)
-    means, draws, logvars, kls, deviations = [], [], [], [], []
-    for x, y in batches:
-        q = model.encode(x, y)
-        means.append(q.mean.cpu())
-        if not model.posterior.has_density:
-            continue
-        noise = torch.randn(len(x), model.noise_dim, generator=generator)
-        qz, pz, z = model.infer(model.as_images(x), y, noise=noise.to(q.mean.device))
-        draws.append(z.cpu())
-        if isinstance(qz, DiagonalGaussian):
-            logvars.append(q.logvar.cpu())
-            if isinstance(pz, DiagonalGaussian):
-                kls.append(kl_per_latent(qz, pz).cpu())
-                deviations.append(((qz.mu - pz.mu) * torch.exp(-0.5 * pz.logvar)).cpu())
-    mean = torch.cat(means)
-    return Encoded(
-        mean,
-        z=torch.cat(draws) if draws else mean,
-        logvar=torch.cat(logvars) if logvars else None,
-        kl=torch.cat(kls) if kls else None,
-        deviation=torch.cat(deviations) if deviations else mean,
-    )

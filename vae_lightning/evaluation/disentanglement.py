@@ -7,11 +7,12 @@ import torch
 
 from vae_lightning import metrics
 from vae_lightning.errors import UserError
-from vae_lightning.evaluation.context import EvaluationContext, encode
+from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, unavailable
 from vae_lightning.evaluation.settings import Settings
 from vae_lightning.metrics.disentanglement.mig import BINS
 from vae_lightning.models import ELBOModule
+from vae_lightning.models.encoding import encode
 
 
 class Metric(NamedTuple):

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any
 
 from vae_lightning import metrics
-from vae_lightning.evaluation.context import EvaluationContext, encode
+from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.evaluation.settings import Settings
+from vae_lightning.models.encoding import encode
 from vae_lightning.priors import MixturePrior
 
 CLUSTER_METRICS = ("clustering_accuracy", "clustering_nmi")

@@ -16,9 +16,10 @@ from vae_lightning.callbacks.embedding_projector import sprite
 from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.data import ImageDataModule
 from vae_lightning.distributions import DiagonalGaussian
-from vae_lightning.evaluation.context import Encoded, batches, draw_images, encode
+from vae_lightning.evaluation.context import batches, draw_images
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.models import ELBOModule
+from vae_lightning.models.encoding import Encoded, encode
 from vae_lightning.plotting.style import class_colors
 
 MAX_POINTS = 2000  # images in the map
