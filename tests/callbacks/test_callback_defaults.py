@@ -12,6 +12,7 @@ import vae_lightning.callbacks
 
 CALLBACKS = {
     "figures": "Figures",
+    "metrics": "RepresentationMetrics",
     "collapse": "CollapseMonitor",
     "histograms": "PosteriorHistograms",
     "projector": "EmbeddingProjector",

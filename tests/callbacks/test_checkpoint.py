@@ -28,6 +28,20 @@ def test_state_key_is_that_of_existing_runs_whatever_the_class_is_called(options
     assert type("Renamed", (Checkpoint,), {})(**options).state_key == key
 
 
+@pytest.mark.parametrize(
+    ("monitor", "mode", "expected"),
+    [
+        (None, None, "min"),
+        ("val/objective", None, "min"),
+        ("val/mig", None, "max"),
+        ("val/mig", "min", "min"),
+        ("val/active_units", "max", "max"),
+    ],
+)
+def test_mode_follows_from_the_monitor_unless_it_is_set(monitor, mode, expected):
+    assert Checkpoint(monitor=monitor, mode=mode).mode == expected
+
+
 def test_relocate_paths_replaces_the_directory_everywhere():
     state = {
         "best_k_models": {"/old/best.ckpt": 1.5},

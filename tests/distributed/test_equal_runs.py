@@ -59,6 +59,18 @@ def test_sweep_jobs_under_ddp_equal_runs_of_one_process(configuration, tmp_path)
 
 
 @pytest.mark.slow
+def test_metrics_computed_by_one_process_select_the_checkpoint_in_both(configuration, tmp_path):
+    names = "callbacks.metrics.names=[active_units,exact_mutual_information]"
+    options = [*COMMON, "logger=none", "~callbacks.figures", "~callbacks.progress_bar", "~callbacks.projector"]
+    options += [names, "monitor=val/exact_mutual_information", "callbacks.best.mode=max"]
+    done = run_train(tmp_path, *options, *DDP, "data.batch_size=64")
+    assert done.returncode == 0, done.stderr
+    expected = train(configuration(*options, "trainer=cpu", "data.batch_size=128"))
+    (run,) = (tmp_path / "runs" / "small").iterdir()
+    assert_equal_runs(run, tmp_path / "run", expected)
+
+
+@pytest.mark.slow
 def test_prior_learned_by_two_processes_equals_that_of_one(tmp_path, monkeypatch):
     """Both draw the latents that the prior is initialized with, the noise, and which labels are left out."""
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,8 @@ from vae_lightning.runs.metrics import better_direction
         ("disentanglement/mig", "higher"),
         ("disentanglement/gaussian_total_correlation", ""),
         ("test/rate", ""),
+        ("val/mig", "higher"),
+        ("val/active_units", ""),
     ],
 )
 def test_better_direction(metric, direction):

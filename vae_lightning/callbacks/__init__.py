@@ -10,6 +10,7 @@ from vae_lightning.callbacks.gradient_skip import GradientSkip
 from vae_lightning.callbacks.histograms import PosteriorHistograms
 from vae_lightning.callbacks.progress import ProgressBar
 from vae_lightning.callbacks.pruning import Pruning
+from vae_lightning.callbacks.representation_metrics import RepresentationMetrics
 from vae_lightning.callbacks.run_state import RunState
 from vae_lightning.callbacks.terminate_on_nan import TerminateOnNaN
 from vae_lightning.callbacks.weight_ema import WeightEMA
@@ -27,6 +28,7 @@ __all__ = [
     "PosteriorHistograms",
     "ProgressBar",
     "Pruning",
+    "RepresentationMetrics",
     "RunState",
     "TerminateOnNaN",
     "WeightEMA",

@@ -5,6 +5,8 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from vae_lightning.runs.metrics import better_direction
+
 
 class Checkpoint(ModelCheckpoint):
     """Lightning's `ModelCheckpoint`, for runs that resume from any checkpoint and whose directory may be moved.
@@ -13,7 +15,17 @@ class Checkpoint(ModelCheckpoint):
       between as that of a finished epoch, and skip the validation when resuming. With `every_n_train_steps` it also
       saves at the end of each epoch, so the last checkpoint of a finished run is its end.
     - The paths in its state are updated when the directory has been moved.
+    - The mode follows from the monitor.
+
+    Args:
+        monitor: the metric to select a checkpoint by; None to save the most recent one.
+        mode: `min` or `max`; None for `max` if a higher value of the monitor is better, and else `min`.
+        **options: arguments of Lightning's `ModelCheckpoint`.
     """
+
+    def __init__(self, *, monitor: str | None = None, mode: str | None = None, **options: Any) -> None:
+        default = "max" if monitor and better_direction(monitor) == "higher" else "min"
+        super().__init__(monitor=monitor, mode=mode or default, **options)
 
     @property
     def state_key(self) -> str:

@@ -17,6 +17,7 @@ NOT_COMPARED = (
     "callbacks.collapse",
     "callbacks.figures",
     "callbacks.histograms",
+    "callbacks.metrics",
     "callbacks.progress_bar",
     "callbacks.projector",
     "callbacks.pruning",

@@ -18,7 +18,6 @@ from vae_lightning.metrics.passes import Collect, Track
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.encoding import Encoded, encode
 from vae_lightning.models.log_px import importance_log_terms
-from vae_lightning.regularizers import kl_per_latent
 
 BATCH_SIZE = 250  # images per pass
 

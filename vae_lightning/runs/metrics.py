@@ -48,6 +48,7 @@ HIGHER_IS_BETTER = (
     "samples/",
     "downstream/",
     "anomaly/auroc_",
+    *("val/mig", "val/dci_disentanglement", "val/factor_vae_metric", "val/sap", "val/linear_probe", "val/knn"),
 )
 UNORDERED = (  # or not about the model, such as the accuracy of the classifier that compares samples
     *("disentanglement/gaussian_", "disentanglement/mutual_information_score"),

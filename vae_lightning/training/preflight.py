@@ -1,12 +1,14 @@
 """Checks before a run starts, so that nothing has been written when one fails."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 
+from vae_lightning.callbacks import RepresentationMetrics
 from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
@@ -47,12 +49,12 @@ def check_labels(model: dict[str, Any], data: ImageDataModule) -> None:
         raise UserError(f"model.conditional=true: the data has {labels}. Set model.conditional=false.")
 
 
-def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
-    """Check that the data suits the model, evaluate the objective on two images and build the optimizers.
+def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callbacks: Sequence[L.Callback]) -> None:
+    """Check that the data suits the model, evaluate objective and metrics on a few images and build the optimizers.
 
     Raises:
-        UserError: if the data does not suit the model, a term is not finite, or the monitor is not logged. Training
-            metrics of adversarial models are not checked, since only training can tell their names.
+        UserError: if the data does not suit the model or a metric, a term is not finite, or the monitor is not logged.
+            Training metrics of adversarial models are not checked, since only training can tell their names.
     """
     model.check_data(data)
     model.regularizer.dataset_size = len(data.splits["train"].x)
@@ -66,6 +68,10 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule) -> None:
     derived = ["nelbo", "recon_kl_ratio", *["bits_per_dim"] * model.likelihood.eight_bit] if "rate" in terms else []
     names = [*terms, *derived, *model.regularizer.effective_weights(model.warmup)]
     stage, _, name = monitor.partition("/")
+    for callback in callbacks:
+        if isinstance(callback, RepresentationMetrics):
+            callback.check(model, data)
+            names += callback.names * (stage == "val")
     if stage == "val" and not len(data.splits[data.validation_split].x):
         raise UserError(f"monitor={monitor}: there are no validation images. Set monitor=train/objective.")
     if name not in names and (stage == "val" or model.automatic_optimization):

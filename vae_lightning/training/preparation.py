@@ -76,11 +76,11 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
         model.autoencoder.load_state_dict(load_model(cfg.prior_of, trust=tuple(cfg.trust)).state_dict())
     if cfg.compile:
         compile_networks(model, cfg.compile)
-    check_model(model, cfg.monitor, data)
+    callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
+    check_model(model, cfg.monitor, data, callbacks)
     run_dir = Path(cfg.run_dir)
     logger_ids = read_logger_ids(run_dir) if resumption else {}
     state = RunState(config, run_dir, resumption.changes if resumption else {})
-    callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
     trainer: L.Trainer = build_component(
         cfg,
         "trainer",
