@@ -37,7 +37,7 @@ def test_train_is_the_default_command_and_passes_its_arguments_to_hydra(argument
 def test_unknown_command_suggests_the_closest_one():
     assert exit_status("trian") == (
         "error: trian: no such command. Did you mean train?"
-        " The commands are train, evaluate, figures, report, explore, export, push, pull, new."
+        " The commands are train, evaluate, figures, report, explore, sample, encode, export, push, pull, new."
     )
     assert "Did you mean" not in exit_status("xyz")
 

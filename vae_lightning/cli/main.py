@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import ModuleType
 
-from vae_lightning.cli import evaluate, explore, export, figures, new, pull, push, report
+from vae_lightning.cli import encode, evaluate, explore, export, figures, new, pull, push, report, sample
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, report_errors
 from vae_lightning.errors import UserError, one_line
 
@@ -18,6 +18,8 @@ COMMANDS: dict[str, ModuleType] = {
     "figures": figures,
     "report": report,
     "explore": explore,
+    "sample": sample,
+    "encode": encode,
     "export": export,
     "push": push,
     "pull": pull,
