@@ -46,7 +46,7 @@ def test_file_composes_and_its_values_are_valid(file: Path, monkeypatch):
     monkeypatch.setattr(validation, "is_installed", lambda package: True)  # wandb and mlflow are optional
     group, choice = file.parent.as_posix(), file.stem
     overrides = [f"{group}={choice}", "name=test", "run_dir=here"]
-    if choice == "image_folder":
+    if choice in ("arrays", "image_folder"):
         overrides.append("data.root=images")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert compose("train", overrides, return_hydra_config=True).hydra.runtime.choices[group] == choice

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import pytest
 from conftest import ROOT
 from hydra import compose, initialize_config_dir
@@ -18,7 +19,7 @@ from vae_lightning.models import VAE
 from vae_lightning.networks import MLP
 
 CHOICES = sorted({file.stem for file in (ROOT / "conf" / "data").glob("*.yaml")} - {"of_run"})
-REQUIRED = {"image_folder": {"root": "data"}}  # options without a default
+REQUIRED = {"arrays": {"root": "data.npy"}, "image_folder": {"root": "data"}}  # options without a default
 
 
 @cache
@@ -46,12 +47,16 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_defaults_equal_those_of_conf(choice):
+def test_defaults_equal_those_of_conf(choice, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("data.npy", np.zeros((20, 8, 8)))
     data = data_class(choice)(**REQUIRED.get(choice, {}))
     expected = options(choice)
     if "cache" in expected:
         assert expected["cache"] is None
         expected["cache"] = "data/cache"  # in the root
+    if expected["image_shape"] is None:
+        expected["image_shape"] = [1, 8, 8]  # of the file
     assert {name: plain(getattr(data, name)) for name in expected} == expected
 
 

@@ -35,8 +35,9 @@ def test_sections_hold_runs_whose_nelbo_is_the_same_quantity():
 
 
 def test_folders_of_images_are_data_sets_of_their_own():
-    runs = [make_run(root, data="ImageFolderDataModule", **{"data.root": root}) for root in ("cats", "dogs")]
-    assert [section.title for section in split_into_sections(runs)] == ["ImageFolder, cats", "ImageFolder, dogs"]
+    for name in ("Array", "ImageFolder"):
+        runs = [make_run(root, data=f"{name}DataModule", **{"data.root": root}) for root in ("cats", "dogs")]
+        assert [section.title for section in split_into_sections(runs)] == [f"{name}, cats", f"{name}, dogs"]
 
 
 def test_options_that_follow_from_the_model_are_hidden_and_constant_ones_are_no_columns():

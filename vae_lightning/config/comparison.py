@@ -28,8 +28,8 @@ NOT_COMPARED = (
     "trainer.profiler",
 )
 
-# Null in the configuration of a new run if they are counted in the data.
-COUNTED = ("data.num_classes", "model.num_classes")
+# Null in the configuration of a new run if they are those of the data.
+OF_THE_DATA = ("image_shape", "num_classes")
 
 MMD_OPTIONS = {"bandwidth": None, "bandwidth_factors": [1.0], "mmd_estimator": "unbiased"}
 # Options that a class was given later, with the values that runs had before. So an older run is still the same run.
@@ -110,7 +110,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any
     return {
         key: (old.get(key), new.get(key))
         for key in {**old, **new}
-        if old.get(key) != new.get(key) and not (key in COUNTED and new.get(key) is None)
+        if old.get(key) != new.get(key) and not (key.endswith(OF_THE_DATA) and new.get(key) is None)
     }
 
 

@@ -251,7 +251,10 @@ FIELD_RULES = {
     # data
     "root": TEXT,
     "cache": optional(TEXT),
-    "image_shape": Rule(lambda v: list_of(SIZE).is_valid(v) and len(v) == 3, "[channels, height, width]"),
+    "image_shape": Rule(
+        lambda v: v is None or (list_of(SIZE).is_valid(v) and len(v) == 3),  # null only for data=arrays
+        "[channels, height, width]",
+    ),
     "num_classes": optional(SIZE),
     "attributes": TEXTS,
     "batch_size": COUNT,

@@ -1,5 +1,6 @@
 """Data sets as LightningDataModules: uint8 images in memory, gathered into batches by index."""
 
+from vae_lightning.data.arrays import ArrayDataModule
 from vae_lightning.data.base import ImageDataModule, stratified_split
 from vae_lightning.data.binarized_mnist import BinarizedMNISTDataModule
 from vae_lightning.data.celeba import CelebADataModule
@@ -13,6 +14,7 @@ from vae_lightning.data.sprites import SpritesDataModule
 from vae_lightning.data.torchvision_sets import CIFAR10DataModule, FashionMNISTDataModule, MNISTDataModule
 
 __all__ = [
+    "ArrayDataModule",
     "Batch",
     "BinarizedMNISTDataModule",
     "CIFAR10DataModule",

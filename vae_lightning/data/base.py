@@ -1,7 +1,8 @@
 """Base class of all data modules."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
 
 import lightning as L
 import numpy as np
@@ -13,6 +14,7 @@ from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_si
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.types import Shape
 
+T = TypeVar("T")
 UNKNOWN = -1  # the label of an image whose class is not given
 
 
@@ -62,6 +64,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         labeled_per_class: int | None = None,
     ) -> None:
         super().__init__()
+        if image_shape is None:  # valid for data=arrays only
+            raise UserError("data.image_shape=null: must be [channels, height, width].")
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)
         self.num_classes = num_classes
@@ -263,6 +267,26 @@ def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Ba
     parts = (Batch(x, y) for x, y in zip(images.x.split(sizes), labels, strict=True))
     test, val, train = parts
     return {"train": train, "val": val, "test": test}
+
+
+def hold_out(items: Iterable[T], fractions: dict[str, float], seed: int) -> dict[str, list[T]]:
+    """Split off random parts, one after the other.
+
+    Args:
+        items: images by name or index.
+        fractions: name of each part, and its fraction of the items that are left.
+        seed: of the random order.
+
+    Returns:
+        The items of each part, and those that are left as `train`.
+    """
+    generator = np.random.default_rng(seed)
+    parts = {"train": list(items)}
+    for name, fraction in fractions.items():
+        shuffled = generator.permutation(np.array(parts["train"])).tolist()
+        n = round(fraction * len(shuffled))
+        parts[name], parts["train"] = shuffled[:n], shuffled[n:]
+    return parts
 
 
 def labeled_subset(y: Tensor | None, per_class: int, seed: int) -> Tensor:

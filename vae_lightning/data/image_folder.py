@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from vae_lightning.data.base import hold_out
 from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
 from vae_lightning.data.files import ImageFiles
 from vae_lightning.errors import UserError, one_line
@@ -116,12 +117,9 @@ class ImageFolderDataModule(ImageFiles):
                 splits[split_of(name)].append(name)
         else:
             splits["train"] = names
-        generator = np.random.default_rng(self.split_seed)
-        for split, fraction in (("test", self.test_fraction), ("val", self.val_fraction)):
-            if not splits[split]:
-                shuffled = generator.permutation(splits["train"]).tolist()
-                n = round(fraction * len(shuffled))
-                splits[split], splits["train"] = shuffled[:n], shuffled[n:]
+        fractions = {"test": self.test_fraction, "val": self.val_fraction}
+        missing = {split: fraction for split, fraction in fractions.items() if not splits[split]}
+        splits |= hold_out(splits["train"], missing, self.split_seed)
         if not splits["train"] or not splits["test"]:
             raise UserError(
                 f"data.root={self.root}: {len(names)} images are too few to split. Set a smaller data.test_fraction, or"

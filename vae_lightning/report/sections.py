@@ -9,6 +9,7 @@ from vae_lightning.report.table import Group, group_runs, varying_options
 
 # The nelbo of the same images under another likelihood, or after binarizing them, is another quantity.
 COMPARABLE = ("data", "data.image_shape", "data.binarize", "likelihood")
+OF_THE_USER = ("ArrayDataModule", "ImageFolderDataModule")  # only their root tells which images they contain
 
 
 @dataclass
@@ -45,7 +46,7 @@ def split_into_sections(runs: Sequence[ReportedRun]) -> list[Section]:
 def comparison_key(run: ReportedRun) -> tuple[Value, ...]:
     """Return the options that must be equal for the numbers of two runs to be comparable."""
     options = {key.removeprefix("autoencoder."): value for key, value in run.options.items()} | run.options
-    root = options.get("data.root") if options.get("data") == "ImageFolderDataModule" else None
+    root = options.get("data.root") if options.get("data") in OF_THE_USER else None
     return (*(options.get(key) for key in COMPARABLE), root)
 
 

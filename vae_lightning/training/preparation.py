@@ -12,6 +12,7 @@ from vae_lightning.callbacks import GracefulShutdown, RunState, TerminateOnNaN
 from vae_lightning.checkpointing.checkpoint_io import AtomicCheckpointIO
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.resume import Resumption, find_resumption
+from vae_lightning.config.comparison import OF_THE_DATA
 from vae_lightning.config.instantiation import build, build_component, build_components
 from vae_lightning.data import ImageDataModule
 from vae_lightning.loggers import build_loggers, read_logger_ids
@@ -68,9 +69,10 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
     data.prepare_data()
     data.setup()
     check_labels(config["model"], data)
-    if config["data"].get("num_classes") is None:  # it is counted in the data
-        cfg.data.num_classes = data.num_classes
-        config = resolved(cfg)
+    for name in OF_THE_DATA:
+        if config["data"].get(name) is None:
+            cfg.data[name] = getattr(data, name)
+    config = resolved(cfg)
     model: ELBOModule = build_component(cfg, "model", ELBOModule)
     if isinstance(model, LatentPrior) and not resumption:
         model.autoencoder.load_state_dict(load_model(cfg.prior_of, trust=tuple(cfg.trust)).state_dict())

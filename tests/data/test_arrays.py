@@ -1,0 +1,171 @@
+"""Tests of arrays in memory and in NumPy files."""
+
+import re
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from conftest import SMALL
+from sklearn.datasets import load_digits
+
+import vae_lightning
+from vae_lightning.callbacks import Figures
+from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.data import ArrayDataModule
+from vae_lightning.errors import UserError
+from vae_lightning.models import VAE
+from vae_lightning.networks import MLP
+from vae_lightning.training.train import train
+
+X = np.arange(40 * 8 * 6, dtype=np.uint8).reshape(40, 8, 6)
+Y = np.arange(40) % 4
+
+
+def loaded(*arrays, **options) -> ArrayDataModule:
+    """Return a data module after its setup."""
+    data = ArrayDataModule(*arrays, **options)
+    data.setup()
+    return data
+
+
+def sizes(data) -> dict[str, int]:
+    """Return the number of images in each split."""
+    return {name: len(split.x) for name, split in data.splits.items()}
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy, lambda x: x / 255, lambda x: np.float16(x / 255)])
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (X, X[:, None]),
+        (X[:, None], X[:, None]),
+        (X[..., None], X[:, None]),
+        (X.reshape(20, 8, 4, 3), X.reshape(20, 8, 4, 3).transpose(0, 3, 1, 2)),
+        (X.reshape(20, 3, 8, 4), X.reshape(20, 3, 8, 4)),
+        (X[:24].reshape(16, 3, 8, 3), X[:24].reshape(16, 3, 8, 3)),  # channels first if both may be channels
+        (X.reshape(20, 2, 8, 6), X.reshape(20, 2, 8, 6)),
+    ],
+)
+def test_images_of_every_shape_and_type_are_converted_exactly(x, expected, convert):
+    data = loaded(convert(x), test=convert(x))
+    assert data.image_shape == expected.shape[1:]
+    assert np.array_equal(data.splits["test"].x, expected)
+
+
+def test_missing_splits_are_held_out_with_their_labels():
+    data = loaded(X, Y)
+    assert sizes(data) == {"train": 34, "val": 2, "test": 4}
+    assert data.num_classes == 4
+    for x, y in data.splits.values():
+        assert all(any(np.array_equal(x[i, 0], image) for image in X[y[i] == Y]) for i in range(len(x)))
+    images = torch.cat([x for x, _ in data.splits.values()])
+    assert len(images.flatten(1).unique(dim=0)) == len(np.unique(X.reshape(40, -1), axis=0))
+    assert sizes(loaded(X, val=X[:7], test_fraction=0.5)) == {"train": 20, "val": 7, "test": 20}
+    assert sizes(loaded(X, val_fraction=0)) == {"train": 36, "val": 0, "test": 4}
+    assert not torch.equal(data.splits["test"].x, loaded(X, Y, split_seed=1).splits["test"].x)
+
+
+def test_given_splits_are_kept_in_order():
+    data = loaded(X, list(Y), (X[:7], Y[:7]), (X[7:9], torch.tensor(Y[7:9])))
+    assert sizes(data) == {"train": 40, "val": 7, "test": 2}
+    assert np.array_equal(data.splits["train"].x[:, 0], X)
+    assert data.splits["test"].y.tolist() == Y[7:9].tolist()
+
+
+def test_arrays_are_copied():
+    x = X.copy()
+    data = loaded(x, test=x)
+    x[:] = 0
+    assert np.array_equal(data.splits["test"].x[:, 0], X)
+
+
+def test_labels_may_be_factors_or_attributes():
+    y = np.stack([Y, Y % 2], axis=1)
+    assert loaded(X, y).num_classes is None
+    assert loaded(X, y > 0, num_classes=2).splits["train"].y.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        ([X.reshape(40, 48)], {}, r"data: the train images have shape \(40, 48\). Reshape them to \(N, H, W\), \(N, C"),
+        ([X[:0]], {}, r"data: the train images have shape \(0, 1, 8, 6\)"),
+        ([X.astype(int)], {}, r"data: the train images are int64. Convert them to uint8 from 0 to 255"),
+        ([X * 1.0], {}, r"data: the train images have values from 0 to 255. Scale them to \[0, 1\], or convert them"),
+        ([X / 127.5 - 1], {}, r"data: the train images have values from -1 to 1. Scale"),
+        ([X * np.nan], {}, r"data: the train images have values from nan to nan"),
+        ([X, Y / 2], {}, r"data: the train labels are float64 of shape \(40,\). Convert them to integers of shape"),
+        ([X], {"val": (X, Y[:5])}, r"data: there are 40 val images but 5 labels. Pass one per image"),
+        ([X], {"test": X[:, :4]}, r"data.image_shape=\[1, 8, 6\]: the test images are torch.uint8 \(1, 4, 6\)"),
+        ([X], {"image_shape": (3, 8, 6)}, r"data.image_shape=\[3, 8, 6\]: .* Set data.image_shape=\[1, 8, 6\]"),
+        ([X[:2]], {}, r"data.test_fraction=0.1: there are too few images to split. Set another one, or add test"),
+        ([], {}, r"data.root=None: the images are either arrays or a file. Pass x_train or root"),
+        ([X], {"root": "x.npz"}, r"data.root=x.npz: the images are either arrays or a file"),
+        ([], {"root": "x.npz", "test": X}, r"data.root=x.npz: the images are either arrays or a file"),
+    ],
+)
+def test_unsuitable_arrays_are_rejected(arrays, options, message):
+    with pytest.raises(UserError, match=f"^{message}"):
+        loaded(*arrays, **options)
+
+
+def test_files_contain_the_same_as_arrays(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez_compressed(path, x_train=X, y_train=Y, x_test=X[:9], y_test=Y[:9])
+    expected, data = loaded(X, Y, test=(X[:9], Y[:9])), loaded(root=str(path))
+    for name, (x, y) in expected.splits.items():
+        assert torch.equal(data.splits[name].x, x)
+        assert torch.equal(data.splits[name].y, y)
+    np.save(tmp_path / "images.npy", X / 255)
+    assert torch.equal(loaded(root=str(tmp_path / "images.npy")).splits["test"].x, loaded(X).splits["test"].x)
+
+
+def test_files_that_cannot_be_used_are_reported_by_name(tmp_path):
+    path = tmp_path / "images.npz"
+    start = f"^data.root={re.escape(str(path))}: "
+    with pytest.raises(UserError, match=start + "no such file. Set data.root to an .npz or .npy file"):
+        ArrayDataModule(root=str(path))
+    np.savez(path, images=X, y_train=Y)
+    with pytest.raises(UserError, match=start + "contains arrays images, y_train. Name the training images x_train"):
+        ArrayDataModule(root=str(path))
+    np.savez(path, x_train=X, y_train=np.array(["cat", {}]))
+    with pytest.raises(UserError, match=start + r"cannot be read \(Object arrays cannot be loaded when allow_pickle"):
+        ArrayDataModule(root=str(path))
+    np.savez(path, x_train=X)
+    content = path.read_bytes()
+    for damaged in (content[:-50], content[:500] + b"?" + content[501:], b"", b"text"):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=start + r"cannot be read \(.*\). Write it again with numpy.savez"):
+            ArrayDataModule(root=str(path))
+
+
+@pytest.mark.filterwarnings("ignore:`isinstance")  # Lightning's own use of torch
+def test_arrays_train_with_a_plain_trainer_and_figures(tmp_path):
+    x, y = load_digits(return_X_y=True)
+    data = ArrayDataModule(x.reshape(-1, 8, 8) / 16, y)
+    model = VAE(latent_dim=2, image_shape=data.image_shape, network=MLP(hidden_dims=[16]))
+    figures = Figures(folder=str(tmp_path / "figures"), title="digits", periodic=[], final=["samples", "latent_space"])
+    trainer = L.Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, callbacks=[figures], default_root_dir=tmp_path,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(model, datamodule=data)
+    trainer.test(model, datamodule=data, verbose=False)
+    assert {file.name for file in (tmp_path / "figures").iterdir()} == {"samples.png", "latent_space.png"}
+    (checkpoint,) = tmp_path.rglob("*.ckpt")
+    assert vae_lightning.load(checkpoint).image_shape == (1, 8, 8)
+
+
+def test_run_of_a_file_is_evaluated_and_resumed(configuration, tmp_path):
+    x, y = load_digits(return_X_y=True)
+    np.savez(tmp_path / "digits.npz", x_train=x.reshape(-1, 8, 8) / 16, y_train=y)
+    small = [*(option for option in SMALL if not option.startswith("data.")), "model=cvae", "callbacks=minimal"]
+    small += ["data=arrays", f"data.root={tmp_path / 'digits.npz'}"]
+    train(configuration(*small, "trainer.max_epochs=1"))
+    run = load_run(tmp_path / "run")
+    assert run.config["model"]["image_shape"] == run.config["data"]["image_shape"] == [1, 8, 8]
+    assert run.config["model"]["num_classes"] == 10
+    assert sizes(run.data) == {"train": 1536, "val": 81, "test": 180}
+    resumed = train(configuration(*small, "trainer.max_epochs=2", f"resume={tmp_path / 'run'}"))
+    assert resumed == train(configuration(*small, "trainer.max_epochs=2", run="uninterrupted"))

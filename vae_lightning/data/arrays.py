@@ -1,0 +1,169 @@
+"""Arrays in memory, or in a NumPy file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from vae_lightning.data.base import ImageDataModule, hold_out
+from vae_lightning.data.in_memory import Batch
+from vae_lightning.errors import UserError, as_user_error
+from vae_lightning.types import Shape
+
+SPLITS = ("train", "val", "test")
+NAMES = [f"{kind}_{split}" for split in SPLITS for kind in "xy"]  # of the arrays in a file
+
+
+class ArrayDataModule(ImageDataModule):
+    """Images in arrays or tensors, with or without labels. They are copied.
+
+    >>> data = ArrayDataModule(np.zeros((100, 28, 28)), np.arange(100) % 10)
+    >>> data.image_shape
+    (1, 28, 28)
+
+    Images have the shape (N, H, W), (N, C, H, W), or (N, H, W, C) with 1 or 3 channels. They are uint8 from 0 to 255,
+    or floats from 0 to 1, which are rounded to 8 bits. Labels are integers: classes (N,), or factors (N, A), which are
+    attributes if `num_classes` is A.
+
+    Args:
+        x_train: images, from which those of missing splits are held out at random.
+        y_train: their labels; None for unlabeled images.
+        val: images for validation, or a pair of images and labels.
+        test: images for testing, or a pair of images and labels.
+        root: an .npz file of arrays `x_train`, `y_train`, `x_val`, `y_val`, `x_test` and `y_test`, of which only the
+            first is required, or an .npy file of images; instead of the arrays above.
+        val_fraction: fraction of the training images held out for validation, if there are no images for it.
+        test_fraction: fraction of the training images held out for testing, if there are no images for it.
+        split_seed: seed of the splits, which do not depend on `seed`.
+        image_shape: (C, H, W); None for that of the images.
+        **loading: arguments of `ImageDataModule`.
+
+    Raises:
+        UserError: if images or labels have another shape or type, or the file is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        x_train: ArrayLike | Tensor | None = None,
+        y_train: ArrayLike | Tensor | None = None,
+        val: Any = None,
+        test: Any = None,
+        *,
+        root: str | None = None,
+        val_fraction: float = 0.05,
+        test_fraction: float = 0.1,
+        split_seed: int = 0,
+        image_shape: Shape | None = None,
+        **loading: Any,
+    ) -> None:
+        if (root is None) == all(array is None for array in (x_train, y_train, val, test)):
+            raise UserError(f"data.root={root}: the images are either arrays or a file. Pass x_train or root.")
+        self.root = None if root is None else Path(root).expanduser()
+        arrays = read_arrays(self.root) if self.root else {"train": (x_train, y_train), "val": val, "test": test}
+        given = {split: to_batch(split, value) for split, value in arrays.items() if value is not None}
+        n, channels, height, width = given["train"].x.shape
+        super().__init__(image_shape=image_shape or (channels, height, width), **loading)
+        self.val_fraction = val_fraction
+        self.test_fraction = test_fraction
+        self.split_seed = split_seed
+        fractions = {"test": test_fraction, "val": val_fraction}
+        missing = {split: fraction for split, fraction in fractions.items() if split not in given}
+        parts = hold_out(range(n), missing, split_seed)
+        self.arrays = given | {name: given["train"].rows(torch.tensor(i).long()) for name, i in parts.items()}
+
+    def load(self) -> dict[str, Batch]:
+        """Return the images and labels of each split.
+
+        Raises:
+            UserError: if no image is left for training or for testing.
+        """
+        if not len(self.arrays["train"].x) or not len(self.arrays["test"].x):
+            raise UserError(
+                f"data.test_fraction={self.test_fraction}: there are too few images to split. Set another one, or add"
+                " test images."
+            )
+        return {split: self.arrays[split] for split in SPLITS}
+
+
+def read_arrays(path: Path) -> Mapping[str, Any]:
+    """Read the images of each split in a file, or pairs of images and labels.
+
+    Raises:
+        UserError: if it is missing or damaged, or its arrays have other names.
+    """
+    if not path.is_file():
+        raise UserError(f"data.root={path}: no such file. Set data.root to an .npz or .npy file.")
+    unreadable = f"data.root={path}: cannot be read ({{error}}). Write it again with numpy.savez or numpy.save."
+    with as_user_error(unreadable), path.open("rb") as stream:
+        file = np.load(stream, allow_pickle=False)
+        arrays = {"x_train": file} if isinstance(file, np.ndarray) else dict(file)
+    if "x_train" not in arrays or not arrays.keys() <= {*NAMES}:
+        raise UserError(
+            f"data.root={path}: contains arrays {', '.join(arrays)}. Name the training images x_train, and others one"
+            f" of {', '.join(NAMES[1:])}."
+        )
+    return {split: (arrays[f"x_{split}"], arrays.get(f"y_{split}")) for split in SPLITS if f"x_{split}" in arrays}
+
+
+def to_batch(split: str, arrays: Any) -> Batch:
+    """Convert images, or a pair of images and labels.
+
+    Raises:
+        UserError: if they have another shape or type, or there are not as many labels as images.
+    """
+    images, labels = arrays if isinstance(arrays, tuple) else (arrays, None)
+    x, y = to_images(split, images), None if labels is None else to_labels(split, labels)
+    if y is not None and len(y) != len(x):
+        raise UserError(f"data: there are {len(x)} {split} images but {len(y)} labels. Pass one per image.")
+    return Batch(x, y)
+
+
+def to_images(split: str, images: ArrayLike | Tensor) -> Tensor:
+    """Convert images of any accepted shape and type to uint8 (N, C, H, W).
+
+    Raises:
+        UserError: if the shape, the type or the range of the values is another.
+    """
+    x = to_numpy(images)
+    if x.ndim == 3:
+        x = x[:, None]
+    if x.ndim != 4 or not x.size:
+        raise UserError(
+            f"data: the {split} images have shape {x.shape}. Reshape them to (N, H, W), (N, C, H, W) or (N, H, W, C)."
+        )
+    if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
+        x = x.transpose(0, 3, 1, 2)
+    if x.dtype != np.uint8:
+        if x.dtype.kind != "f":
+            raise UserError(f"data: the {split} images are {x.dtype}. Convert them to uint8 from 0 to 255.")
+        if not 0 <= x.min() <= x.max() <= 1:
+            raise UserError(
+                f"data: the {split} images have values from {x.min():g} to {x.max():g}. Scale them to [0, 1], or"
+                " convert them to uint8 from 0 to 255."
+            )
+        x = np.rint(255 * x)
+    return torch.tensor(x.astype(np.uint8))
+
+
+def to_labels(split: str, labels: ArrayLike | Tensor) -> Tensor:
+    """Convert labels to int64 (N,) or (N, A).
+
+    Raises:
+        UserError: if they are no integers, or have another shape.
+    """
+    y = to_numpy(labels)
+    if y.dtype.kind not in "biu" or y.ndim not in (1, 2):
+        raise UserError(
+            f"data: the {split} labels are {y.dtype} of shape {y.shape}. Convert them to integers of shape (N,) or"
+            " (N, A)."
+        )
+    return torch.tensor(y.astype(np.int64))
+
+
+def to_numpy(values: ArrayLike | Tensor) -> np.ndarray:
+    """Convert an array, or a tensor on any device, to NumPy."""
+    return values.numpy(force=True) if isinstance(values, Tensor) else np.asarray(values)
