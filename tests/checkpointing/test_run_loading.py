@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from PIL import Image
 
-from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.checkpointing.run_loading import load_run, warn_data_changed
 from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
 from vae_lightning.runs.layout import CONFIG
@@ -70,6 +70,7 @@ def test_error_for_an_untrusted_data_module_suggests_trust(run):
 
 def test_data_options_that_differ_from_training_cause_a_warning(run, caplog):
     load_run(run)
+    warn_data_changed({"data": {"flip": False}}, {"data": {}}, run)  # which was trained before the option was added
     assert not caplog.records
     set_config_value(run, "data.split_seed", 7)
     load_run(run)

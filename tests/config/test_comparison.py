@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from hydra.utils import get_class
 
-from vae_lightning.config.comparison import ADDED_OPTIONS, changed_options, config_identity, differences
+from vae_lightning.config.comparison import (
+    ADDED_LOADING_OPTIONS,
+    ADDED_OPTIONS,
+    changed_options,
+    config_identity,
+    differences,
+)
+from vae_lightning.data import ImageDataModule
 from vae_lightning.models import ELBOModule
 
 OLD = {"run_dir": "here", "model": {"_target_": "Model", "prior": {"_target_": "Prior"}}}
@@ -35,7 +42,19 @@ def test_run_older_than_an_option_has_the_value_of_before():
 @pytest.mark.usefixtures("_added")
 def test_added_options_of_other_classes_are_left_out():
     config = {"run_dir": "here", "model": {"_target_": "Other"}, "data": {"_target_": ["damaged"]}}
-    assert config_identity(config) == {"model._target_": "Other", "data._target_": ["damaged"]}
+    expected = {"model._target_": "Other", "data._target_": ["damaged"], **ADDED_LOADING_OPTIONS}
+    assert config_identity(config) == expected
+
+
+def test_run_of_any_data_older_than_a_loading_option_has_the_value_of_before():
+    old = {"run_dir": "here", "data": {"_target_": "my_data.Noise"}}
+    new = {"run_dir": "here", "data": {"_target_": "my_data.Noise", "flip": False}}
+    assert config_identity(old) == config_identity(new)
+    assert changed_options(old, {**new, "data": {**new["data"], "flip": True}}, Path("run")) == {
+        "data.flip": (False, True)
+    }
+    arguments = inspect.signature(ImageDataModule.__init__).parameters
+    assert {key.removeprefix("data.") for key in ADDED_LOADING_OPTIONS} <= arguments.keys()
 
 
 @pytest.mark.parametrize("target", ADDED_OPTIONS)

@@ -69,6 +69,11 @@ def test_processes_draw_the_partners_of_one_process():
             assert torch.equal(data.random_partners(y[shard.rows]).y, expected[shard.rows])
 
 
+def test_images_labeled_by_factors_cannot_be_flipped():
+    with pytest.raises(UserError, match=r"^data\.flip=true: the labels are factors, which differ for a mirrored"):
+        sprites(flip=True)
+
+
 def test_more_factors_than_there_are_are_rejected():
     with pytest.raises(UserError, match=r"^data\.pairs=5: only 4 of the factors have several values\. Set"):
         sprites(pairs=5)

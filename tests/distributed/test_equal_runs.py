@@ -17,6 +17,7 @@ from vae_lightning.training.train import train
 DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 # 1,255 training, 181 validation and 361 test images. These numbers and the sizes of the last batches are odd.
 SPLITS = ["data.val_size=181", "data.test_size=361", "data.eval_batch_size=50", "data.binarize=dynamic"]
+SPLITS += ["data.flip=true"]
 COMMON = [o for o in SMALL if o not in ("trainer=cpu", "data.batch_size=256", "~callbacks.progress_bar")] + SPLITS
 QUIET = ["callbacks=minimal", "logger=none"]
 

@@ -165,6 +165,7 @@ ERRORS = {  # overrides -> start of the error
     "data.validation_split=test": "monitor=val/objective: would choose the best checkpoint by the test images,",
     "data.validation_split=nothing": "data.validation_split=nothing: not a valid choice. Choose one of val, test.",
     "data.binarize=sometimes": "data.binarize=sometimes: not a valid choice. Choose one of none, fixed, dynamic.",
+    "data.flip=sometimes": "data.flip=sometimes: must be true or false.",
     "data.num_classes=0": "data.num_classes=0: must be null or an integer from 1 to 1,000,000.",
     "data.num_classes=5 model=cvae": "data.num_classes=5: the train labels go up to 9. Set 10 or more.",
     "data=mnist data.download=false": "data=mnist: no files in",

@@ -42,7 +42,7 @@ DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
         (["model=cvae_gan"], LATE_POINTS),  # class centers updated by moving averages
         (["model=geco_vae", "model.tolerance=30"], SOME_POINTS),  # a multiplier and a moving average
         (["model=vq_vae", "model.latent_dim=4"], SOME_POINTS),  # codebook updated by moving averages
-        (["model=beta_tcvae", "data.binarize=dynamic"], SOME_POINTS),
+        (["model=beta_tcvae", "data.binarize=dynamic", "data.flip=true"], SOME_POINTS),
         (["model=vdvae", "callbacks=deep", "~callbacks.projector"], LATE_POINTS),  # averaged weights, and the last ones
     ],
     ids=lambda value: value[0] if isinstance(value[0], str) else "",

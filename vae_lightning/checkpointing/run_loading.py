@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
 from vae_lightning.checkpointing.trust import check_trusted
+from vae_lightning.config.comparison import ADDED_LOADING_OPTIONS
 from vae_lightning.config.instantiation import build
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
@@ -88,7 +89,10 @@ def warn_data_changed(config: dict[str, Any], trained: dict[str, Any], path: Pat
         trained: the configuration in the checkpoint.
         path: the file of `config`.
     """
-    now, before = ({f"data.{key}": value for key, value in iter_leaves(c.get("data") or {})} for c in (config, trained))
+    now, before = (
+        ADDED_LOADING_OPTIONS | {f"data.{key}": value for key, value in iter_leaves(c.get("data") or {})}
+        for c in (config, trained)
+    )
     for key in now | before:
         if now.get(key) != before.get(key):
             log.warning("%s: %s=%s, but the model was trained with %s", path, key, now.get(key), before.get(key))

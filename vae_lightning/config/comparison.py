@@ -41,6 +41,8 @@ ADDED_OPTIONS: dict[str, dict[str, Any]] = {
     "vae_lightning.models.InfoVAE": MMD_OPTIONS,
     "vae_lightning.models.WAE": MMD_OPTIONS,
 }
+# The same for options of every data set.
+ADDED_LOADING_OPTIONS = {"data.flip": False}
 
 # These end the training, so a run with a higher limit continues the same run.
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
@@ -87,13 +89,13 @@ CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}
 def config_identity(config: dict[str, Any]) -> dict[str, Any]:
     """Return what identifies a run: its resolved configuration, flat, with its directory replaced by a placeholder.
 
-    Options that are newer than the run are included, with the value of `ADDED_OPTIONS`.
+    Options that are newer than the run are included, with the value of `ADDED_OPTIONS` or `ADDED_LOADING_OPTIONS`.
 
     Args:
         config: a resolved configuration with current names, see `runs.format.migrate_config`.
     """
     folder = str(config["run_dir"])  # a damaged checkpoint may hold anything
-    identity = {
+    identity = ADDED_LOADING_OPTIONS | {
         key: value.replace(folder, "run_dir") if isinstance(value, str) else value
         for key, value in iter_leaves(config)
         if not f"{key}.".startswith(tuple(f"{name}." for name in NOT_COMPARED))

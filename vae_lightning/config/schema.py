@@ -263,6 +263,7 @@ FIELD_RULES = {
     "test_size": COUNT,
     "factor_sizes": list_of(SIZE),
     "split_seed": SEED,
+    "flip": FLAG,
     "labeled_per_class": optional(COUNT),
     "pairs": Rule(lambda v: v in (None, "random") or COUNT.is_valid(v), "null, random or an integer >= 1"),
     "val_fraction": FRACTION,

@@ -31,6 +31,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         seed: for shuffling the training images.
         binarize: `none`, or set each pixel to 1 with the probability of its gray value: once (`fixed`, as in
             Salakhutdinov & Murray 2008) or again in each batch (`dynamic`, as in Burda et al. 2016).
+        flip: mirror each training image left to right with probability 1/2, drawn anew in each epoch.
         device_resident: keep the images on the accelerator: true, false, or `auto` for a GPU if they fill less than
             half of its free memory.
         labeled_per_class: number of training images per class whose label is given, for semi-supervised models; that of
@@ -59,6 +60,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         eval_batch_size: int = 500,
         seed: int = 0,
         binarize: str = "none",
+        flip: bool = False,
         validation_split: str = "val",
         device_resident: bool | str = "auto",
         labeled_per_class: int | None = None,
@@ -73,6 +75,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.eval_batch_size = eval_batch_size
         self.seed = seed
         self.binarize = check_choice("data.binarize", binarize, ("none", "fixed", "dynamic"))
+        self.flip = flip
         self.validation_split = check_choice("data.validation_split", validation_split, ("val", "test"))
         self.device_resident = check_choice("data.device_resident", device_resident, (True, False, "auto"))
         self.labeled_per_class = labeled_per_class
@@ -136,6 +139,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
         labels = [y for _, y in self.splits.values() if y is not None and len(y)]
         if self.num_classes is None and labels and labels[0].dim() == 1:
             self.num_classes = max(len(self.label_names), *(int(y.max()) + 1 for y in labels))
+        if self.flip and self.num_classes is None and labels:
+            raise UserError(
+                "data.flip=true: the labels are factors, which differ for a mirrored image. Set data.flip=false."
+            )
 
         if self.labeled_per_class is not None:
             train = self.splits["train"]
@@ -155,11 +162,18 @@ class ImageDataModule(L.LightningDataModule, ABC):
             }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Binarize a batch on its device, if `binarize` is `dynamic`."""
-        if self.binarize != "dynamic":
-            return batch
+        """Transform a batch on its device."""
         with self.shard:
-            return Batch(binarized(batch.x), batch.y)
+            return self.transform(batch, training=bool(self.trainer and self.trainer.training))
+
+    def transform(self, images: Batch, *, training: bool) -> Batch:
+        """Mirror images for training at random if `flip` is set, and binarize images if `binarize` is `dynamic`."""
+        x, y = images
+        if training and self.flip:
+            x = flipped(x)
+        if self.binarize == "dynamic":
+            x = binarized(x)
+        return Batch(x, y)
 
     @property
     def has_unknown_labels(self) -> bool:
@@ -180,18 +194,16 @@ class ImageDataModule(L.LightningDataModule, ABC):
             index = self.labeled[random_integers(len(self.labeled), n)]
         else:
             index = random_integers(len(images.x), n)
-        return self.on_after_batch_transfer(images.rows(index).to(device), 0)
+        return self.transform(images.rows(index).to(device), training=True)
 
     def random_batches(self, n: int, batch_size: int) -> InMemoryLoader:
         """Return batches of n random training images, or of all if there are fewer.
 
         Each process gets all of them. Outside of a step, with the same random state, these are the same.
         """
-        x, y = self.splits["train"]
-        index = torch.randperm(len(x))[:n]
-        x = binarized(x[index]) if self.binarize == "dynamic" else x[index]
-        images = Batch(x, None if y is None else y[index])
-        return InMemoryLoader(images, batch_size, EpochSampler(len(x), seed=None))
+        images = self.splits["train"]
+        images = self.transform(images.rows(torch.randperm(len(images.x))[:n]), training=True)
+        return InMemoryLoader(images, batch_size, EpochSampler(len(images.x), seed=None))
 
     def train_dataloader(self) -> InMemoryLoader:
         """Return shuffled batches of the training images."""
@@ -226,6 +238,12 @@ def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     shape = (global_batch_size(len(x)), *x.shape[1:])
     threshold = local_rows(torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device))
     return (threshold < x).to(torch.uint8) * 255
+
+
+def flipped(x: Tensor) -> Tensor:
+    """Mirror each image left to right with probability 1/2: uint8 of the same shape."""
+    coins = local_rows(torch.randint(2, (global_batch_size(len(x)), 1, 1, 1), dtype=torch.uint8, device=x.device))
+    return torch.where(coins == 1, x.flip(3), x)
 
 
 def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]:

@@ -66,7 +66,7 @@ class FactorDataModule(ImageDataModule):
         index = index.gather(1, (index >= 0).int().argmax(1, keepdim=True))[:, 0]  # the first that is not held out
         x, factors = self.splits["train"]
         assert factors is not None
-        return self.on_after_batch_transfer(Batch(x[index], factors[index]).to(y.device), 0)
+        return self.transform(Batch(x[index], factors[index]).to(y.device), training=True)
 
 
 def draw_candidates(y: Tensor, sizes: Tensor, k: Tensor | int) -> Tensor:

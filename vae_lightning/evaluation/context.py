@@ -133,7 +133,7 @@ def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:
     index = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(seed))[:n]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return data.on_after_batch_transfer(images.rows(index), 0)
+        return data.transform(images.rows(index), training=False)
 
 
 def batches(images: Batch) -> Iterator[Batch]:

@@ -24,7 +24,7 @@ FIGURES = ("samples", "reconstructions", "latent_space", "manifold", "traversals
 # The groups whose options make a run; those of others name directories, servers and accounts.
 PORTABLE_GROUPS = ("experiment", "model", "data", "trainer", "seed", "monitor")
 OWNER_AND_NAME = "OWNER/NAME"  # stands for the repository until it is known
-DATA_OPTIONS = ("image_shape", "num_classes", "binarize", "labeled_per_class", "seed", "split_seed")
+DATA_OPTIONS = ("image_shape", "num_classes", "binarize", "flip", "labeled_per_class", "seed", "split_seed")
 TRAINER_OPTIONS = ("max_epochs", "max_steps", "precision", "gradient_clip_val", "accumulate_grad_batches")
 LICENSE = (
     "The weights have no license yet. Choose one, and replace `license: other` and `license_name` at the top of this"
