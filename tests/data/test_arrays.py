@@ -97,7 +97,7 @@ def test_labels_may_be_factors_or_attributes():
         ([X * np.nan], {}, r"data: the train images have values from nan to nan"),
         ([X, Y / 2], {}, r"data: the train labels are float64 of shape \(40,\). Convert them to integers of shape"),
         ([X], {"val": (X, Y[:5])}, r"data: there are 40 val images but 5 labels. Pass one per image"),
-        ([X], {"test": X[:, :4]}, r"data.image_shape=\[1, 8, 6\]: the test images are torch.uint8 \(1, 4, 6\)"),
+        ([X], {"test": X[:, :4]}, r"data.image_shape=\[1, 8, 6\]: the test images have \[1, 4, 6\]"),
         ([X], {"image_shape": (3, 8, 6)}, r"data.image_shape=\[3, 8, 6\]: .* Set data.image_shape=\[1, 8, 6\]"),
         ([X[:2]], {}, r"data.test_fraction=0.1: there are too few images to split. Set another one, or add test"),
         ([], {}, r"data.root=None: the images are either arrays or a file. Pass x_train or root"),

@@ -81,7 +81,7 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
         return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        similar = difflib.get_close_matches(choice.replace("_", ""), error.options, n=1)
+        similar = difflib.get_close_matches(choice, error.options, n=1, cutoff=0.8)
         meant = f"Did you mean {similar[0]}? " if similar else ""
         return f"{group}={choice}: no such choice. {meant}Choose one of {', '.join(error.options)}."
     if unknown := re.match(r"Could not (?:override|delete from config\.) '([^']+)'", message):
@@ -109,8 +109,8 @@ def suggest_option(key: str, arguments: list[str]) -> str:
     names = [name for name, _ in iter_nodes(OmegaConf.to_container(cfg)) if "._" not in f".{name}"]  # no _target_
     options = [*names, *(f"trainer.{name}" for name in TRAINER_OPTIONS)]
     leaves = {option: option.rpartition(".")[2] for option in options if option != key}
-    exact = [option for option, name in leaves.items() if name == leaf and parent]
     containing = [option for option, name in leaves.items() if name == leaf or (len(leaf) > 2 and leaf in name)]
+    exact = [option for option in containing if leaves[option] == leaf] if parent else containing
     similar = difflib.get_close_matches(leaf, {*leaves.values()}, cutoff=0.7)
     close = [option for match in similar for option, name in leaves.items() if name == match]
     elsewhere = [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]
