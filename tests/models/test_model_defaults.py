@@ -15,7 +15,15 @@ from torch import nn
 import vae_lightning.models
 import vae_lightning.networks
 from vae_lightning.distributions import VampPrior
-from vae_lightning.models import Adversarial, BetaTCVAE, ELBOModule, Hierarchical, LatentPrior, QuantizedVAE
+from vae_lightning.models import (
+    Adversarial,
+    BetaTCVAE,
+    ELBOModule,
+    Hierarchical,
+    LatentPrior,
+    LatentVariableModel,
+    QuantizedVAE,
+)
 from vae_lightning.networks import MLP, Burgess, Conv, Ladder, Network, ResNet, SpatialNetwork, SpatialResNet
 from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
 from vae_lightning.priors import UniformSphere, WrappedNormalPrior
@@ -65,7 +73,7 @@ def model_class(name: str) -> type[ELBOModule]:
 def default_arguments(cls: type) -> dict[str, Any]:
     """Return the defaults of a model's arguments, including those that it passes on to its base classes."""
     defaults: dict[str, Any] = {}
-    for base in cls.__mro__[: cls.__mro__.index(ELBOModule) + 1]:
+    for base in cls.__mro__[: cls.__mro__.index(LatentVariableModel) + 1]:
         for name, parameter in inspect.signature(base.__init__).parameters.items():
             if parameter.default is not inspect.Parameter.empty:
                 defaults.setdefault(name, parameter.default)
@@ -152,6 +160,7 @@ def test_default_model_equals_the_model_of_the_yaml_file(name):
 def test_every_model_has_a_yaml_file():
     classes = {getattr(vae_lightning.models, name) for name in vae_lightning.models.__all__} - {
         ELBOModule,
+        LatentVariableModel,
         Adversarial,
         Hierarchical,
         LatentPrior,

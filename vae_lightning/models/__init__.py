@@ -25,6 +25,7 @@ from vae_lightning.models.info_vae import WAE, InfoVAE
 from vae_lightning.models.iwae import IWAE
 from vae_lightning.models.joint_vae import JointVAE
 from vae_lightning.models.latent_prior import LatentPrior
+from vae_lightning.models.latent_variable_model import LatentVariableModel
 from vae_lightning.models.lfq_vae import LFQVAE
 from vae_lightning.models.m2 import M2
 from vae_lightning.models.miwae import MIWAE
@@ -79,6 +80,7 @@ __all__ = [
     "InfoVAE",
     "JointVAE",
     "LatentPrior",
+    "LatentVariableModel",
     "QuantizedVAE",
     "VaDE",
 ]

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, HierarchicalPrior, Posterior
-from vae_lightning.models.base import ELBOModule, repeat_rows
+from vae_lightning.models.base import ELBOModule
+from vae_lightning.models.latent_variable_model import repeat_rows
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.types import LatentShape
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from vae_lightning.distributions import IndependentPixels
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError, check_choice
-from vae_lightning.models.base import ELBOModule, repeat_rows
+from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
 from vae_lightning.rng import seeded_by
 
 METHODS = ("gibbs", "metropolis", "importance")
@@ -16,7 +16,7 @@ METHODS = ("gibbs", "metropolis", "importance")
 
 @torch.no_grad()
 def impute(
-    model: ELBOModule,
+    model: LatentVariableModel,
     x: Tensor,
     mask: Tensor,
     y: Tensor | None,
@@ -27,7 +27,7 @@ def impute(
     chunk: int,
     generator: torch.Generator | None,
 ) -> Tensor:
-    """Fill in missing pixels, see `ELBOModule.impute`."""
+    """Fill in missing pixels, see `LatentVariableModel.impute`."""
     check_choice("impute: method", method, METHODS)
     for name, value in {"samples": samples, "chunk": chunk}.items():
         if value < 1:
@@ -49,7 +49,7 @@ def impute(
     return torch.where(mask, x, filling)
 
 
-def check_densities(model: ELBOModule, method: str) -> None:
+def check_densities(model: LatentVariableModel, method: str) -> None:
     """Check that the model has the densities that a method needs.
 
     Raises:
@@ -65,7 +65,7 @@ def check_densities(model: ELBOModule, method: str) -> None:
 
 
 def gibbs(
-    model: ELBOModule, x: Tensor, mask: Tensor, y: Tensor | None, *, steps: int, draw: bool, correct: bool
+    model: LatentVariableModel, x: Tensor, mask: Tensor, y: Tensor | None, *, steps: int, draw: bool, correct: bool
 ) -> Tensor:
     """Alternate z ~ q(z | x_obs, x_mis) and x_mis ~ p(x_mis | z), from x_mis = 0. Rezende et al. 2014, appendix F.
 
@@ -96,7 +96,7 @@ def gibbs(
 
 
 def importance(
-    model: ELBOModule, x: Tensor, mask: Tensor, y: Tensor | None, *, samples: int, draw: bool, chunk: int
+    model: LatentVariableModel, x: Tensor, mask: Tensor, y: Tensor | None, *, samples: int, draw: bool, chunk: int
 ) -> Tensor:
     """Weight z ~ q(z | x_obs, 0) by w = p(x_obs|z) p(z) / q(z | x_obs, 0). Mattei & Frellsen 2019.
 
@@ -126,7 +126,7 @@ def importance(
     return decode(model, chosen, y).sample().clamp(0, 1) if draw else mean
 
 
-def decode(model: ELBOModule, z: Tensor, y: Tensor | None) -> Any:
+def decode(model: LatentVariableModel, z: Tensor, y: Tensor | None) -> Any:
     """Decode latents to p(x|z), if its pixels are independent.
 
     Raises:

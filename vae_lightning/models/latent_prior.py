@@ -10,7 +10,8 @@ from torch import Tensor
 from vae_lightning.distributed.batch_sharding import broadcast_from_rank_zero
 from vae_lightning.distributions import ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
-from vae_lightning.models.base import OPTIMIZER, ELBOModule, condition_size
+from vae_lightning.models.base import OPTIMIZER, ELBOModule
+from vae_lightning.models.latent_variable_model import condition_size
 from vae_lightning.priors import MixturePrior
 from vae_lightning.regularizers import NoPenalty, Rate
 from vae_lightning.rng import rng_state, set_rng_state

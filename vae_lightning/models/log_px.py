@@ -6,15 +6,21 @@ import torch
 from torch import Tensor
 
 from vae_lightning.errors import UserError
-from vae_lightning.models.base import ELBOModule, repeat_rows
+from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
 from vae_lightning.rng import seeded_by
 
 
 @torch.no_grad()
 def log_px(
-    model: ELBOModule, x: Tensor, y: Tensor | None, *, samples: int, chunk: int, generator: torch.Generator | None
+    model: LatentVariableModel,
+    x: Tensor,
+    y: Tensor | None,
+    *,
+    samples: int,
+    chunk: int,
+    generator: torch.Generator | None,
 ) -> Tensor:
-    """Estimate log p(x), see `ELBOModule.log_px`."""
+    """Estimate log p(x), see `LatentVariableModel.log_px`."""
     for name, value in {"samples": samples, "chunk": chunk}.items():
         if value < 1:
             raise UserError(f"log_px: {name}={value}: must be an integer >= 1.")
@@ -33,7 +39,7 @@ def log_px(
 
 
 def importance_log_terms(
-    model: ELBOModule, x: Tensor, y: Tensor | None, k: int, noise: Tensor | None = None
+    model: LatentVariableModel, x: Tensor, y: Tensor | None, k: int, noise: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return log p(x|z) and log p(z) - log q(z|x) of k draws of z per image, (k, B) each.
 
