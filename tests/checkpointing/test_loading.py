@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import vae_lightning
+from vae_lightning.checkpointing.trust import UntrustedError
 from vae_lightning.errors import UserError
 from vae_lightning.networks import MLP
 from vae_lightning.training.train import train
@@ -112,9 +113,29 @@ def test_custom_package_can_be_trusted(run):
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["config"]["model"]["network"]["_target_"] = "test_loading.CustomNetwork"
     torch.save(checkpoint, path)
-    with pytest.raises(UserError, match=r"test_loading.CustomNetwork, which is not trusted"):
+    with pytest.raises(UserError, match=r"test_loading.CustomNetwork, which is not trusted.* --trust test_loading on"):
         vae_lightning.load(path)
-    assert vae_lightning.load(path, trust=("test_loading",)).latent_dim == 3
+    for trust in (("test_loading",), ["test_loading"], "test_loading", "test_loading.py", "test_loading.CustomNetwork"):
+        assert vae_lightning.load(path, trust=trust).latent_dim == 3
+    for trust in ("test", "test_loading.Other", "test_loading.CustomNetwork.More"):
+        with pytest.raises(UserError, match="not trusted"):
+            vae_lightning.load(path, trust=trust)
+    with pytest.raises(UserError, match=r"^trust=src/test_loading: not a package\. Use its name in an import"):
+        vae_lightning.load(path, trust="src/test_loading.py")
+
+
+def test_all_packages_to_trust_are_listed_but_no_common_ones(tmp_path):
+    """Someone else's file must not make the user trust a package that runs commands."""
+    path = tmp_path / "x.ckpt"
+    call = {"_target_": "os.system", "command": "true"}
+    network = {"_target_": "mine.Network", "activation": {"_target_": "other.nested.Activation"}, "x": call}
+    torch.save({"config": {"model": {"_target_": VAE, "network": network}}, "state_dict": {}}, path)
+    with pytest.raises(UntrustedError, match=r"which are not trusted\..* --trust mine --trust other on") as error:
+        vae_lightning.load(path)
+    assert error.value.packages == ["mine", "other"]
+    torch.save({"config": {"model": call}, "state_dict": {}}, path)
+    with pytest.raises(UntrustedError, match=r"os.system, which is not trusted\. Restore the original file\.$"):
+        vae_lightning.load(path)
 
 
 class Payload:

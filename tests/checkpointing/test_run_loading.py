@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT, SMALL
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -64,7 +65,17 @@ def test_untrusted_configuration_exits_with_an_error(command, key, value, messag
 
 def test_error_for_an_untrusted_data_module_suggests_trust(run):
     set_config_value(run, "data._target_", "custom_data.Digits")
-    with pytest.raises(UserError, match=r"custom_data.Digits, which is not trusted. .*--trust PACKAGE"):
+    with pytest.raises(UserError, match=r"custom_data.Digits, which is not trusted. .*--trust custom_data "):
+        load_run(run)
+
+
+def test_packages_of_model_and_data_are_listed_at_once(run):
+    set_config_value(run, "data._target_", "custom_data.Digits")
+    checkpoint = run / "checkpoints/best.ckpt"
+    contents = torch.load(checkpoint, weights_only=True)
+    contents["config"]["model"]["network"]["_target_"] = "custom_networks.Mine"
+    torch.save(contents, checkpoint)
+    with pytest.raises(UserError, match="--trust custom_networks --trust custom_data "):
         load_run(run)
 
 

@@ -49,6 +49,32 @@ def test_error_of_an_unknown_option_is_one_line(capsys):
     )
 
 
+@pytest.mark.parametrize("name", ["evaluate", "figures", "report", "explore", "export", "sample", "encode"])
+@pytest.mark.parametrize(
+    ("arguments", "packages"),
+    [
+        (["latest"], []),
+        (["--trust", "a", "latest"], ["a"]),
+        (["latest", "--trust", "a"], ["a"]),
+        (["latest", "--trust", "a", "--trust", "b"], ["a", "b"]),
+        (["latest", "--trust", "a", "b"], ["a", "b"]),
+    ],
+)
+def test_trust_leaves_the_run_to_the_command(name, arguments, packages, monkeypatch):
+    seen = []
+    monkeypatch.setattr(COMMANDS[name], "run", seen.append)
+    main([name, *arguments])
+    assert seen[0].path in ("latest", ["latest"])
+    assert seen[0].trust == packages
+
+
+def test_words_that_belong_to_no_option_are_an_error(capsys):
+    assert exit_status("figures", "latest", "more") == "2"
+    assert capsys.readouterr().err.startswith("error: unrecognized arguments: more. ")
+    assert exit_status("figures", "latest", "--trust", "a", "b", "--quik") == "2"
+    assert capsys.readouterr().err.startswith("error: unrecognized arguments: b --quik. ")
+
+
 def test_interruption_is_one_line(monkeypatch, capsys):
     def interrupt(args):
         raise KeyboardInterrupt

@@ -29,6 +29,7 @@ def test_error_names_the_option_and_the_valid_values(small):
         "data.image_shape=[28,28]": r"\[channels, height, width\]",
         "data.batch_size=0": "an integer >= 1",
         "data.val_size=-5": "an integer >= 0",
+        "trust=[3]": "a package, or a list of packages",
         "trainer.max_epochs=0": "an integer >= 1",
         "callbacks.warmup.epochs=-1": "an integer >= 0",
         "callbacks.warmup.steps=0": "null or an integer >= 1",
@@ -49,6 +50,11 @@ def test_incompatible_options_raise(small):
 
 def test_defaults_are_valid(small):
     validate_config(small())
+
+
+def test_one_package_is_trusted_with_and_without_brackets(small):
+    for trust in ("mine", "[mine]", "[mine,mine.other]", "[]"):
+        validate_config(small(f"trust={trust}"))
 
 
 def test_callback_can_have_any_name(small):

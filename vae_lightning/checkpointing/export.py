@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
 from vae_lightning.checkpointing.safetensors_io import serialize
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.errors import UserError, check_choice, one_line
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.runs.discovery import resolve_run
@@ -15,9 +16,7 @@ from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.runs.layout import EXPORTED, find_checkpoint, run_dir_of
 
 
-def export(
-    run: str | Path, out: str | Path | None = None, *, checkpoint: str = "best", trust: tuple[str, ...] = ()
-) -> Path:
+def export(run: str | Path, out: str | Path | None = None, *, checkpoint: str = "best", trust: Trust = ()) -> Path:
     """Write the model of a run as safetensors and return the file.
 
     >>> export("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP

@@ -7,7 +7,7 @@ from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.hub import download_model, is_hub_url
 from vae_lightning.checkpointing.pretrained import pretrained_path
 from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize
-from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
+from vae_lightning.checkpointing.trust import Part, Trust, check_trusted
 from vae_lightning.config.instantiation import build
 from vae_lightning.errors import UserError, as_user_error
 from vae_lightning.models import ELBOModule
@@ -16,7 +16,7 @@ from vae_lightning.runs.format import CheckpointKey, check_version, migrate_conf
 from vae_lightning.runs.layout import find_checkpoint
 
 
-def load_model(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
+def load_model(path: str | Path, *, trust: Trust = ()) -> ELBOModule:
     """Load a trained model in eval mode, frozen, on the CPU. Also available as `vae_lightning.load`.
 
     Loading never runs code from the file: it is read as plain data, and its configuration may only name classes of
@@ -29,7 +29,7 @@ def load_model(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
             `vae-lightning export` wrote, a folder that `vae-lightning pull` wrote, or a model on the Hugging Face hub,
             `hf://owner/name` or `hf://owner/name@revision`, or a model that comes with the package, such as
             `mnist_vae_2d` (`vae_lightning/pretrained/README.md`).
-        trust: packages of your own whose classes the configuration may name, such as `("my_networks",)`.
+        trust: packages of your own whose classes the configuration may name, such as `"my_networks"`, or several.
 
     Raises:
         UserError: if there is no checkpoint, it cannot be read, or it names a class that is not trusted.
@@ -40,7 +40,7 @@ def load_model(path: str | Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
     return build_model(read_checkpoint(path), path, trust=trust)
 
 
-def build_model(checkpoint: dict[str, Any], path: Path, *, trust: tuple[str, ...] = ()) -> ELBOModule:
+def build_model(checkpoint: dict[str, Any], path: Path, *, trust: Trust = ()) -> ELBOModule:
     """Build the model of a checkpoint that has been read.
 
     Args:
@@ -52,7 +52,7 @@ def build_model(checkpoint: dict[str, Any], path: Path, *, trust: tuple[str, ...
         UserError: if the configuration is not trusted, or it and the weights do not make a model of this version.
     """
     config = checkpoint[CheckpointKey.CONFIG]["model"]
-    check_trusted(config, (*TRUSTED_PACKAGES, *trust), path)
+    check_trusted(trust, Part(config, path))
     with as_user_error(f"{path}: does not hold a model that this version can build ({{error}}).", reraise=()):
         model: ELBOModule = build(config)
         model.load_state_dict(checkpoint["state_dict"])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
-from vae_lightning.checkpointing.trust import check_trusted
+from vae_lightning.checkpointing.trust import DATA_PACKAGES, Part, Trust, check_trusted
 from vae_lightning.config.comparison import ADDED_LOADING_OPTIONS
 from vae_lightning.config.instantiation import build
 from vae_lightning.config.traversal import iter_leaves
@@ -39,7 +39,7 @@ class LoadedRun(NamedTuple):
     data: ImageDataModule
 
 
-def load_run(path: str | Path, *, trust: tuple[str, ...] = (), data_root: str | Path | None = None) -> LoadedRun:
+def load_run(path: str | Path, *, trust: Trust = (), data_root: str | Path | None = None) -> LoadedRun:
     """Load a run.
 
     Args:
@@ -53,15 +53,16 @@ def load_run(path: str | Path, *, trust: tuple[str, ...] = (), data_root: str | 
     """
     source = find_checkpoint(resolve_run(path), preferred="best")
     checkpoint = read_checkpoint(source)
-    model = build_model(checkpoint, source, trust=trust)
     run_dir = run_dir_of(source)
     read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
     config = read_config(run_dir)
     path = run_dir / CONFIG
-    check_trusted(config.get("data"), ("vae_lightning.data", *trust), path)
+    trained: dict[str, Any] = checkpoint[CheckpointKey.CONFIG]
+    check_trusted(trust, Part(trained["model"], source), Part(config.get("data"), path, DATA_PACKAGES))
+    model = build_model(checkpoint, source, trust=trust)
     with as_user_error(f"{path}: {{error}}", reraise=()):
         validate_config(OmegaConf.create(config))
-    warn_data_changed(config, checkpoint[CheckpointKey.CONFIG], path)
+    warn_data_changed(config, trained, path)
     has_root = "root" in config["data"]
     if data_root is not None:
         if not has_root:

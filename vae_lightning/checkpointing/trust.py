@@ -1,7 +1,9 @@
 """Which classes a file may name, so that loading a checkpoint never runs code from it."""
 
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.utils import get_class
 
@@ -17,53 +19,125 @@ TRUSTED_PACKAGES = (
     "vae_lightning.regularizers",
     "torch.optim",
 )
+DATA_PACKAGES = ("vae_lightning.data",)
+NOT_OWN = {*sys.stdlib_module_names, "torch", "vae_lightning"}  # packages that no user needs to trust
+
+Trust = str | Sequence[str]  # packages of the user's own, or a single one
 
 
-def check_trusted(config: Any, packages: tuple[str, ...], path: Path) -> None:
-    """Check that every `_target_` of a configuration, at any depth, is a class of one of the packages.
+class Part(NamedTuple):
+    """A part of a configuration.
 
-    Args:
+    Attributes:
         config: plain containers.
-        packages: those whose classes are trusted.
-        path: the file of the configuration, for messages.
+        path: the file that it comes from, for messages.
+        packages: those whose classes it may name.
+    """
+
+    config: Any
+    path: Path
+    packages: tuple[str, ...] = TRUSTED_PACKAGES
+
+
+class UntrustedError(UserError):
+    """Classes that are not trusted.
+
+    Attributes:
+        problem: the first sentence of the message, without the file.
+        packages: the packages to trust if the classes are the user's own.
+    """
+
+    def __init__(self, targets: Sequence[str], path: Path) -> None:
+        several = len(targets) > 1
+        self.problem = f"names {' and '.join(targets)}, which {'are' if several else 'is'} not trusted"
+        roots = dict.fromkeys(target.partition(".")[0] for target in targets)
+        self.packages = [root for root in roots if root.isidentifier() and root not in NOT_OWN]
+        fix = "Restore the original file."
+        if self.packages:
+            fix = (
+                f"If you wrote {'these classes' if several else 'this class'}, pass {trust_options(self.packages)} on"
+                f" the command line, trust={self.packages} in Python, or trust=[{','.join(self.packages)}] to train.py."
+            )
+        super().__init__(f"{path}: {self.problem}. {fix}")
+
+
+def trust_options(packages: Sequence[str]) -> str:
+    """Return the options of the command line that trust packages."""
+    return " ".join(f"--trust {package}" for package in packages)
+
+
+def package_names(trust: Trust) -> tuple[str, ...]:
+    """Return the names of packages, of which one may be a str, and a module be named by its file.
 
     Raises:
-        UserError: if a target is not trusted or cannot be imported, or if the configuration contains an interpolation
-            or anything but plain containers.
+        UserError: if one is not the name of a package.
+    """
+    names = tuple(name.removesuffix(".py") for name in ([trust] if isinstance(trust, str) else trust))
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise UserError(f"trust={name}: not a package. Use its name in an import, such as my_networks.")
+    return names
+
+
+def check_trusted(trust: Trust, *parts: Part) -> None:
+    """Check that every `_target_` of a configuration, at any depth, is a class of a trusted package.
+
+    Args:
+        trust: packages of the user's own.
+        *parts: of the configuration; their classes that are not trusted are all in one message.
+
+    Raises:
+        UntrustedError: if a target is not trusted.
+        UserError: if one cannot be imported, or if the configuration contains an interpolation or anything but plain
+            containers.
+    """
+    own = package_names(trust)
+    untrusted = [
+        (target, part.path)
+        for part in parts
+        for target in iter_targets(part.config, part.path)
+        if not is_trusted(target, (*part.packages, *own), part.path)
+    ]
+    if untrusted:
+        raise UntrustedError(list(dict.fromkeys(str(target) for target, _ in untrusted)), untrusted[0][1])
+
+
+def iter_targets(config: Any, path: Path) -> Iterator[Any]:
+    """Yield every `_target_` of a configuration, at any depth.
+
+    Raises:
+        UserError: if it contains an interpolation or anything but plain containers.
     """
     if type(config) is dict:
         if "_target_" in config:
-            check_target(config["_target_"], packages, path)
+            yield config["_target_"]
         config = [*config, *config.values()]
     if type(config) is list:
         for value in config:
-            check_trusted(value, packages, path)
+            yield from iter_targets(value, path)
     # A resolved configuration has no interpolations, and one could assemble a target.
     elif "${" in str(config) or not isinstance(config, str | int | float | None):
         raise UserError(f"{path}: contains {config!r}, which is not trusted in a configuration. Restore the file.")
 
 
-def check_target(target: Any, packages: tuple[str, ...], path: Path) -> None:
-    """Check that a target is a class that one of the packages itself defines.
+def is_trusted(target: Any, packages: tuple[str, ...], path: Path) -> bool:
+    """Return whether a target is a class that one of the packages itself defines. A package may also be the class.
 
     An alias, such as `vae_lightning.checkpointing.loading.Path`, could reach classes that other packages define.
 
     Raises:
-        UserError: if it is not, or cannot be imported.
+        UserError: if a target of these packages cannot be imported.
     """
     inside = tuple(f"{package}." for package in packages)
-    if isinstance(target, str) and target.startswith(inside):
-        try:
-            if f"{get_class(target).__module__}.".startswith(inside):
-                return
-        except ImportError as error:
-            raise UserError(
-                f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the"
-                " directory that holds its module, or install its package."
-            ) from error
-        except ValueError:  # not a class
-            pass
-    raise UserError(
-        f"{path}: names {target}, which is not trusted. If it is a class of your own, pass its package:"
-        " load(..., trust=(PACKAGE,)), --trust PACKAGE on the command line, or trust=[PACKAGE] for train.py."
-    )
+    if not isinstance(target, str) or not f"{target}.".startswith(inside):
+        return False
+    try:
+        found = get_class(target)
+    except ImportError as error:
+        raise UserError(
+            f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the"
+            " directory that holds its module, or install its package."
+        ) from error
+    except ValueError:  # not a class
+        return False
+    return f"{found.__module__}.{found.__qualname__}.".startswith(inside)

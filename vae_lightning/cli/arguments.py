@@ -17,5 +17,9 @@ def add_data_root_option(parser: argparse.ArgumentParser) -> None:
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that names packages of the user's own."""
     parser.add_argument(
-        "--trust", nargs="+", default=(), metavar="PACKAGE", help="packages of your own whose classes the run may name"
+        "--trust",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package of your own whose classes the run may name; repeat it for several",
     )

@@ -20,4 +20,4 @@ def run(args: argparse.Namespace) -> None:
     from vae_lightning.exporting.latents import write_latents  # imports torch, which --help does not need
 
     options = {"split": args.split, "device": args.device, "data_root": args.data_root}
-    print(display_path(write_latents(args.path, args.out, **options, trust=tuple(args.trust))))
+    print(display_path(write_latents(args.path, args.out, **options, trust=args.trust)))

@@ -81,4 +81,4 @@ def run(args: argparse.Namespace) -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that what was computed is kept
     options = {name: value for name, value in vars(args).items() if name not in ("path", "run", "debug")}
-    evaluate_runs(args.path, **{**options, "trust": tuple(args.trust)})
+    evaluate_runs(args.path, **options)

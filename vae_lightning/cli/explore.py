@@ -32,6 +32,6 @@ def run(args: argparse.Namespace) -> None:
         onnxruntime=args.onnxruntime,
         port=args.port,
         open_browser=not args.no_browser,
-        trust=tuple(args.trust),
+        trust=args.trust,
         data_root=args.data_root,
     )

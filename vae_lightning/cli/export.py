@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the files and print their paths."""
     check_choice("--format", args.format, ("safetensors", *GRAPHS, "hub"))
-    options = {"checkpoint": args.checkpoint, "trust": tuple(args.trust)}
+    options = {"checkpoint": args.checkpoint, "trust": args.trust}
     # These import torch, which --help does not need.
     if args.format == "safetensors":
         from vae_lightning.checkpointing.export import export

@@ -20,6 +20,5 @@ def run(args: argparse.Namespace) -> None:
     """Draw the figures and print their files."""
     from vae_lightning.figures.redraw import redraw  # imports torch, which --help does not need
 
-    trust = tuple(args.trust)
-    for file in redraw(args.path, trust=trust, data_root=args.data_root, format=args.format, style=args.style):
+    for file in redraw(args.path, trust=args.trust, data_root=args.data_root, format=args.format, style=args.style):
         print(file)

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         train.main(arguments[1:] if first == TRAIN else arguments)
         return
     check_command(first)
-    args = build_parser().parse_args(arguments or ["--help"])
+    args = parse(arguments or ["--help"])
     with report_errors(args.debug):
         try:
             args.run(args)
@@ -75,6 +75,17 @@ def check_command(name: str) -> None:
     close = difflib.get_close_matches(name, commands, n=1)
     suggestion = f"Did you mean {close[0]}? " if close else ""
     sys.exit(f"error: {name}: no such command. {suggestion}The commands are {', '.join(commands)}.")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments. Words that are left over belong to `--trust`, as in `evaluate latest --trust a b`."""
+    parser = build_parser()
+    args, rest = parser.parse_known_args(arguments)
+    if getattr(args, "trust", []) and not any(word.startswith("-") for word in rest):
+        args.trust += rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return args
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -17,5 +17,5 @@ def run(args: argparse.Namespace) -> None:
     """Upload the model and print its URL."""
     from vae_lightning.exporting.push import push  # imports torch, which --help does not need
 
-    options = {"checkpoint": args.checkpoint, "private": args.private, "trust": tuple(args.trust)}
+    options = {"checkpoint": args.checkpoint, "private": args.private, "trust": args.trust}
     print(push(args.path, args.repository, **options))

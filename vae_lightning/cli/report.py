@@ -16,4 +16,4 @@ def run(args: argparse.Namespace) -> None:
     """Write the report and print its page."""
     from vae_lightning.report import report  # imports torch, which --help does not need
 
-    print(report(args.path, args.out, trust=tuple(args.trust)))
+    print(report(args.path, args.out, trust=args.trust))

@@ -30,4 +30,4 @@ def run(args: argparse.Namespace) -> None:
     from vae_lightning.exporting.samples import write_samples  # imports torch, which --help does not need
 
     options = {"n": args.n, "classes": args.classes, "seed": args.seed, "device": args.device}
-    print(display_path(write_samples(args.path, args.out, **options, trust=tuple(args.trust))))
+    print(display_path(write_samples(args.path, args.out, **options, trust=args.trust)))

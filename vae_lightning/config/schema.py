@@ -140,7 +140,7 @@ FIELD_RULES = {
     "sweep": FOLDER_NAME,
     "resume": optional(TEXT),
     "prior_of": optional(TEXT),
-    "trust": TEXTS,
+    "trust": Rule(lambda v: TEXT.is_valid(v) or TEXTS.is_valid(v), "a package, or a list of packages"),
     "compile": optional(one_of(COMPILE_MODES)),
     "debug": FLAG,
     "run_dir": TEXT,

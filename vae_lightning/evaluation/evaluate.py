@@ -13,6 +13,7 @@ from rich.progress import track
 
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.evaluation.anomaly import OtherData, anomaly
@@ -49,7 +50,7 @@ def evaluate(
     against: Sequence[str] = (),
     background: str | Path | None = None,
     device: str | None = None,
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
     data_root: str | Path | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def fingerprint_images(data: ImageDataModule, settings: Settings) -> list[str]:
     return [fingerprint(*draw_images(data, split, settings.images, settings.seed)) for split in splits]
 
 
-def load_background(path: str | Path, image_shape: Shape, trust: tuple[str, ...]) -> ELBOModule:
+def load_background(path: str | Path, image_shape: Shape, trust: Trust) -> ELBOModule:
     """Load the background model of a likelihood ratio.
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error
 from vae_lightning.errors import UserError, as_user_error
 from vae_lightning.evaluation.evaluate import evaluate, resolve_options
@@ -21,7 +22,7 @@ def evaluate_runs(
     paths: Sequence[str | Path],
     *,
     peers: Sequence[str | Path] = (),
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
     data_root: str | Path | None = None,
     **options: Any,
 ) -> dict[Path, dict[str, Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.explorer.contents import ExploredRun
 from vae_lightning.explorer.server import serve
 from vae_lightning.explorer.static import write_static
@@ -14,7 +15,7 @@ from vae_lightning.explorer.static import write_static
 
 @torch.no_grad()
 def load_runs(
-    paths: Sequence[str | Path], *, trust: tuple[str, ...] = (), data_root: str | Path | None = None
+    paths: Sequence[str | Path], *, trust: Trust = (), data_root: str | Path | None = None
 ) -> list[ExploredRun]:
     """Load runs and encode their test images.
 
@@ -44,7 +45,7 @@ def explore(
     onnxruntime: str | Path | None = None,
     port: int | None = None,
     open_browser: bool = True,
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
     data_root: str | Path | None = None,
 ) -> None:
     """Serve a page with the latents of runs until Ctrl-C, or write it to a folder.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.checkpointing.loading import load_model
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.errors import UserError, as_user_error, check_choice, one_line
 from vae_lightning.exporting.formats import FORMATS, TRACED_ROWS, Format, check_installed
 from vae_lightning.exporting.graphs import GRAPHS, Graph, graphs_of
@@ -27,7 +28,7 @@ def export_graphs(
     format: str = "onnx",
     only: Collection[str] = tuple(GRAPHS),
     checkpoint: str = "best",
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
 ) -> dict[Path, float]:
     """Write encoder, decoder and sampler of a run, and compare each file with PyTorch on random inputs.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.distributions import Codes, DiagonalGaussian
 from vae_lightning.errors import UserError, as_user_error, check_choice
 from vae_lightning.evaluation.evaluate import resolve_device
@@ -23,7 +24,7 @@ def write_latents(
     *,
     split: str = "test",
     device: str | None = None,
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
     data_root: str | Path | None = None,
 ) -> Path:
     """Encode the images of a run in the order of the data set, and return the NumPy file that holds the result.

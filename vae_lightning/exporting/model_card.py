@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from vae_lightning.checkpointing.export import export
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.errors import as_user_error
 from vae_lightning.io.atomic import atomic_write
@@ -38,7 +39,7 @@ def export_hub(
     *,
     checkpoint: str = "best",
     repository: str = OWNER_AND_NAME,
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
 ) -> Path:
     """Write the model of a run as a folder that can be uploaded to the Hugging Face hub, and return the folder.
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vae_lightning.checkpointing.hub import import_hub, split_url
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.errors import UserError, as_user_error
 from vae_lightning.exporting.model_card import export_hub
 
@@ -13,7 +14,7 @@ def push(
     *,
     checkpoint: str = "best",
     private: bool = False,
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
 ) -> str:
     """Upload the model of a run with its model card, creating the repository if needed, and return its URL.
 

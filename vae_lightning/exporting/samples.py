@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from vae_lightning.checkpointing.loading import load_model
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.evaluate import resolve_device
 
@@ -22,7 +23,7 @@ def write_samples(
     classes: Sequence[int] = (),
     seed: int = 0,
     device: str | None = None,
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
 ) -> Path:
     """Write n samples from the prior as PNG files, and return their directory.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vae_lightning.checkpointing.loading import read_checkpoint
 from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.errors import check_choice
 from vae_lightning.figures.context import FigureContext, format_title
 from vae_lightning.figures.history import History
@@ -20,7 +21,7 @@ from vae_lightning.runs.layout import find_checkpoint
 def redraw(
     path: str | Path,
     *,
-    trust: tuple[str, ...] = (),
+    trust: Trust = (),
     data_root: str | Path | None = None,
     format: str | None = None,
     style: str | None = None,

@@ -9,7 +9,7 @@ import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 
 from vae_lightning.callbacks import RepresentationMetrics
-from vae_lightning.checkpointing.trust import TRUSTED_PACKAGES, check_trusted
+from vae_lightning.checkpointing.trust import DATA_PACKAGES, Part, check_trusted
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.figures.isolated_eval import isolated_eval
@@ -25,9 +25,9 @@ def check_inherited(config: dict[str, Any]) -> None:
     Raises:
         UserError: if one is of another class.
     """
-    trust, source = config["trust"], Path(config["prior_of"])
-    check_trusted(config["model"]["autoencoder"], (*TRUSTED_PACKAGES, *trust), source)
-    check_trusted(config["data"], ("vae_lightning.data", *trust), source)
+    source = Path(config["prior_of"])
+    model, data = Part(config["model"]["autoencoder"], source), Part(config["data"], source, DATA_PACKAGES)
+    check_trusted(config["trust"], model, data)
 
 
 def check_labels(model: dict[str, Any], data: ImageDataModule) -> None:

@@ -75,7 +75,7 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
     config = resolved(cfg)
     model: ELBOModule = build_component(cfg, "model", ELBOModule)
     if isinstance(model, LatentPrior) and not resumption:
-        model.autoencoder.load_state_dict(load_model(cfg.prior_of, trust=tuple(cfg.trust)).state_dict())
+        model.autoencoder.load_state_dict(load_model(cfg.prior_of, trust=cfg.trust).state_dict())
     if cfg.compile:
         compile_networks(model, cfg.compile)
     callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
