@@ -9,6 +9,7 @@ import pytest
 
 from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
+from vae_lightning.models import VAE
 from vae_lightning.report import report
 from vae_lightning.training.train import train
 
@@ -131,6 +132,29 @@ def test_report_escapes_text_of_runs(make_run, tmp_path):
     assert all(not cell.startswith("=") for row in rows for cell in [*row, *row.values()])
     assert "'=1+1|20" in [row["folder"] for row in rows]
     assert {row["test/nelbo"] for row in rows} == {"1.0"}
+
+
+class OwnVAE(VAE):
+    """A model that is not part of the package."""
+
+
+def test_runs_of_untrusted_classes_are_left_out_of_image_grids(small, tmp_path, capsys):
+    own = "model._target_=test_report_write.OwnVAE"
+    for run, overrides in {"vae": [], "own": [own], "other": [own, "model.latent_dim=4"]}.items():
+        train(small(*overrides, "~callbacks.figures", "trainer.max_epochs=1", run=run))
+    capsys.readouterr()
+    folder = report(tmp_path).parent
+    assert capsys.readouterr().err == (
+        "some runs have no images in the report. If you wrote their classes, add --trust test_report_write\n"
+    )
+    assert (folder / "compare_samples.png").exists()
+    text = Page((folder / "report.html").read_text()).text
+    untrusted = "names test_report_write.OwnVAE, which is not trusted"
+    labels = ("OwnVAE, latent_dim = 3", "OwnVAE, latent_dim = 4")
+    assert f"Not shown: {'; '.join(f'{label} ({untrusted})' for label in labels)}." in text
+    report(tmp_path, trust="test_report_write")
+    assert capsys.readouterr().err == ""
+    assert "Not shown" not in (folder / "report.html").read_text()
 
 
 def test_report_of_real_runs_draws_image_grids(small, tmp_path, capsys):

@@ -46,11 +46,13 @@ def test_options_that_follow_from_the_model_are_hidden_and_constant_ones_are_no_
     runs[0].metrics["samples/fid"] = 3.0
     runs[0].metrics["samples/fid_std"] = 3.0
     runs[0].metrics["samples/kid"] = 3.0
+    runs[0].metrics["test/l1"] = 3.0
     (section,) = split_into_sections(runs)
     columns = {column.key: column.shown for column in section_columns(section)}
     assert columns == {
         **{"test/nelbo": True, "test/distortion": True, "test/rate": True},
         **{"model": True, "lr": True, "lambda_od": False, "samples/fid": True, "samples/kid": False},
+        "test/l1": False,
     }
     assert list(columns)[:3] == ["test/nelbo", "test/distortion", "test/rate"]
     assert constant_options(section) == {

@@ -16,7 +16,10 @@ from vae_lightning.models import ELBOModule
 
 MAX_CLASSES = 100  # that a figure can show
 MAX_SHOWN_CLASSES = 10  # that a figure shows with a row or panel each
-GREEK = {"beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "lambda_adv": "λ", "lambda_mmd": "λ", "lambda_sw": "λ"}
+GREEK = {
+    **{"alpha": "\N{GREEK SMALL LETTER ALPHA}", "beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}"},
+    **{"lambda_adv": "λ", "lambda_mmd": "λ", "lambda_sw": "λ"},
+}
 
 
 @dataclass

@@ -31,14 +31,15 @@ class Column:
 
 
 def section_columns(section: Section) -> list[Column]:
-    """Return nelbo, distortion and rate, the options that differ, the seed, and the metrics of `evaluate`."""
+    """Return nelbo, distortion and rate, the options that differ, the seed, the metrics of `evaluate`, other terms."""
     test, evaluated = shown_metrics(section.runs)
+    terms = other_terms(section.runs)
     options = differing_options(section)
     seeds = ["seed"] if len({run.options.get("seed") for run in section.runs}) > 1 else []
     informative = [key for key in options if is_informative(key, section)]
     shown = {*informative[:MAX_OPTIONS], "seed", *(name for name, main in MAIN_METRICS.items() if main.in_report)}
-    metrics = {*test, *evaluated}
-    keys = [*test, *options, *seeds, *evaluated]
+    metrics = {*test, *evaluated, *terms}
+    keys = [*test, *options, *seeds, *evaluated, *terms]
     titles = short_titles(keys)
     return [
         Column(key, title, key in metrics, key in shown, better_direction(key))
@@ -62,6 +63,11 @@ def shown_metrics(runs: Sequence[ReportedRun]) -> tuple[list[str], list[str]]:
     test = [name for name in MAIN_METRICS if name in names and name.startswith(stages)]
     evaluated = [name for name in names if not name.startswith(stages) and not name.endswith(("_se", "_std"))]
     return test, sorted(evaluated, key=main_first)
+
+
+def other_terms(runs: Sequence[ReportedRun]) -> list[str]:
+    """Return the terms that models log in tests beside the main metrics, such as those of a regularizer."""
+    return sorted({name for run in runs for name in run.metrics if name.startswith("test/")} - MAIN_METRICS.keys())
 
 
 def main_first(metric: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lightning.checkpointing.run_loading import LoadedRun, load_run
+from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.plotting import compare_reconstructions, compare_samples, compare_traversals
@@ -33,17 +33,12 @@ class ModelImages(NamedTuple):
     ranges: Tensor | None
 
 
-def grids(folders: Mapping[str, object], trust: tuple[str, ...] = ()) -> dict[str, Figure]:
-    """Draw the figures that compare runs on the same data, by name.
+def grids(models: Mapping[str, ModelImages]) -> dict[str, Figure]:
+    """Draw the figures that compare models of the same data, by name.
 
     Args:
-        folders: the run directories, by the name to show in the figures.
-        trust: packages of your own whose classes the checkpoints may name.
-
-    Raises:
-        UserError: if a run cannot be loaded, or its data is no longer available.
+        models: the images of each model, by the name to show in the figures.
     """
-    models = {name: model_images(load_run(str(folder), trust=trust)) for name, folder in folders.items()}
     x = next(iter(models.values())).x
     reconstructions = {name: images.reconstructions for name, images in models.items()}
     samples = {name: images.samples for name, images in models.items()}

@@ -7,16 +7,21 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.checkpointing.trust import Trust, UntrustedError
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.figures.context import GREEK
 from vae_lightning.plotting import sweeps
 from vae_lightning.plotting.sweeps import Point
 from vae_lightning.report.curves import Curve, mean_curve
-from vae_lightning.report.escaping import escape_mathtext, visible
-from vae_lightning.report.grids import grids
+from vae_lightning.report.escaping import escape_mathtext, unique_slugs, visible
+from vae_lightning.report.grids import ModelImages, grids, model_images
 from vae_lightning.report.table import Group
+from vae_lightning.runs.artifacts import is_number
 from vae_lightning.runs.metrics import MAIN_METRICS
 
-SWEPT_OPTIONS = {"beta": "β", "latent_dim": "latent dimension"}
+OPTION_NAMES = {**GREEK, "latent_dim": "latent dimension"}  # in figures; others as in the configuration
+MAX_SWEPT = 5  # options that metrics are plotted against
 MIG = "disentanglement/mig"
 MAX_SETTINGS = 20  # per plot
 MAX_MODELS = 9  # per grid of images
@@ -30,6 +35,7 @@ class Picture(NamedTuple):
         title: the heading of its section.
         caption: a description.
         figure: None if it could not be drawn, in which case the caption gives the reason.
+        untrusted: the packages to trust for the runs that it does not show.
         file: the name of its file, once it is written.
     """
 
@@ -37,11 +43,12 @@ class Picture(NamedTuple):
     title: str
     caption: str
     figure: Figure | None
+    untrusted: Sequence[str] = ()
     file: str = ""
 
 
 def pictures(
-    groups: Sequence[Group], curves: Mapping[str, Mapping[str, Curve]], trust: tuple[str, ...] = ()
+    groups: Sequence[Group], curves: Mapping[str, Mapping[str, Curve]], trust: Trust = ()
 ) -> Iterator[Picture]:
     """Draw all figures for which the runs of a section have data.
 
@@ -73,15 +80,27 @@ def rate_distortion(groups: Sequence[Group]) -> Iterator[Picture]:
 
 
 def metrics_against_options(groups: Sequence[Group]) -> Iterator[Picture]:
-    """Plot metrics against β and against the latent dimension, if several values were used."""
-    for key, name in SWEPT_OPTIONS.items():
-        with_key = [group for group in groups if isinstance(group.options.get(key), int | float)]
-        plotted = {main.label: metric for metric, main in MAIN_METRICS.items() if main.plotted}
-        series = {label: points(with_key, key, metric, exclude=(key,)) for label, metric in plotted.items()}
-        panels = {label: lines for label, lines in series.items() if lines}
-        if len({group.options[key] for group in with_key}) > 1 and panels:
-            figure = sweeps.metrics_against(panels, name, f"Metrics against {name}")
-            yield Picture(f"against_{key}", f"Metrics against {name}", error_bars(groups), figure)
+    """Plot metrics against each swept option."""
+    plotted = {main.label: metric for metric, main in MAIN_METRICS.items() if main.plotted}
+    keys = [key for key in groups[0].options if is_swept(key, groups)][:MAX_SWEPT]
+    for key, slug in zip(keys, unique_slugs(keys), strict=True):
+        with_key = [group for group in groups if is_number(group.options[key])]
+        series = {label: points(with_key, key, metric, along=key) for label, metric in plotted.items()}
+        if panels := {label: lines for label, lines in series.items() if lines}:
+            name = OPTION_NAMES.get(key, key)
+            title = f"Metrics against {name}"
+            figure = sweeps.metrics_against(panels, escape_mathtext(name), escape_mathtext(title))
+            yield Picture(f"against_{slug}", title, error_bars(groups), figure)
+
+
+def is_swept(key: str, groups: Sequence[Group]) -> bool:
+    """Return whether an option, other than a seed, has several numbers as values among settings of the same choices.
+
+    A number that differs only because the models do, or their networks, is not swept.
+    """
+    choices = [tuple(value for value in group.options.values() if not is_number(value)) for group in groups]
+    numbers = {(c, g.options[key]) for c, g in zip(choices, groups, strict=True) if is_number(g.options[key])}
+    return not key.endswith("seed") and len(numbers) > len({choice for choice, _ in numbers})
 
 
 def disentanglement(groups: Sequence[Group]) -> Iterator[Picture]:
@@ -107,45 +126,55 @@ def nelbo_curves(groups: Sequence[Group], curves: Mapping[str, Mapping[str, Curv
         yield Picture("nelbo", title, caption, sweeps.compare_curves(by_group, "nelbo, nats per image", title))
 
 
-def image_grids(groups: Sequence[Group], trust: tuple[str, ...]) -> Iterator[Picture]:
+def image_grids(groups: Sequence[Group], trust: Trust) -> Iterator[Picture]:
     """Show images of the first seed of each setting side by side, for settings with the data of the first one."""
     data = [tuple((k, v) for k, v in g.runs[0].options.items() if k.startswith("data")) for g in groups]
     same_data = [group for group, options in zip(groups, data, strict=True) if options == data[0]]
-    shown = {escape_mathtext(g.label()) or "model": g.runs[0].folder for g in same_data[:MAX_MODELS]}
-    if not shown:
+    models: dict[str, ModelImages] = {}
+    errors: dict[str, str] = {}
+    untrusted: list[str] = []
+    for group in same_data[:MAX_MODELS]:
+        name = group.label() or "model"
+        try:
+            models[escape_mathtext(name)] = model_images(load_run(group.runs[0].folder, trust=trust))
+        except UntrustedError as error:
+            errors[name] = visible(error.problem)
+            untrusted += error.packages
+        except UserError as error:
+            errors[name] = visible(one_line(error))
+    if not models:
+        caption = f"Not drawn: {next(iter(errors.values()))}"
+        yield Picture("compare", "Images side by side", caption, None, untrusted)
         return
-    omitted = len(groups) - len(shown)
     caption = "The best checkpoint of the first seed of each setting."
-    if omitted:
+    if omitted := len(groups) - len(models) - len(errors):
         caption += f" {omitted} further settings are not shown: at most {MAX_MODELS} are, and only for the same data."
-    try:
-        for name, figure in grids(shown, trust).items():
-            yield Picture(f"compare_{name}", name.capitalize(), caption, figure)
-    except UserError as error:
-        yield Picture("compare", "Images side by side", visible(f"Not drawn: {one_line(error)}"), None)
+    if errors:
+        caption += f" Not shown: {'; '.join(f'{name} ({reason})' for name, reason in errors.items())}."
+    for name, figure in grids(models).items():
+        yield Picture(f"compare_{name}", name.capitalize(), caption, figure, untrusted)
 
 
-def points(groups: Sequence[Group], x: str, y: str, exclude: tuple[str, ...] = ("beta",)) -> dict[str, list[Point]]:
-    """Return one series of points per set of groups that differ only in the excluded options.
+def points(groups: Sequence[Group], x: str, y: str, along: str = "beta") -> dict[str, list[Point]]:
+    """Return one series of points per set of groups that differ only in one option.
 
-    The values of the excluded options are written next to the points, unless they are on the x-axis.
+    The values of this option are written next to the points, unless it is on the x-axis.
 
     Args:
         groups: in order.
-        x: a metric or an option.
+        x: a metric, or the option.
         y: a metric.
-        exclude: options that differ within a series.
+        along: the option that differs within a series.
     """
     series: dict[str, list[Point]] = {}
     for group in groups:
         if not group.values(y) or (x not in group.options and not group.values(x)):
             continue
-        annotated = [key for key in exclude if key != x and group.options.get(key) is not None]
-        note = ", ".join(f"{SWEPT_OPTIONS.get(key, key)} = {group.options[key]}" for key in annotated)
-        option = group.options.get(x)
-        position = float(option) if isinstance(option, int | float) else group.mean(x)
+        option = group.options.get(along)
+        note = "" if x == along or option is None else f"{OPTION_NAMES.get(along, along)} = {option}"
+        position = float(option) if x == along and isinstance(option, int | float) else group.mean(x)
         point = Point(position, group.mean(y), group.half_width(x), group.half_width(y), escape_mathtext(note))
-        series.setdefault(escape_mathtext(group.label(exclude)), []).append(point)
+        series.setdefault(escape_mathtext(group.label((along,))), []).append(point)
     return series
 
 

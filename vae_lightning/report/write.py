@@ -1,10 +1,12 @@
 """Writing a report that compares many runs."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from vae_lightning.checkpointing.trust import Trust, trust_options
 from vae_lightning.report.collect import ReportedRun, find_runs, sweep_command
 from vae_lightning.report.columns import shown_metrics
 from vae_lightning.report.curves import Curve, read_curves
@@ -21,7 +23,7 @@ from vae_lightning.runs.discovery import resolve_sweep
 STATES = ("finished", "unfinished", "failed", "pruned")
 
 
-def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str, ...] = ()) -> Path:
+def report(root: str | Path, out: str | Path | None = None, *, trust: Trust = ()) -> Path:
     """Write a report on all runs under a directory: HTML pages, Markdown, CSV files and figures.
 
     >>> report("runs/sweeps/first")  # doctest: +SKIP
@@ -49,6 +51,9 @@ def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str,
     sections = split_into_sections(runs)
     curves = {run.slug: read_curves(run.folder) for run in runs}
     drawn = [draw_pictures(section, curves, trust, folder, prefix=len(sections) > 1) for section in sections]
+    if packages := {package: None for section in drawn for picture in section for package in picture.untrusted}:
+        hint = f"If you wrote their classes, add {trust_options([*packages])}"
+        print(f"some runs have no images in the report. {hint}", file=sys.stderr)
     title = visible(f"Report: {root.resolve().name}")
     blocks = [*overview(runs, command), *chain.from_iterable(map(section_blocks, sections, drawn)), *commands(runs)]
     (folder / "report.md").write_text(render_markdown(title, blocks), encoding="utf-8")
@@ -57,7 +62,7 @@ def report(root: str | Path, out: str | Path | None = None, *, trust: tuple[str,
 
 
 def draw_pictures(
-    section: Section, curves: Mapping[str, Mapping[str, Curve]], trust: tuple[str, ...], folder: Path, prefix: bool
+    section: Section, curves: Mapping[str, Mapping[str, Curve]], trust: Trust, folder: Path, prefix: bool
 ) -> list[Picture]:
     """Draw the figures of a section into PNG files, whose names start with that of the section if there are several."""
     drawn = []
