@@ -266,6 +266,19 @@ def test_log_px_does_not_depend_on_the_chunk(name, parts, make_context):
     assert values[0].value == pytest.approx(values[2].value, rel=1e-6)
 
 
+@pytest.mark.parametrize(("name", "terms"), [("vae", 3), ("vq_vae", 3), ("ae", 1)])
+def test_terms_of_the_likelihood_tell_the_number_of_their_images(name, terms, parts, make_context):
+    found = likelihood(make_context(build(name, parts)))
+    notes = [found[term].note for term in ("nelbo", "distortion", "rate")]
+    assert sum(note.startswith("nats; 20 images") for note in notes) == terms
+
+
+@pytest.mark.parametrize("binarize", ["none", "dynamic"])
+def test_cross_entropy_of_images_that_are_not_binary_is_no_likelihood(binarize, parts, make_context):
+    note = likelihood(make_context(VAE(**parts), binarize=binarize))["log_px"].note
+    assert ("for pixels between 0 and 1 not a likelihood" in note) == (binarize == "none")
+
+
 def test_bits_per_dim_needs_a_likelihood_of_8_bit_images(parts, make_context):
     model = VAE(**{**parts, "likelihood": DiscretizedLogistic(scale=0.1)})
     found = likelihood(make_context(model))

@@ -31,6 +31,14 @@ def test_extreme_reconstructions_are_sorted_by_nelbo(small):
     assert drawn == [f"{value:.0f}" for value in nelbo[:10] + nelbo[:-11:-1]]
 
 
+def test_extreme_reconstructions_of_few_images_show_none_twice(small):
+    model, data = build_model(small), build_data(small)
+    for images, columns in {7: 3, 4: 2, 3: 1, 1: 1}.items():
+        data.splits["val"] = Batch(*(tensor[:images] for tensor in data.splits["val"]))
+        figure = draw(FigureContext(model, data), "extreme_reconstructions")
+        assert figure.axes[0].images[0].get_array().shape[1] == 9 * columns - 1
+
+
 def test_extreme_reconstructions_of_an_autoencoder_are_sorted_by_distortion(small):
     model, data = build_model(small, "model=ae"), build_data(small)
     figure = draw(FigureContext(model, data), "extreme_reconstructions")

@@ -33,6 +33,12 @@ def test_compare_samples_draws_one_square_per_model(models):
     assert_readable(figure)
 
 
+@pytest.mark.parametrize(("models", "grid"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3)), (9, (3, 3))])
+def test_compare_samples_leaves_few_places_empty(models, grid):
+    figure = plotting.compare_samples({f"{m}": torch.rand(4, 1, 4, 4) for m in range(models)}, TITLE)
+    assert {axes.get_subplotspec().get_gridspec().get_geometry() for axes in figure.axes} == {grid}
+
+
 def test_compare_traversals_labels_features_models_and_ranges():
     strips = {m: torch.full((2, 7, 3, 8, 8), i / 10) for i, m in enumerate(("vae", "beta_tcvae"))}
     ends = {"vae": torch.tensor([[-2.0, 2.0], [-1.0, 1.0]]), "beta_tcvae": torch.tensor([[-3.0, 3.0], [0.0, 1.5]])}

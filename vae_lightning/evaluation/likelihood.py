@@ -31,12 +31,12 @@ def likelihood_terms(context: EvaluationContext) -> Results:
     estimate = importance_estimate(context, n, settings.samples)
     note = f"nats; K = {settings.samples:,}, {n:,} images"
     if is_cross_entropy(context):
-        note += "; for gray images not a likelihood, but the cross-entropy that papers report"
+        note += "; for pixels between 0 and 1 not a likelihood, but the cross-entropy that papers report"
     results = {
         "log_px": mean_result(mean_and_error(estimate.log_px), note),
-        "nelbo": mean_result(mean_and_error(estimate.distortion + estimate.rate), "nats; upper bound on -log p(x)"),
-        "distortion": mean_result(mean_and_error(estimate.distortion), "nats"),
-        "rate": mean_result(mean_and_error(estimate.rate), "nats"),
+        "nelbo": bound_result(estimate.distortion + estimate.rate),
+        "distortion": term_result(estimate.distortion),
+        "rate": term_result(estimate.rate),
     }
     return results | bits_result(context, estimate.log_px)
 
@@ -47,7 +47,7 @@ def has_log_px(model: ELBOModule) -> bool:
 
 
 def is_cross_entropy(context: EvaluationContext) -> bool:
-    """Return whether log p(x|z) is not a likelihood, but the cross-entropy of gray images."""
+    """Return whether log p(x|z) is not a likelihood, but the cross-entropy of pixels between 0 and 1."""
     return isinstance(context.model.likelihood, Bernoulli) and not context.is_binary
 
 
@@ -79,13 +79,21 @@ def single_pass_terms(context: EvaluationContext, n: int) -> Results:
     distribution = "q(z|x)" if model.prior.has_density else "p(z)"
     reason = f"{distribution} of {context.name} has no density for importance weights"
     results = unavailable(("log_px", "bits_per_dim"), reason)
-    results["distortion"] = mean_result(mean_and_error(distortion), f"nats; {n:,} images")
+    results["distortion"] = term_result(distortion)
     if not rates:
         return results | unavailable(("nelbo", "rate"), f"{context.name} has no rate")
     rate = torch.cat(rates)
-    results["rate"] = mean_result(mean_and_error(rate), "nats")
-    results["nelbo"] = mean_result(mean_and_error(distortion + rate), "nats; upper bound on -log p(x)")
-    return results
+    return results | {"rate": term_result(rate), "nelbo": bound_result(distortion + rate)}
+
+
+def term_result(term: Tensor) -> Result:
+    """Return the mean of a term of the nelbo, given for each image, in nats."""
+    return mean_result(mean_and_error(term), f"nats; {len(term):,} images")
+
+
+def bound_result(nelbo: Tensor) -> Result:
+    """Return the mean of the nelbo of each image, in nats."""
+    return mean_result(mean_and_error(nelbo), f"nats; {len(nelbo):,} images; upper bound on -log p(x)")
 
 
 def bits_result(context: EvaluationContext, log_px: Tensor) -> Results:

@@ -34,8 +34,8 @@ def extreme_reconstructions(ctx: FigureContext) -> Drawing:
     if "rate" in ctx.model.objective(out):
         nelbo = nelbo + kl(out)[:n]
     order = nelbo.argsort()
-    best, worst = order[:NUM_COLUMNS], order.flip(0)[:NUM_COLUMNS]
-    index = torch.cat([best, worst])
+    n_columns = min(NUM_COLUMNS, max(1, n // 2))  # so that no image is shown as both
+    index = torch.cat([order[:n_columns], order.flip(0)[:n_columns]])
     shown = images.rows(index)
     title = f"Reconstructions with the lowest and the highest nelbo of {n} images\n{ctx.title}"
     return plotting.extreme_reconstructions(shown.x, ctx.model.reconstruct(*shown), nelbo[index], title)

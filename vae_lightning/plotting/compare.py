@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_lightning.plotting.images import draw_mosaic, grid_size, image_grid
-from vae_lightning.plotting.style import format_interval, label_width, new_figure, styled
+from vae_lightning.plotting.style import format_interval, label_width, new_figure, panel_grid, styled
 
 PANEL_WIDTH = 2.6  # inches: of the panel of one model
 PANEL_CHARACTERS = 36  # of its title
@@ -33,8 +33,7 @@ def compare_samples(samples: Mapping[str, Tensor], title: str) -> Figure:
         samples: name of the model -> its samples, (N, C, H, W) in [0, 1].
         title: above the grids.
     """
-    n_columns = min(len(samples), 3)
-    n_rows = -(-len(samples) // n_columns)
+    n_rows, n_columns = panel_grid(len(samples))
     figure = new_figure(PANEL_WIDTH * n_columns, (PANEL_WIDTH + 0.2) * n_rows, title)
     for i, (name, x) in enumerate(samples.items(), 1):
         side = int(len(x) ** 0.5)

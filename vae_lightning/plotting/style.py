@@ -95,6 +95,12 @@ def new_figure(width: float, height: float, title: str, *, automatic: bool = Tru
     return figure
 
 
+def panel_grid(n: int) -> tuple[int, int]:
+    """Return the numbers of rows and columns of n panels, with at most three columns and few empty places."""
+    n_rows = -(-n // 3)
+    return n_rows, -(-n // n_rows)
+
+
 def latent_name(index: int) -> str:
     """Return the name of a latent, counted from 0, for a label: plain text, since a formula takes longer to draw."""
     return "z" + "".join(chr(ord("₀") + int(digit)) for digit in str(index))

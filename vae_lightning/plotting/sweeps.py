@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from vae_lightning.plotting.curves import IMAGES_SEEN, format_image_counts
-from vae_lightning.plotting.style import class_colors, new_figure, styled
+from vae_lightning.plotting.style import class_colors, new_figure, panel_grid, styled
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.2, 2.7  # inches
 LEGEND_LINE_HEIGHT = 0.15  # inches
@@ -106,7 +106,7 @@ def compare_curves(curves: Mapping[str, Mapping[str, Mapping[int, float]]], ylab
 
 
 def panel_figure(n: int, names: Mapping[str, object], title: str, scale: float = 1.0) -> tuple[Figure, list[Axes]]:
-    """Create a figure of n panels, three per row, with room below for a legend.
+    """Create a figure of n panels, at most three per row, with room below for a legend.
 
     Args:
         n: number of panels.
@@ -114,8 +114,7 @@ def panel_figure(n: int, names: Mapping[str, object], title: str, scale: float =
         title: above the figure.
         scale: factor on the size of a panel.
     """
-    n_columns = min(n, 3)
-    n_rows = -(-n // n_columns)
+    n_rows, n_columns = panel_grid(n)
     height = PANEL_HEIGHT * scale * n_rows + LEGEND_LINE_HEIGHT * len(names)
     figure = new_figure(PANEL_WIDTH * scale * n_columns, height, title)
     return figure, [figure.add_subplot(n_rows, n_columns, i + 1) for i in range(n)]
