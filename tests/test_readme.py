@@ -1,5 +1,6 @@
 """Tests that the README's examples work from files outside the package, and that lists of choices are complete."""
 
+import csv
 import os
 import re
 import subprocess
@@ -34,7 +35,7 @@ def test_every_model_likelihood_and_posterior_is_listed():
 def write_example(directory: Path, module: str, config: str, blocks: list[str]) -> None:
     """Write the code to a module, and the configuration to a file in conf/ of the directory."""
     code, yaml = blocks
-    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    assert len([line for line in code.splitlines() if line.strip()]) <= 12
     (directory / module).write_text(code)
     path = directory / "conf" / config
     path.parent.mkdir(parents=True)
@@ -42,12 +43,16 @@ def write_example(directory: Path, module: str, config: str, blocks: list[str]) 
 
 
 def run_train(directory: Path, *arguments: str) -> None:
-    """Run `python train.py ...` in a directory, where its modules can be imported."""
-    command = [sys.executable, str(ROOT / "train.py"), "--config-dir", "conf", *arguments, "hydra.run.dir=run"]
+    """Run `python train.py ...` in a directory."""
+    run_command(directory, str(ROOT / "train.py"), "--config-dir", "conf", *arguments, "hydra.run.dir=run")
+
+
+def run_command(directory: Path, *arguments: str) -> None:
+    """Run `python ...` in a directory, where its modules can be imported."""
     done = subprocess.run(
-        command,
+        [sys.executable, *arguments],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(directory)},
+        env={**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{ROOT}"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -61,8 +66,21 @@ def test_custom_network_trains_and_loads(tmp_path, monkeypatch):
     write_example(tmp_path, "my_networks.py", "model/network/pooled.yaml", section("Your own network"))
     run_train(tmp_path, "model=cvae", "model/network=pooled", *[option for option in SMALL if "network" not in option])
     monkeypatch.syspath_prepend(tmp_path)
-    model = vae_lightning.load(tmp_path / "run", trust=("my_networks",))
+    model = vae_lightning.load(tmp_path / "run", trust="my_networks")
     assert model.sample(2, torch.tensor([3, 4])).shape == (2, 1, 8, 8)
+
+
+@pytest.mark.slow
+def test_custom_regularizer_is_swept_and_reported(tmp_path):
+    write_example(tmp_path, "my_models.py", "model/sparse_vae.yaml", section("Your own regularizer"))
+    options = ["-m", "sweep=sparse", "model=sparse_vae", "model.gamma=0,3", *SMALL]
+    run_command(tmp_path, str(ROOT / "train.py"), "--config-dir", "conf", *options)
+    run_command(tmp_path, "-m", "vae_lightning", "report", "--trust", "my_models", "latest")
+    folder = tmp_path / "runs" / "sweeps" / "sparse" / "report"
+    assert {file.name for file in folder.glob("*.png")} >= {"against_gamma.png", "compare_samples.png"}
+    with (folder / "runs.csv").open() as file:
+        l1 = {row["gamma"]: float(row["test/l1"]) for row in csv.DictReader(file)}
+    assert 0 < l1["3"] < l1["0"]
 
 
 @pytest.mark.slow
