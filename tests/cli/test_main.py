@@ -115,6 +115,20 @@ def test_current_directory_is_on_the_path(tmp_path, monkeypatch):
     assert str(tmp_path) in sys.path
 
 
+@pytest.mark.parametrize("command", ["evaluate", "figures", "explore", "encode", "export"])
+def test_missing_run_is_reported_without_importing_torch(command):
+    code = f"""
+import sys
+from vae_lightning.cli.main import main
+try:
+    main(["{command}", "nowhere"])
+except SystemExit as stopped:
+    assert "nowhere: no such run or checkpoint" in stopped.code
+    assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_build_parser_does_not_import_torch():
     code = (
         "import sys; from vae_lightning.cli.main import build_parser; build_parser();"

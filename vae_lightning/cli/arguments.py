@@ -1,12 +1,26 @@
 """Arguments that several commands share."""
 
 import argparse
+from collections.abc import Iterable
+
+from vae_lightning.runs.discovery import resolve_run
+from vae_lightning.runs.layout import find_checkpoint
 
 
 def add_run_argument(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of commands that load a run."""
     parser.add_argument("path", metavar="run", help="a run directory, a checkpoint in one, or latest")
     add_trust_option(parser)
+
+
+def check_runs(paths: Iterable[str]) -> None:
+    """Check that runs exist, before seconds are spent on importing torch.
+
+    Raises:
+        UserError: if one does not.
+    """
+    for path in paths:
+        find_checkpoint(resolve_run(path), preferred="best")
 
 
 def add_data_root_option(parser: argparse.ArgumentParser) -> None:

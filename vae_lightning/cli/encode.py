@@ -2,7 +2,7 @@
 
 import argparse
 
-from vae_lightning.cli.arguments import add_data_root_option, add_run_argument
+from vae_lightning.cli.arguments import add_data_root_option, add_run_argument, check_runs
 from vae_lightning.io.shell import display_path
 
 
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the file and print its path."""
+    check_runs([args.path])
     from vae_lightning.exporting.latents import write_latents  # imports torch, which --help does not need
 
     options = {"split": args.split, "device": args.device, "data_root": args.data_root}

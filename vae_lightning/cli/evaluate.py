@@ -3,9 +3,10 @@
 import argparse
 import signal
 
-from vae_lightning.cli.arguments import add_data_root_option, add_trust_option
+from vae_lightning.cli.arguments import add_data_root_option, add_trust_option, check_runs
 from vae_lightning.errors import check_choice
 from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, SPLITS, Settings
+from vae_lightning.runs.discovery import find_evaluable_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +78,9 @@ def run(args: argparse.Namespace) -> None:
     """
     for group in args.only:
         check_choice("--only", group, GROUPS)
+    runs = [run for path in args.path for run in find_evaluable_runs(path)]
+    if len(runs) == 1:  # the error of one of several does not stop the others
+        check_runs(map(str, runs))
     from vae_lightning.evaluation.evaluate_runs import evaluate_runs  # takes seconds to import
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that what was computed is kept

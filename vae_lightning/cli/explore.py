@@ -2,7 +2,7 @@
 
 import argparse
 
-from vae_lightning.cli.arguments import add_data_root_option, add_trust_option
+from vae_lightning.cli.arguments import add_data_root_option, add_trust_option, check_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serve the page until Ctrl-C, or write it."""
+    check_runs(args.path)
     from vae_lightning.explorer.explore import explore  # imports torch, which --help does not need
 
     explore(

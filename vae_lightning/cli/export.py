@@ -2,7 +2,7 @@
 
 import argparse
 
-from vae_lightning.cli.arguments import add_run_argument
+from vae_lightning.cli.arguments import add_run_argument, check_runs
 from vae_lightning.errors import check_choice
 from vae_lightning.io.shell import display_path
 
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the files and print their paths."""
+    check_runs([args.path])
     check_choice("--format", args.format, ("safetensors", *GRAPHS, "hub"))
     options = {"checkpoint": args.checkpoint, "trust": args.trust}
     # These import torch, which --help does not need.

@@ -2,7 +2,7 @@
 
 import argparse
 
-from vae_lightning.cli.arguments import add_data_root_option, add_run_argument
+from vae_lightning.cli.arguments import add_data_root_option, add_run_argument, check_runs
 from vae_lightning.config.schema import FIGURE_FORMATS, FIGURE_STYLES
 
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the figures and print their files."""
+    check_runs([args.path])
     from vae_lightning.figures.redraw import redraw  # imports torch, which --help does not need
 
     for file in redraw(args.path, trust=args.trust, data_root=args.data_root, format=args.format, style=args.style):
