@@ -5,6 +5,7 @@ import torch
 
 import vae_lightning
 from vae_lightning.checkpointing.pretrained import FOLDER, pretrained_names, pretrained_path
+from vae_lightning.errors import UserError
 
 MAX_BYTES = 2 * 2**20
 
@@ -31,3 +32,8 @@ def test_a_run_of_the_same_name_comes_first(tmp_path, monkeypatch):
     (tmp_path / "mnist_vae_2d").mkdir()
     assert pretrained_path("mnist_vae_2d") is None
     assert pretrained_path("nothing") is None
+
+
+def test_similar_name_is_answered_with_that_of_the_model():
+    with pytest.raises(UserError, match=r"^mnist_vae: no such run or checkpoint. Did you mean mnist_vae_2d\?"):
+        vae_lightning.load("mnist_vae")

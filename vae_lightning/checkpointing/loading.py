@@ -5,7 +5,7 @@ from typing import Any
 
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.hub import download_model, is_hub_url
-from vae_lightning.checkpointing.pretrained import pretrained_path
+from vae_lightning.checkpointing.pretrained import pretrained_names, pretrained_path
 from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize
 from vae_lightning.checkpointing.trust import Part, Trust, check_trusted
 from vae_lightning.config.instantiation import build
@@ -36,7 +36,7 @@ def load_model(path: str | Path, *, trust: Trust = ()) -> ELBOModule:
     """
     if is_hub_url(path):
         path = download_model(str(path))
-    path = pretrained_path(path) or find_checkpoint(resolve_run(path), preferred="best")
+    path = pretrained_path(path) or find_checkpoint(resolve_run(path), preferred="best", others=pretrained_names())
     return build_model(read_checkpoint(path), path, trust=trust)
 
 

@@ -77,6 +77,8 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
         option = f"{key}.{unexpected[1]}" if unexpected else ""
         if option in map(override_key, arguments):
             return f"{option}: no such option. {suggest_option(option, arguments)}"
+        if found := re.match(r"Error loading '(.+?)':\s*(.+?)( Are you sure that .+)?$", one_line(error.__cause__)):
+            return f"{key}._target_={found[1]}: cannot be imported ({found[2]}). Correct it, or run from its directory."
         problem = one_line(error.__cause__).rstrip(".")
         return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:

@@ -1,5 +1,6 @@
 """The layout of a run directory, and how to create one and find a checkpoint in it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
@@ -23,12 +24,13 @@ PRUNED = "pruned.txt"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 
 
-def find_checkpoint(path: str | Path, preferred: str) -> Path:
+def find_checkpoint(path: str | Path, preferred: str, others: Sequence[str] = ()) -> Path:
     """Return the checkpoint that a path refers to.
 
     Args:
         path: a checkpoint, a run directory, the `checkpoints/` directory in one, or a folder with an exported model.
         preferred: which checkpoint of a directory to return, `best` or `last`; if it is missing, another one is.
+        others: names that would be valid besides paths, for suggestions.
 
     Raises:
         UserError: if there is no checkpoint.
@@ -48,13 +50,13 @@ def find_checkpoint(path: str | Path, preferred: str) -> Path:
         runs = sorted(folder.parent for folder in path.glob(f"*/{CHECKPOINTS}"))
         hint = f"Pass a run in it, such as {runs[-1]}." if runs else "Pass a run directory."
         raise UserError(f"{path}: no {CHECKPOINTS}/last.ckpt or best.ckpt here. {hint}")
-    raise UserError(f"{path}: no such run or checkpoint. {suggest_folder(path)}")
+    raise UserError(f"{path}: no such run or checkpoint. {suggest_folder(path, others)}")
 
 
-def suggest_folder(path: Path) -> str:
-    """Return a sentence with a directory that may be meant by a path that does not exist."""
+def suggest_folder(path: Path, others: Sequence[str]) -> str:
+    """Return a sentence with a directory, or another name, that may be meant by a path that does not exist."""
     runs = [folder.parent for folder in Path("runs").glob(f"*/*/{CHECKPOINTS}")]
-    known = sorted({str(folder) for run in runs for folder in (run, run.parent)})
+    known = [*sorted({str(folder) for run in runs for folder in (run, run.parent)}), *others]
     close = [match for name in (path, Path("runs", path)) for match in get_close_matches(str(name), known, 1, 0.8)]
     return f"Did you mean {close[0]}?" if close else "Pass a directory under runs/, or a .ckpt file in one."
 
