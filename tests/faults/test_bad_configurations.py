@@ -213,7 +213,7 @@ ERRORS = {  # overrides -> start of the error
     "model._target_=nope": "model._target_=nope: cannot be imported (ModuleNotFoundError(\"No module named 'nope'\"))",
     "model._target_=vae_lightning.models.Nope": "model._target_=vae_lightning.models.Nope: cannot be imported (",
     "+model.nope=1": "model.nope: no such option. The options are model.network, model.likelihood,",
-    "+callbacks.mine._target_=nope.Nope": 'callbacks.mine._target_=nope.Nope: cannot be imported (ModuleNotFoundError("No',
+    "+callbacks.mine._target_=nope.Nope": "callbacks.mine._target_=nope.Nope: cannot be imported (",
     "model.latent_dim=${nope}": "Interpolation key 'nope' not found full_key: model.latent_dim object_type=dict",
     "model.latent_dim=???": "model.latent_dim: has no default. Set model.latent_dim=...",
     "model=[": "model=[: cannot be parsed. Use name=value, or 'name=\"value\"' with special characters.",
