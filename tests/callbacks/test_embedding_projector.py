@@ -7,7 +7,8 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from vae_lightning.callbacks.embedding_projector import sprite, write_projection
+from vae_lightning.callbacks.embedding_projector import write_projection
+from vae_lightning.plotting.images import sprite
 from vae_lightning.training.train import train
 
 

@@ -7,9 +7,10 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from vae_lightning.distributions import ClassConditional, DiagonalGaussian, VampPrior
+from vae_lightning.distributions.posterior import precision_weighted
 from vae_lightning.errors import UserError
 from vae_lightning.models import HVAE, VAE
-from vae_lightning.models.hvae import INFERENCE, LadderPosterior, ResidualPosterior, precision_weighted
+from vae_lightning.models.hvae import INFERENCE, LadderPosterior, ResidualPosterior
 from vae_lightning.priors import MixturePrior
 
 

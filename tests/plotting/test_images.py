@@ -6,7 +6,7 @@ import torch
 from readable import assert_readable
 
 from vae_lightning import plotting
-from vae_lightning.plotting.images import mosaic
+from vae_lightning.plotting.images import mosaic, sprite
 
 
 def pixels_of(figure) -> np.ndarray:
@@ -78,3 +78,14 @@ def test_samples_of_a_conditional_model_have_one_row_per_class():
 def test_grids_of_fewer_images_than_a_row():
     assert pixels_of(plotting.samples(torch.rand(3, 1, 2, 2), "title")).shape == (2, 8)
     assert pixels_of(plotting.reconstructions(*torch.rand(2, 3, 1, 2, 2), "title")).shape == (5, 8)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_images_of_other_channels_show_the_first_three(channels):
+    rows = torch.rand(1, 2, channels, 3, 4)
+    drawn = torch.from_numpy(mosaic(rows))
+    assert drawn.shape == (3, 9, 3)
+    shown = min(channels, 3)
+    torch.testing.assert_close(drawn[:, :4, :shown], rows[0, 0, :shown].permute(1, 2, 0))
+    assert drawn[:, :4, shown:].sum() == 0
+    assert sprite(rows[0]).shape == (6, 8, 3)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from vae_lightning.io.escaping import unique_slugs
 from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.columns import constant_options, section_columns, short_titles
-from vae_lightning.report.escaping import unique_slugs
 from vae_lightning.report.sections import split_into_sections
 from vae_lightning.report.view import view_section
 

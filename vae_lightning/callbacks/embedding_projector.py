@@ -1,12 +1,9 @@
 """TensorBoard's embedding projector, to explore the latent space."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import lightning as L
-import numpy as np
-import torch
 import torch.nn.functional as F
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -17,6 +14,7 @@ from vae_lightning.figures.context import FigureContext
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.latent_space import posterior_means
 from vae_lightning.models import ELBOModule
+from vae_lightning.plotting.images import sprite
 
 MAX_SPRITE_SIZE = 8192  # pixels per side, the maximum that TensorBoard shows
 
@@ -94,12 +92,3 @@ def label_table(y: Tensor, names: Sequence[str]) -> list[list[object]]:
 def write_table(file: Path, rows: Sequence[Sequence[object]]) -> None:
     """Write rows of tab-separated values."""
     file.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
-
-
-def sprite(x: Tensor) -> np.ndarray:
-    """Arrange all images in a square, uint8 (S·H, S·W, 3), row by row; the rest is black."""
-    side = math.ceil(len(x) ** 0.5)
-    square = torch.zeros(side * side, 3, *x.shape[2:])
-    square[: len(x)] = x.cpu()  # gray is repeated in all three channels
-    picture = square.unflatten(0, (side, side)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
-    return (picture * 255).round().to(torch.uint8).numpy()

@@ -132,6 +132,12 @@ def projection(num_features: int, latent_shape: LatentShape) -> nn.Module:
     return nn.Sequential(nn.Conv2d(num_features, latent_shape[0], 1), nn.Flatten())
 
 
+def precision_weighted(a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
+    """Return the normalized product of two Gaussians. Sønderby et al. 2016, Eqs. 17 and 18."""
+    weight = torch.sigmoid(b.logvar - a.logvar)  # precision of a, relative to that of both
+    return DiagonalGaussian(weight * a.mu + (1 - weight) * b.mu, -torch.logaddexp(-a.logvar, -b.logvar))
+
+
 class Posterior(nn.Module):
     """Base class of modules that map features (B, F) or (B, F, h, w) to q(z|x).
 

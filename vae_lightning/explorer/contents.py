@@ -12,7 +12,6 @@ from matplotlib.colors import to_hex
 from PIL import Image
 from torch import Tensor
 
-from vae_lightning.callbacks.embedding_projector import sprite
 from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.data import ImageDataModule
 from vae_lightning.distributions import DiagonalGaussian
@@ -20,6 +19,7 @@ from vae_lightning.evaluation.context import batches, draw_images
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.encoding import Encoded, encode
+from vae_lightning.plotting.images import sprite
 from vae_lightning.plotting.style import class_colors
 
 MAX_POINTS = 2000  # images in the map

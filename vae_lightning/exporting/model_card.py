@@ -13,7 +13,7 @@ from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.errors import as_user_error
 from vae_lightning.io.atomic import atomic_write
-from vae_lightning.report.escaping import escape_markdown, markdown_code_block, visible
+from vae_lightning.io.escaping import escape_markdown, markdown_code_block, visible
 from vae_lightning.runs.artifacts import is_number, read_config, read_metrics, read_overrides
 from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import override_key

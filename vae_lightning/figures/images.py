@@ -30,15 +30,15 @@ def extreme_reconstructions(ctx: FigureContext) -> Drawing:
     images = ctx.images(NUM_PROBES)
     out = ctx.model(*images)
     n = len(images.x)  # IWAE and M2 repeat the batch
-    nelbo = -out.px.log_prob(out.x)[:n]
+    errors, name = -out.px.log_prob(out.x)[:n], "distortion"
     if "rate" in ctx.model.objective(out):
-        nelbo = nelbo + kl(out)[:n]
-    order = nelbo.argsort()
+        errors, name = errors + kl(out)[:n], "nelbo"
+    order = errors.argsort()
     n_columns = min(NUM_COLUMNS, max(1, n // 2))  # so that no image is shown as both
     index = torch.cat([order[:n_columns], order.flip(0)[:n_columns]])
     shown = images.rows(index)
-    title = f"Reconstructions with the lowest and the highest nelbo of {n} images\n{ctx.title}"
-    return plotting.extreme_reconstructions(shown.x, ctx.model.reconstruct(*shown), nelbo[index], title)
+    title = f"Reconstructions with the lowest and the highest {name} of {n} images\n{ctx.title}"
+    return plotting.extreme_reconstructions(shown.x, ctx.model.reconstruct(*shown), errors[index], title)
 
 
 @register_figure

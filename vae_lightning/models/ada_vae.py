@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributions import DiagonalGaussian, ForwardPass
+from vae_lightning.distributions.posterior import precision_weighted
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
-from vae_lightning.models.hvae import precision_weighted
 from vae_lightning.regularizers import KL, kl_per_latent
 
 

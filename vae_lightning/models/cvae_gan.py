@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from vae_lightning.distributed.batch_sharding import all_gather_rows
 from vae_lightning.distributions import ForwardPass, Gaussian
 from vae_lightning.errors import UserError
-from vae_lightning.models.vae_gan import VAEGAN, ImageClassifier
+from vae_lightning.models.image_classifier import ImageClassifier
+from vae_lightning.models.vae_gan import VAEGAN
 from vae_lightning.networks import Conv, Network
 from vae_lightning.types import Shape, num_latents
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, Posterior
+from vae_lightning.distributions.posterior import precision_weighted
 from vae_lightning.errors import check_choice
 from vae_lightning.models.hierarchical import (
     Draw,
@@ -145,12 +146,6 @@ class ResidualPosterior(TopDownPosterior):
         """Add the residual to the prior; see `TopDownPosterior.update`."""
         residual = self.residuals[len(above) - 1](torch.cat([evidence, *above], dim=1))
         return DiagonalGaussian(prior.mu + residual.mu, prior.logvar + residual.logvar)
-
-
-def precision_weighted(a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
-    """Return the normalized product of two Gaussians. Sønderby et al. 2016, Eqs. 17 and 18."""
-    weight = torch.sigmoid(b.logvar - a.logvar)  # precision of a, relative to that of both
-    return DiagonalGaussian(weight * a.mu + (1 - weight) * b.mu, -torch.logaddexp(-a.logvar, -b.logvar))
 
 
 INFERENCE = {"ladder": LadderPosterior, "residual": ResidualPosterior}

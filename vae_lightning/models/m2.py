@@ -10,7 +10,7 @@ from torch import Tensor
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
-from vae_lightning.models.vae_gan import ImageClassifier
+from vae_lightning.models.image_classifier import ImageClassifier
 from vae_lightning.networks import Network
 from vae_lightning.regularizers import KL, kl
 from vae_lightning.types import Shape

@@ -4,51 +4,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from vae_lightning.distributions import ForwardPass
-from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.models.adversarial import Adversarial
-from vae_lightning.networks import Encoder, Network
+from vae_lightning.models.image_classifier import ImageDiscriminator
+from vae_lightning.networks import Network
 from vae_lightning.regularizers import KL
 from vae_lightning.types import Shape
-
-
-class ImageClassifier(nn.Module):
-    """Maps images (B, C, H, W) to features (B, F) and to the logits (B, K) of K classes.
-
-    Args:
-        encoder: images -> features.
-        num_classes: K.
-    """
-
-    def __init__(self, encoder: Encoder, num_classes: int) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.logit = nn.Linear(encoder.num_features, num_classes)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (features, logits). The logits of feature maps are the means of the logits at their positions."""
-        features = promote_to_float32(self.encoder(x))
-        pooled = features if features.dim() == 2 else features.mean((2, 3))
-        return features.flatten(1), promote_to_float32(self.logit(pooled))
-
-
-class ImageDiscriminator(ImageClassifier):
-    """Maps images (B, C, H, W) to features (B, F) and to the logit (B,) of the image being real.
-
-    Args:
-        encoder: images -> features.
-    """
-
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__(encoder, num_classes=1)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (features, logits)."""
-        features, logits = super().forward(x)
-        return features, logits.squeeze(1)
 
 
 class VAEGAN(Adversarial):

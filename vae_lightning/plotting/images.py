@@ -1,5 +1,6 @@
 """Grids of images."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,18 +19,24 @@ MIN_FIGURE_WIDTH = 3.6  # inches: leaves room for the title
 LABEL_HEIGHT, LABEL_GAP = 0.1, 0.08  # inches: of a line of labels, and between labels and grid
 
 
+def displayable(x: Tensor) -> Tensor:
+    """Return images (..., C, H, W) with 1 or 3 channels: of more the first three, and a black third one besides two."""
+    channels = x.shape[-3]
+    if channels in (1, 3):
+        return x
+    return torch.nn.functional.pad(x[..., :3, :, :], (0, 0, 0, 0, 0, max(0, 3 - channels)))
+
+
 def mosaic(rows: Tensor) -> np.ndarray:
     """Join rows of images into one image, with gaps in the color of the background between them.
 
     Args:
-        rows: (R, N, C, H, W) in [0, 1]. One channel is gray. Of several, the first three are red, green and blue, and a
-            missing one is black.
+        rows: (R, N, C, H, W) in [0, 1]; see `displayable`.
 
     Returns:
         (R·(H+1) - 1, N·(W+1) - 1, 1 or 3) in [0, 1].
     """
-    if (channels := rows.shape[2]) not in (1, 3):
-        rows = torch.nn.functional.pad(rows[:, :, :3], (0, 0, 0, 0, 0, max(0, 3 - channels)))
+    rows = displayable(rows)
     padded = torch.nn.functional.pad(rows.detach().float().cpu(), (0, GAP, 0, GAP), value=float(gray(1)))
     joined = padded.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (R·(H+1), N·(W+1), C)
     return joined[:-GAP, :-GAP].clamp(0, 1).numpy()
@@ -173,3 +180,12 @@ def samples(x: Tensor, title: str, class_names: Sequence[str] = ()) -> Figure:
     """
     rows = len(class_names) or int(len(x) ** 0.5)
     return image_grid(x[: len(x) // rows * rows].unflatten(0, (rows, -1)), title, class_names)
+
+
+def sprite(x: Tensor) -> np.ndarray:
+    """Arrange all images in a square, uint8 (S·H, S·W, 3), row by row; the rest is black."""
+    side = math.ceil(len(x) ** 0.5)
+    square = torch.zeros(side * side, 3, *x.shape[2:])
+    square[: len(x)] = displayable(x).cpu()  # gray is repeated in all three channels
+    picture = square.unflatten(0, (side, side)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    return (picture * 255).round().to(torch.uint8).numpy()

@@ -8,8 +8,8 @@ from typing import Any
 from vae_lightning.config.comparison import config_identity
 from vae_lightning.config.overrides import EXCLUDE_KEYS
 from vae_lightning.errors import UserError, as_user_error, one_line
+from vae_lightning.io.escaping import unique_slugs, visible
 from vae_lightning.io.shell import train_command
-from vae_lightning.report.escaping import unique_slugs, visible
 from vae_lightning.runs.artifacts import is_finished, is_number, read_config, read_metrics, read_overrides, read_yaml
 from vae_lightning.runs.discovery import runs_under
 from vae_lightning.runs.format import migrate_override

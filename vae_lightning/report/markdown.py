@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from vae_lightning.io.escaping import escape_markdown, markdown_code_block
 from vae_lightning.report.document import Block, Command, Heading, Image, Table, Text, format_cell
-from vae_lightning.report.escaping import escape_markdown, markdown_code_block
 
 
 def render_markdown(title: str, blocks: Sequence[Block]) -> str:

@@ -11,10 +11,10 @@ from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.checkpointing.trust import Trust, UntrustedError
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.figures.context import GREEK
+from vae_lightning.io.escaping import escape_mathtext, unique_slugs, visible
 from vae_lightning.plotting import sweeps
 from vae_lightning.plotting.sweeps import Point
 from vae_lightning.report.curves import Curve, mean_curve
-from vae_lightning.report.escaping import escape_mathtext, unique_slugs, visible
 from vae_lightning.report.grids import ModelImages, grids, model_images
 from vae_lightning.report.table import Group
 from vae_lightning.runs.artifacts import is_number

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from vae_lightning.errors import one_line
+from vae_lightning.io.escaping import unique_slugs, visible
 from vae_lightning.report.collect import ReportedRun
 from vae_lightning.report.curves import Curve
-from vae_lightning.report.escaping import unique_slugs, visible
 from vae_lightning.runs.layout import CHANGES, CONFIG
 from vae_lightning.runs.untrusted import check_regular_file, read_text
 

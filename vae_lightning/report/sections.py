@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vae_lightning.io.escaping import unique_slugs
 from vae_lightning.report.collect import ReportedRun, Value
-from vae_lightning.report.escaping import unique_slugs
 from vae_lightning.report.table import Group, group_runs, varying_options
 
 # The nelbo of the same images under another likelihood, or after binarizing them, is another quantity.

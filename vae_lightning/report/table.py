@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
+from vae_lightning.io.escaping import escape_spreadsheet
 from vae_lightning.report.collect import ReportedRun, Value
-from vae_lightning.report.escaping import escape_spreadsheet
 
 FIRST_COLUMNS = ("model", "data", "latent_dim", "beta")
 CONFIDENCE = 0.95

@@ -7,11 +7,11 @@ from itertools import chain
 from pathlib import Path
 
 from vae_lightning.checkpointing.trust import Trust, trust_options
+from vae_lightning.io.escaping import visible
 from vae_lightning.report.collect import ReportedRun, find_runs, sweep_command
 from vae_lightning.report.columns import shown_metrics
 from vae_lightning.report.curves import Curve, read_curves
 from vae_lightning.report.document import Block, Command, Heading, Image, Mean, Table, Text
-from vae_lightning.report.escaping import visible
 from vae_lightning.report.markdown import render_markdown
 from vae_lightning.report.pages import write_pages
 from vae_lightning.report.pictures import Picture, pictures

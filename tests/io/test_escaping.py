@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae_lightning.report.escaping import escape_mathtext, escape_spreadsheet, visible
+from vae_lightning.io.escaping import escape_mathtext, escape_spreadsheet, visible
 
 
 @pytest.mark.parametrize(
