@@ -25,10 +25,12 @@ def load_model(path: str | Path, *, trust: Trust = ()) -> ELBOModule:
     >>> model = vae_lightning.load("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
 
     Args:
-        path: a run directory (its best checkpoint), `latest` for the newest run, a checkpoint, a file that
-            `vae-lightning export` wrote, a folder that `vae-lightning pull` wrote, or a model on the Hugging Face hub,
-            `hf://owner/name` or `hf://owner/name@revision`, or a model that comes with the package, such as
-            `mnist_vae_2d` (`vae_lightning/pretrained/README.md`).
+        path: one of
+
+            - a run directory, of which the best checkpoint is loaded, or `latest` for the newest run;
+            - a checkpoint, a file that `vae-lightning export` wrote, or a folder that `vae-lightning pull` wrote;
+            - `hf://owner/name` or `hf://owner/name@revision`, a model on the Hugging Face hub;
+            - `mnist_vae_2d` or another model that comes with the package (`vae_lightning/pretrained/README.md`).
         trust: packages of your own whose classes the configuration may name, such as `"my_networks"`, or several.
 
     Raises:

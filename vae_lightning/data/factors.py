@@ -31,7 +31,7 @@ class FactorDataModule(ImageDataModule):
         """Load the splits as the base class does, and index the training images by their factors.
 
         Raises:
-            UserError: also if the images have fewer factors than those in which pairs would differ.
+            UserError: if the images do not match the configuration, or have fewer factors than pairs would differ in.
         """
         super().setup(stage)
         if self.pairs is None or self.grid is not None:

@@ -43,14 +43,14 @@ class AdaGVAE(ELBOModule):
         super().__init__(regularizer=regularizer, **kwargs)
 
     def combine(self, a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
-        """Return what replaces the posteriors (B, D) of a pair in a shared latent."""
+        """Return the Gaussian that replaces the posteriors of a pair in shared latents, (B, D)."""
         return DiagonalGaussian((a.mu + b.mu) / 2, torch.logaddexp(a.logvar, b.logvar) - math.log(2))
 
     def check_data(self, data: Any) -> None:
         """Check that the data has pairs.
 
         Raises:
-            UserError: if it does not.
+            UserError: if the data has no pairs.
         """
         if getattr(data, "pairs", None) is None:
             raise UserError(
@@ -98,6 +98,6 @@ class AdaMLVAE(AdaGVAE):
     """
 
     def combine(self, a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
-        """Return what replaces the posteriors (B, D) of a pair in a shared latent."""
+        """Return the Gaussian that replaces the posteriors of a pair in shared latents, (B, D)."""
         mu, logvar = precision_weighted(a, b)
         return DiagonalGaussian(mu, logvar + math.log(2))

@@ -120,7 +120,7 @@ class ELBOModule(LatentVariableModel):
         """Check that one of our data modules, after its setup, provides what the training needs.
 
         Raises:
-            UserError: if it does not.
+            UserError: if it does not, such as labels of all images for a conditional model.
         """
         if self.condition_dim and data.has_unknown_labels and not self.accepts_unknown_labels:
             raise UserError(

@@ -16,7 +16,7 @@ class FreeBitsVAE(ELBOModule):
         **kwargs: those of `ELBOModule`.
 
     Raises:
-        UserError: if it does not.
+        UserError: if group_size does not divide the number of latents.
     """
 
     def __init__(self, *, free_bits: float = 0.5, group_size: int = 1, **kwargs: Any) -> None:

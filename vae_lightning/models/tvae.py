@@ -25,7 +25,7 @@ class TVAE(ELBOModule):
         """Check that the data has classes.
 
         Raises:
-            UserError: also if it does not.
+            UserError: if the data does not suit the model, or has no classes.
         """
         super().check_data(data)
         if data.labeled is None:
