@@ -19,10 +19,6 @@ from vae_lightning.sweeps.parallel import JOB_MEMORY, parallel_jobs
 )
 def test_number_of_jobs(accelerator, has_accelerator, cores, jobs_in_memory, expected, monkeypatch):
     monkeypatch.setattr(parallel, "has_accelerator", lambda: has_accelerator)
-    monkeypatch.setattr(parallel, "available_memory", lambda: jobs_in_memory * JOB_MEMORY)
+    monkeypatch.setattr(parallel, "free_memory", lambda: jobs_in_memory * JOB_MEMORY)
     monkeypatch.setattr("joblib.cpu_count", lambda: cores)
     assert parallel_jobs(accelerator) == expected
-
-
-def test_available_memory_is_that_of_this_machine():
-    assert 1e8 < parallel.available_memory() <= float("inf")

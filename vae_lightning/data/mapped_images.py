@@ -9,7 +9,6 @@ import mmap
 import os
 import warnings
 import zlib
-from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.memory import total_memory
 
 MAX_VERIFIED_BYTES = 2**28  # a larger cache is not read through each time it is opened, only its size is checked
 
@@ -97,19 +97,10 @@ def map_file(path: Path) -> Tensor:
     """
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    data.madvise(mmap.MADV_WILLNEED if 2 * len(data) <= available_memory() else mmap.MADV_RANDOM)
+    data.madvise(mmap.MADV_WILLNEED if 2 * len(data) <= total_memory() else mmap.MADV_RANDOM)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given buffer is not writable")
         return torch.frombuffer(data, dtype=torch.uint8)
-
-
-def available_memory() -> int:
-    """Return the memory of the machine, or of the container if that is less, in bytes."""
-    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # another system, or "max"
-            sizes.append(int((Path("/sys/fs/cgroup") / limit).read_text()))
-    return min(sizes)
 
 
 def serialize_manifest(manifest: dict[str, Any]) -> bytes:

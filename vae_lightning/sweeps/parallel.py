@@ -1,10 +1,9 @@
 """How many jobs of a sweep a machine runs at once, for `hydra/launcher=auto`."""
 
-from pathlib import Path
-
 from omegaconf import OmegaConf
 
-MEMINFO, CGROUP_LIMIT = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")  # of the system, of a container
+from vae_lightning.io.memory import free_memory
+
 JOB_MEMORY = 1.5e9  # bytes; training the default model on MNIST takes 1.0e9
 
 
@@ -21,7 +20,7 @@ def parallel_jobs(accelerator: str) -> int:
         return 1
     from joblib import cpu_count  # type: ignore[import-untyped] # comes with the launcher; knows containers
 
-    return max(1, min(cpu_count(), int(available_memory() // JOB_MEMORY)))
+    return max(1, min(cpu_count(), int(free_memory() // JOB_MEMORY)))
 
 
 def has_accelerator() -> bool:
@@ -29,17 +28,6 @@ def has_accelerator() -> bool:
     import torch  # takes a second, which other launchers do not need
 
     return torch.accelerator.is_available()
-
-
-def available_memory() -> float:
-    """Return the bytes that can be allocated, or infinity if the system does not say."""
-    limits = [float("inf")]
-    if MEMINFO.is_file():
-        lines = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
-        limits.append(1024.0 * int(lines["MemAvailable"].split()[0]))
-    if CGROUP_LIMIT.is_file():
-        limits.append(float(CGROUP_LIMIT.read_text().replace("max", "inf")))
-    return min(limits)
 
 
 OmegaConf.register_new_resolver("parallel_jobs", parallel_jobs, replace=True)
