@@ -32,15 +32,15 @@ class AdaGVAE(ELBOModule):
         UserError: if the model is conditional.
     """
 
+    requires_diagonal_gaussian = True  # for the KL of two images
+
     def __init__(self, *, beta: float = 1.0, conditional: bool = False, **kwargs: Any) -> None:
         if conditional:
             raise UserError(
                 f"model.conditional=true: {type(self).__name__} learns from pairs without classes. Set"
                 " model.conditional=false."
             )
-        regularizer = KL(beta=beta)
-        regularizer.diagonal_gaussian_only = True  # for the KL of two images
-        super().__init__(regularizer=regularizer, **kwargs)
+        super().__init__(regularizer=KL(beta=beta), **kwargs)
 
     def combine(self, a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
         """Return the Gaussian that replaces the posteriors of a pair in shared latents, (B, D)."""

@@ -53,6 +53,8 @@ class ELBOModule(LatentVariableModel):
     warmup: float = 1.0  # in [0, 1], set by the BetaWarmup callback
     accepts_unknown_labels: ClassVar[bool] = False  # whether a conditional model can be trained without some labels
     supports_latent_prior: ClassVar[bool] = True  # whether `LatentPrior` can replace the prior
+    requires_diagonal_gaussian: ClassVar[bool] = False  # as q(z|x), whatever the regularizer requires
+    requires_standard_normal: ClassVar[bool] = False  # as p(z)
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
     plateau_metric: str = "val/objective"  # that a `ReduceLROnPlateau` observes
@@ -66,9 +68,10 @@ class ELBOModule(LatentVariableModel):
         **parts: Any,
     ) -> None:
         super().__init__(**parts)
-        if regularizer.diagonal_gaussian_only and not self.posterior.factorizes:
+        if (self.requires_diagonal_gaussian or regularizer.diagonal_gaussian_only) and not self.posterior.factorizes:
             raise UserError(f"model/posterior: {type(self).__name__} requires a diagonal Gaussian. Leave it out.")
-        if regularizer.standard_normal_only and not isinstance(self.prior, StandardNormal):
+        requires_standard_normal = self.requires_standard_normal or regularizer.standard_normal_only
+        if requires_standard_normal and not isinstance(self.prior, StandardNormal):
             raise UserError(f"model/prior: {type(self).__name__} requires N(0, I). Set model/prior=standard_normal.")
         self.init_training(regularizer, optimizer, scheduler)
 

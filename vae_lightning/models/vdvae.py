@@ -95,6 +95,7 @@ class VDVAE(ELBOModule):
     decoder: TopDown
     default_network = Ladder
     multi_resolution = True
+    requires_standard_normal = True  # since the top-down network contains the priors of all groups
     supports_latent_prior = False  # the decoder contains the prior
 
     def __init__(
@@ -112,10 +113,8 @@ class VDVAE(ELBOModule):
         sizes = [prod(shape) for shape in network.group_shapes(image_shape, latent_dim)]
         heads = network.posterior_heads(image_shape, latent_dim)
         levels = network.group_levels
-        regularizer = GroupedKL(beta=1.0, group_sizes=sizes)
-        regularizer.standard_normal_only = True  # since the top-down network contains the priors of all groups
         super().__init__(
-            regularizer=regularizer,
+            regularizer=GroupedKL(beta=1.0, group_sizes=sizes),
             image_shape=image_shape,
             latent_dim=latent_dim,
             network=network,
