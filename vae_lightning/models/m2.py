@@ -132,8 +132,8 @@ class M2(ELBOModule):
 
     def training_objective(self, batch: Any) -> dict[str, Tensor]:
         """Compute the terms of a batch, with the cross-entropy of as many images with labels."""
-        labeled = self.data_module.random_batch(len(batch[0]), self.device, labeled=True)
-        return self.objective(self(*batch), labeled)
+        out = self(*batch)
+        return self.objective(out, self.data_module.random_batch(len(batch[0]), self.device, labeled=True))
 
 
 def every_class(y: Tensor, num_classes: int) -> Tensor:
