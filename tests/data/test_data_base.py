@@ -193,6 +193,14 @@ def test_setup_rejects_images_that_are_not_uint8_in_four_dimensions(shape, dtype
         Mine({"train": images, "val": images, "test": images}).setup()
 
 
+def test_setup_rejects_labels_in_some_splits_only():
+    x = torch.zeros(5, 1, 2, 2, dtype=torch.uint8)
+    labeled, unlabeled = Batch(x, torch.zeros(5).long()), Batch(x, None)
+    with pytest.raises(UserError, match=r"^data: only the train and val images have labels. Give labels to all splits"):
+        Mine({"train": labeled, "val": labeled, "test": unlabeled}).setup()
+    Mine({"train": labeled, "val": Batch(x[:0], None), "test": labeled}).setup()
+
+
 def test_setup_rejects_missing_splits():
     with pytest.raises(UserError, match=r"^data: Mine.load does not return test and val. Return the splits train, val"):
         Mine({"train": Batch(torch.zeros(5, 1, 2, 2, dtype=torch.uint8), None)}).setup()

@@ -156,6 +156,8 @@ def test_text_of_a_run_is_escaped():
     ("override", "expected"),
     [
         ("experiment=mnist_vae", True),
+        ("callbacks=deep", True),
+        ("callbacks.warmup.epochs=3", True),
         ("+trainer.gradient_clip_val=1", True),
         ("model/network=conv", True),
         ("data.root=/a", False),

@@ -69,6 +69,15 @@ def test_latents_are_in_the_order_of_the_data(run, capsys):
         assert np.array_equal(file["y"], y.numpy())
 
 
+def test_latents_are_those_of_binary_images_if_the_model_learned_from_them(small, tmp_path):
+    train(small("data.binarize=dynamic", "trainer.max_epochs=1", "logger=none"))
+    loaded = load_run(tmp_path / "run")
+    torch.manual_seed(0)
+    x, y = loaded.data.transform(loaded.data.splits["test"], training=False)
+    with np.load(write_latents(tmp_path / "run")) as file:
+        np.testing.assert_allclose(file["mean"], loaded.model.encode(x, y).mean.numpy(), atol=1e-6)
+
+
 def test_latents_of_a_model_with_codes_have_indices(small, tmp_path):
     train(small("model=vq_vae", "model.latent_dim=8", "trainer.max_epochs=1", "logger=none"))
     with np.load(write_latents(tmp_path / "run", tmp_path / "codes.npz")) as file:

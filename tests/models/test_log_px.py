@@ -51,6 +51,8 @@ def test_invalid_calls_are_rejected(parts, images):
         AE(**parts).eval().log_px(images)
     with pytest.raises(UserError, match=r"^log_px: the model is in training mode"):
         VAE(**parts).train().log_px(images)
+    with pytest.raises(UserError, match=r"^log_px: y has 2 labels for 7 images"):
+        VAE(**{**parts, "conditional": True}).eval().log_px(images, torch.tensor([0, 1]))
     for name in ("samples", "chunk"):
         with pytest.raises(UserError, match=rf"^log_px: {name}=0: must be an integer >= 1"):
             VAE(**parts).eval().log_px(images, **{name: 0})

@@ -14,8 +14,10 @@ from torch import nn
 
 import vae_lightning.models
 import vae_lightning.networks
-from vae_lightning.distributions import VampPrior
+from vae_lightning.distributions import StandardNormal, VampPrior
+from vae_lightning.errors import UserError
 from vae_lightning.models import (
+    VQVAE,
     Adversarial,
     BetaTCVAE,
     ELBOModule,
@@ -26,7 +28,7 @@ from vae_lightning.models import (
 )
 from vae_lightning.networks import MLP, Burgess, Conv, Ladder, Network, ResNet, SpatialNetwork, SpatialResNet
 from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
-from vae_lightning.priors import UniformSphere, WrappedNormalPrior
+from vae_lightning.priors import MixturePrior, UniformCodes, UniformSphere, WrappedNormalPrior
 
 SHAPE, NUM_CLASSES = (1, 28, 28), 10
 FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
@@ -198,3 +200,12 @@ def test_likelihood_and_network_options_are_not_shared():
     first, second = (BetaTCVAE(image_shape=SHAPE) for _ in range(2))
     assert first.likelihood is not second.likelihood
     assert Conv().channels is not Conv().channels
+
+
+def test_models_with_codes_accept_the_prior_of_older_runs(parts):
+    """They named N(0, I), although their codes were equally likely."""
+    for prior in (StandardNormal, partial(StandardNormal)):
+        model = VQVAE(**{**parts, "latent_dim": 4, "prior": prior})
+        assert isinstance(model.prior, UniformCodes)
+    with pytest.raises(UserError, match=r"^model/prior: VQVAE has equally likely codes. Set model/prior=uniform_codes"):
+        VQVAE(**{**parts, "latent_dim": 4, "prior": MixturePrior})

@@ -278,6 +278,7 @@ class Wrong(Regularizer):
     [
         (torch.zeros(()), r"^Wrong.forward: must return \(penalty, terms\), got Tensor"),
         ((torch.zeros(7), {}), r"^Wrong.forward: the penalty has shape \(7,\). Average it over the batch"),
+        ((torch.zeros(()),), r"^Wrong.forward: must return \(penalty, terms\), got tuple"),
         ((torch.zeros(()), {"l1": torch.zeros(7)}), r"^Wrong.forward: l1 has shape \(7,\). Average it"),
     ],
 )
@@ -285,6 +286,13 @@ def test_regularizer_that_does_not_return_scalars_is_rejected(result, message, p
     model = ELBOModule(regularizer=Wrong(result), **parts)
     with pytest.raises(UserError, match=message):
         model.objective(model(images))
+
+
+def test_regularizer_may_return_numbers(parts, images):
+    model = ELBOModule(regularizer=Wrong([0.5, {"l1": 2}]), **parts)
+    terms = model.objective(model(images))
+    assert terms["l1"].item() == 2
+    assert terms["loss"].item() == pytest.approx(terms["distortion"].item() + 0.5)
 
 
 @pytest.mark.parametrize("name", MODELS)

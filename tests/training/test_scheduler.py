@@ -69,6 +69,14 @@ def test_plateau_of_the_objective_lowers_the_rate(options, steps, small, tmp_pat
     assert learning_rate(tmp_path / "run") == pytest.approx(1e-3 * 0.5**steps)
 
 
-def test_rate_along_a_cosine_ends_at_eta_min(small, tmp_path):
+@pytest.mark.parametrize(
+    "options", [["+trainer.max_steps=2"], ["+trainer.limit_val_batches=0", "monitor=train/objective"]]
+)
+def test_plateau_without_a_validation_does_not_fail(options, small):
+    train(small(*PLATEAU, *options))
+
+
+def test_rate_along_a_cosine_ends_at_eta_min(small, tmp_path, capsys):
     train(small("model/scheduler=cosine", "model.scheduler.eta_min=1e-5"))
+    assert "continue" not in capsys.readouterr().out
     assert learning_rate(tmp_path / "run") == pytest.approx(1e-5)

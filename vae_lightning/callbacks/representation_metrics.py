@@ -32,10 +32,12 @@ class RepresentationMetrics(L.Callback):
         num_images: maximum number of images.
 
     Raises:
-        UserError: if a name is unknown.
+        UserError: if a name is unknown, or there is no list of them.
     """
 
     def __init__(self, *, names: Sequence[str] = (), every_n_epochs: int = 1, num_images: int = 1000) -> None:
+        if isinstance(names, str):
+            raise UserError(f"callbacks.metrics.names={names}: must be a list. Use callbacks.metrics.names=[{names}].")
         self.names = [check_choice("callbacks.metrics.names", name, METRICS) for name in names]
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images
@@ -91,5 +93,6 @@ class RepresentationMetrics(L.Callback):
         return {"period": self.period, "values": self.values} if self.values else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore them."""
-        self.period, self.values = state_dict["period"], state_dict["values"]
+        """Restore them, unless other metrics are computed now."""
+        if state_dict["values"].keys() == {f"val/{name}" for name in self.names}:
+            self.period, self.values = state_dict["period"], state_dict["values"]

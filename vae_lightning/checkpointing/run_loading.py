@@ -45,7 +45,7 @@ def load_run(path: str | Path, *, trust: Trust = (), data_root: str | Path | Non
     Args:
         path: a run directory, `latest`, or a checkpoint in a run directory.
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
-        data_root: the directory that the data has been moved to; by default the `data.root` of the run.
+        data_root: the directory or file that the data has been moved to; by default the `data.root` of the run.
 
     Raises:
         UserError: if it is not a run directory, has no checkpoint, a file in it is damaged or names a class that is
@@ -73,12 +73,12 @@ def load_run(path: str | Path, *, trust: Trust = (), data_root: str | Path | Non
         data.labeled_per_class = None  # labels that were not given to the model still serve to evaluate it
         data.prepare_data()
         data.setup()
-    except UserError as error:
-        hint = " If the data has been moved, pass --data-root FOLDER." if has_root and data_root is None else ""
-        raise UserError(f"{error}{hint}") from error
     except Exception as error:
+        hint = " If the data has been moved, pass --data-root PATH." if has_root and data_root is None else ""
+        if isinstance(error, UserError):
+            raise UserError(f"{error}{hint}") from error
         cause = error.__cause__ if isinstance(error.__cause__, UserError) else error  # Hydra wraps a constructor's
-        raise UserError(f"{path}: the data of this run is not available ({one_line(cause)}).") from error
+        raise UserError(f"{path}: the data of this run is not available ({one_line(cause)}).{hint}") from error
     return LoadedRun(run_dir, config, model, data)
 
 

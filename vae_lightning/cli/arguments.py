@@ -25,7 +25,7 @@ def check_runs(paths: Iterable[str]) -> None:
 
 def add_data_root_option(parser: argparse.ArgumentParser) -> None:
     """Add the option for data that is not where it was when the run was trained."""
-    parser.add_argument("--data-root", metavar="FOLDER", help="where the data of the run is now, instead of data.root")
+    parser.add_argument("--data-root", metavar="PATH", help="where the data of the run is now, instead of data.root")
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:

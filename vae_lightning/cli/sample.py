@@ -16,13 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--n", type=int, default=100, metavar="N", help="number of images (default: 100)")
     parser.add_argument(
         "--classes",
-        type=lambda numbers: [int(number) for number in numbers.split(",")],
+        type=integers,
         default=[],
         metavar="K,K",
         help="the classes of a conditional model, such as 3,5 (default: all)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the samples (default: 0)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)")
+
+
+def integers(text: str) -> list[int]:
+    """Parse integers that are separated by commas."""
+    return [int(number) for number in text.split(",")]
 
 
 def run(args: argparse.Namespace) -> None:

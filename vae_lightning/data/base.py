@@ -136,6 +136,12 @@ class ImageDataModule(L.LightningDataModule, ABC):
                     f" {int(y.max()) + 1} or more."
                 )
 
+        labeled = {name: y is not None for name, (x, y) in self.splits.items() if len(x)}
+        if len({*labeled.values()}) > 1:
+            raise UserError(
+                f"data: only the {' and '.join(filter(labeled.get, labeled))} images have labels. Give labels to all"
+                " splits, or to none."
+            )
         labels = [y for _, y in self.splits.values() if y is not None and len(y)]
         if self.num_classes is None and labels and labels[0].dim() == 1:
             self.num_classes = max(len(self.label_names), *(int(y.max()) + 1 for y in labels))

@@ -204,7 +204,7 @@ class VampPrior(Prior):
             UserError: if either does not hold.
         """
         if not isinstance(posterior, GaussianPosterior):
-            fix = f"Set model/prior={posterior.matching_prior}." if posterior.has_density else "Leave it out."
+            fix = f"Set model/prior={posterior.matching_prior}." if posterior.has_density else "Leave out model/prior."
             raise UserError(f"model/prior=vamp: requires a Gaussian posterior. {fix}")
         if any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
             raise UserError("model/prior=vamp: requires a network without batch norm. Set model/network=conv.")

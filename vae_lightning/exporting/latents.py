@@ -53,8 +53,9 @@ def write_latents(
         raise UserError(f"--out={file}: must be a .npz file in a directory that exists.")
     model = run.model.to(resolve_device(device))
     parts: dict[str, list[Tensor]] = defaultdict(list)
+    torch.manual_seed(0)
     for rows in torch.arange(len(images.x)).split(PER_PASS):
-        batch = images.rows(rows)
+        batch = run.data.transform(images.rows(rows), training=False)  # as the model was trained
         q = model.encode(*batch.to(model.device))
         parts["mean"].append(q.mean)
         if isinstance(q, DiagonalGaussian):

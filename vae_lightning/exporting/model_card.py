@@ -10,6 +10,7 @@ import yaml
 
 from vae_lightning.checkpointing.export import export
 from vae_lightning.checkpointing.trust import Trust
+from vae_lightning.config.comparison import NOT_COMPARED
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.errors import as_user_error
 from vae_lightning.io.atomic import atomic_write
@@ -23,7 +24,7 @@ from vae_lightning.runs.untrusted import check_regular_file
 CARD = "README.md"
 FIGURES = ("samples", "reconstructions", "latent_space", "manifold", "traversals", "rate_per_latent", "training_curves")
 # The groups whose options make a run; those of others name directories, servers and accounts.
-PORTABLE_GROUPS = ("experiment", "model", "data", "trainer", "seed", "monitor")
+PORTABLE_GROUPS = ("experiment", "model", "data", "trainer", "callbacks", "seed", "monitor")
 OWNER_AND_NAME = "OWNER/NAME"  # stands for the repository until it is known
 DATA_OPTIONS = ("image_shape", "num_classes", "binarize", "flip", "labeled_per_class", "seed", "split_seed")
 TRAINER_OPTIONS = ("max_epochs", "max_steps", "precision", "gradient_clip_val", "accumulate_grad_batches")
@@ -199,7 +200,8 @@ def select(config: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 def is_portable(override: str) -> bool:
     """Return whether an override means the same on another machine, and names no directory, user or server."""
     key = override_key(override)
-    return key.partition(".")[0].partition("/")[0] in PORTABLE_GROUPS and not key.endswith((".root", ".cache", "_dir"))
+    is_shown_only = key.startswith(NOT_COMPARED) or key.endswith((".root", ".cache", "_dir"))
+    return key.partition(".")[0].partition("/")[0] in PORTABLE_GROUPS and not is_shown_only
 
 
 def table(header: str, rows: dict[str, Any]) -> str:

@@ -212,10 +212,12 @@ class ELBOModule(LatentVariableModel):
 
     def step_plateau_schedulers(self) -> None:
         """Step the schedulers that observe the objective. Lightning would after the checkpoint has been written."""
-        if (self.current_epoch + 1) % (self.trainer.check_val_every_n_epoch or 1) == 0:  # after a validation
-            for config in self.trainer.lr_scheduler_configs:
-                if isinstance(config.scheduler, ReduceLROnPlateau):
-                    config.scheduler.step(self.trainer.callback_metrics[self.plateau_metric])
+        name = self.plateau_metric if self.trainer.enable_validation else "train/objective"
+        metric = self.trainer.callback_metrics.get(name)  # None before the first validation
+        is_validated = (self.current_epoch + 1) % (self.trainer.check_val_every_n_epoch or 1) == 0
+        for config in self.trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, ReduceLROnPlateau) and metric is not None and is_validated:
+                config.scheduler.step(metric)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
         """Reset the gradients without the 60 µs per step that `optimizer.zero_grad()` spends on profiler hooks."""

@@ -122,7 +122,9 @@ class LatentPrior(ELBOModule):
         """
         parameters = list(self.prior.parameters())
         if not parameters:
-            raise UserError("model/prior=standard_normal: has nothing to learn. Set model/prior=gaussian_mixture.")
+            name = type(self.prior).__name__
+            learned = "code_transformer" if isinstance(self.posterior, Quantizer) else "gaussian_mixture"
+            raise UserError(f"model/prior: {name} has nothing to learn. Set model/prior={learned}.")
         return self.optimizer(parameters)
 
     def unfreeze(self) -> "LatentPrior":
@@ -138,6 +140,7 @@ class LatentPrior(ELBOModule):
         Raises:
             UserError: if the training images do not come from a data module.
         """
+        super().on_fit_start()
         if not self.is_initialized:
             initialize_prior(self, lambda batch: self(*batch).prior_variable)
             self.is_initialized.fill_(True)

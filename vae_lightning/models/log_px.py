@@ -28,6 +28,8 @@ def log_px(
         raise UserError("log_px: the model is in training mode, in which it would go on learning. Call model.eval().")
     if not (model.posterior.has_density and model.prior.has_density):
         raise UserError(f"log_px: q(z|x) or p(z) of {type(model).__name__} has no density. Use another model.")
+    if y is not None and len(y) != len(x):
+        raise UserError(f"log_px: y has {len(y)} labels for {len(x)} images. Pass one each.")
     x = model.as_images(x)
     log_sum = x.new_full((len(x),), -torch.inf, dtype=torch.float64)
     per_pass = max(1, chunk // max(1, len(x)))

@@ -37,13 +37,17 @@ class Regularizer(Configurable, nn.Module):
             UserError: if `forward` does not return them.
         """
         result, name = self(out), type(self).__name__
-        if not isinstance(result, tuple):
+        if not isinstance(result, tuple | list) or len(result) != 2:
             raise UserError(f"{name}.forward: must return (penalty, terms), got {type(result).__name__}.")
         penalty, terms = result
-        for term, value in {"the penalty": penalty, **terms}.items():
+        values = {
+            term: value if isinstance(value, Tensor) else out.z.new_tensor(value)
+            for term, value in {"the penalty": penalty, **terms}.items()
+        }
+        for term, value in values.items():
             if value.dim():
                 raise UserError(f"{name}.forward: {term} has shape {tuple(value.shape)}. Average it over the batch.")
-        return penalty, terms
+        return values.pop("the penalty"), values
 
     def apply_warmup(self, penalty: Tensor, terms: dict[str, Tensor], warmup: float) -> Tensor:
         """Return the penalty for a warm-up factor in [0, 1]."""

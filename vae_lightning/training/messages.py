@@ -8,6 +8,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.table import Table
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.data import ImageDataModule
@@ -62,7 +63,8 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
         CONSOLE.print(f"curves     {place}")
     if isinstance(trainer.lightning_module, LatentPrior):  # whose purpose no number above shows
         CONSOLE.print(f"samples    vae-lightning evaluate {display_path(run_dir)} --only samples")
-    if has_resumable_checkpoint(run_dir):
+    ends = any(isinstance(config.scheduler, CosineAnnealingLR) for config in trainer.lr_scheduler_configs)
+    if has_resumable_checkpoint(run_dir) and not ends:  # a learning rate along a cosine has come to its end
         CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} {extension(trainer)}")
 
 
