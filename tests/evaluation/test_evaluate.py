@@ -479,8 +479,11 @@ def test_evaluate_computes_all_groups_by_default(small):
     ],
 )
 def test_invalid_options_are_reported_on_one_line(options, message, tmp_path):
+    run = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    run.parent.mkdir(parents=True)
+    run.touch()  # options are checked before it is read
     with pytest.raises(SystemExit, match=f"error: .*{message}"):
-        main(["evaluate", str(tmp_path / "nowhere"), *options])
+        main(["evaluate", str(run if options else tmp_path / "nowhere"), *options])
 
 
 def test_evaluate_latest_uses_the_newest_run(small, tmp_path, monkeypatch):

@@ -27,5 +27,5 @@ def test_matches_kingma_welling_replication(parts):
 
 
 def test_vamp_prior_is_rejected(parts):
-    with pytest.raises(UserError, match=r"^model/prior=vamp: requires a Gaussian posterior\. Leave it out\.$"):
+    with pytest.raises(UserError, match=r"^model/prior=vamp: requires a Gaussian posterior\. Leave out model/prior\.$"):
         AE(**parts, prior=partial(VampPrior, num_components=2))
