@@ -52,7 +52,7 @@ def latent_usage(context: EvaluationContext) -> Results:
     results = {
         "active_units": Result(
             float(active_units(deviation)),
-            note=f"of {deviation.shape[1]}: variance of the posterior mean, relative to the prior, above {ACTIVE_UNIT_VARIANCE}",
+            note=f"of {deviation.shape[1]}: variance of the mean relative to p(z) above {ACTIVE_UNIT_VARIANCE}",
         )
     }
     if kl is None:
