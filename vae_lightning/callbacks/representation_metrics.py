@@ -50,7 +50,9 @@ class RepresentationMetrics(L.Callback):
         Raises:
             UserError: if there are no validation images, or the model or the data does not suit a metric.
         """
-        if self.names and not len(data.splits[data.validation_split].x):
+        if not self.names:
+            return
+        if not len(data.splits[data.validation_split].x):
             raise UserError("callbacks.metrics.names: there are no validation images. Set data.val_size.")
         self.compute(model, data, min(self.num_images, NUM_CHECKED))
 
