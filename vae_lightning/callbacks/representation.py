@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from vae_lightning import metrics
@@ -34,8 +33,8 @@ class Representation:
     @cached_property
     def encoded(self) -> Encoded:
         """The encoder's output."""
-        rows = torch.arange(len(self.images.x)).split(BATCH_SIZE)
-        return encode(self.model, (self.images.rows(index).to(self.model.device) for index in rows), seed=0)
+        batches = (batch.to(self.model.device) for batch in self.images.split(BATCH_SIZE))
+        return encode(self.model, batches, seed=0)
 
     @property
     def codes(self) -> Tensor:

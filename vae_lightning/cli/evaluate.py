@@ -5,8 +5,9 @@ import signal
 
 from vae_lightning.cli.arguments import add_data_root_option, add_trust_option, check_runs
 from vae_lightning.errors import check_choice
-from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, SPLITS, Settings
+from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, Settings
 from vae_lightning.runs.discovery import find_evaluable_runs
+from vae_lightning.types import SPLITS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,4 +86,4 @@ def run(args: argparse.Namespace) -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that what was computed is kept
     options = {name: value for name, value in vars(args).items() if name not in ("path", "run", "debug")}
-    evaluate_runs(args.path, **options)
+    evaluate_runs(runs, **options)

@@ -12,9 +12,8 @@ from torch import Tensor
 from vae_lightning.data.base import ImageDataModule, hold_out
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, as_user_error
-from vae_lightning.types import Shape
+from vae_lightning.types import SPLITS, Shape
 
-SPLITS = ("train", "val", "test")
 NAMES = [f"{kind}_{split}" for split in SPLITS for kind in "xy"]  # of the arrays in a file
 
 

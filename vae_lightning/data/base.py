@@ -12,7 +12,7 @@ from torch import Tensor
 from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
 from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, local_rows, random_integers
 from vae_lightning.errors import UserError, check_choice
-from vae_lightning.types import Shape
+from vae_lightning.types import SPLITS, Shape
 
 T = TypeVar("T")
 UNKNOWN = -1  # the label of an image whose class is not given
@@ -102,40 +102,13 @@ class ImageDataModule(L.LightningDataModule, ABC):
         if self.splits:
             return
         self.splits = self.load()
-        if missing := {"train", "val", "test"} - self.splits.keys():
+        if missing := {*SPLITS} - self.splits.keys():
             raise UserError(
                 f"data: {type(self).__name__}.load does not return {' and '.join(sorted(missing))}. Return the splits"
                 " train, val and test, of which val may be empty."
             )
-        for name, (x, y) in self.splits.items():
-            if x.dtype != torch.uint8 or x.dim() != 4:
-                raise UserError(
-                    f"data: the {name} images are {x.dtype} of shape {tuple(x.shape)}, but must be torch.uint8"
-                    f" (N, C, H, W) from 0 to 255. Convert them in {type(self).__name__}.load."
-                )
-            if tuple(x.shape[1:]) != self.image_shape:
-                shape = list(x.shape[1:])
-                raise UserError(
-                    f"data.image_shape={list(self.image_shape)}: the {name} images have {shape}. Set"
-                    f" data.image_shape={shape}."
-                )
-            if y is None and self.num_classes is not None:
-                raise UserError(
-                    f"data.num_classes={self.num_classes}: the images have no labels. Set data.num_classes=null."
-                )
-            if y is not None and len(y) != len(x):
-                raise UserError(f"data: there are {len(x)} {name} images but {len(y)} labels. Check the files.")
-            if y is not None and y.dim() == 2 and self.num_classes not in (None, y.shape[1]):
-                raise UserError(
-                    f"data.num_classes={self.num_classes}: the images have {y.shape[1]} labels each. Set"
-                    " data.num_classes=null."
-                )
-            if y is not None and y.dim() == 1 and self.num_classes and len(y) and int(y.max()) >= self.num_classes:
-                raise UserError(
-                    f"data.num_classes={self.num_classes}: the {name} labels go up to {int(y.max())}. Set"
-                    f" {int(y.max()) + 1} or more."
-                )
-
+        for name, split in self.splits.items():
+            self.check_split(name, split)
         labeled = {name: y is not None for name, (x, y) in self.splits.items() if len(x)}
         if len({*labeled.values()}) > 1:
             raise UserError(
@@ -166,6 +139,41 @@ class ImageDataModule(L.LightningDataModule, ABC):
             self.splits = {
                 name: Batch(binarized(x, torch.Generator().manual_seed(0)), y) for name, (x, y) in self.splits.items()
             }
+
+    def check_split(self, name: str, split: Batch) -> None:
+        """Check the images and labels of one split against the configuration.
+
+        Raises:
+            UserError: if they do not match it, or each other.
+        """
+        x, y = split
+        if x.dtype != torch.uint8 or x.dim() != 4:
+            raise UserError(
+                f"data: the {name} images are {x.dtype} of shape {tuple(x.shape)}, but must be torch.uint8"
+                f" (N, C, H, W) from 0 to 255. Convert them in {type(self).__name__}.load."
+            )
+        if tuple(x.shape[1:]) != self.image_shape:
+            shape = list(x.shape[1:])
+            raise UserError(
+                f"data.image_shape={list(self.image_shape)}: the {name} images have {shape}. Set"
+                f" data.image_shape={shape}."
+            )
+        if y is None and self.num_classes is not None:
+            raise UserError(
+                f"data.num_classes={self.num_classes}: the images have no labels. Set data.num_classes=null."
+            )
+        if y is not None and len(y) != len(x):
+            raise UserError(f"data: there are {len(x)} {name} images but {len(y)} labels. Check the files.")
+        if y is not None and y.dim() == 2 and self.num_classes not in (None, y.shape[1]):
+            raise UserError(
+                f"data.num_classes={self.num_classes}: the images have {y.shape[1]} labels each. Set"
+                " data.num_classes=null."
+            )
+        if y is not None and y.dim() == 1 and self.num_classes and len(y) and int(y.max()) >= self.num_classes:
+            raise UserError(
+                f"data.num_classes={self.num_classes}: the {name} labels go up to {int(y.max())}. Set"
+                f" {int(y.max()) + 1} or more."
+            )
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Transform a batch on its device."""

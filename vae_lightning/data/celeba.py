@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
-from vae_lightning.data.celeba_annotations import ATTRIBUTES, SPLITS, read_annotations
+from vae_lightning.data.celeba_annotations import ATTRIBUTES, read_annotations
 from vae_lightning.data.celeba_layout import CelebALayout, locate_celeba
 from vae_lightning.data.files import ImageFiles
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.image_decoding import Crop
 from vae_lightning.io.image_sources import ParquetSource
+from vae_lightning.types import SPLITS
 
 EXPECTED_FILES = (
     "img_align_celeba.zip (or the folder img_align_celeba), list_eval_partition.txt and list_attr_celeba.txt, from the"

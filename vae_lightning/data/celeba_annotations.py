@@ -10,9 +10,8 @@ from vae_lightning.data.celeba_layout import Annotation, CelebALayout, parquet_f
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.image_sources import ParquetSource
 
-SPLITS = ("train", "val", "test")  # 0, 1, 2 in the official partition
 ATTRIBUTE_VALUES = {"1", "-1", "0"}  # 1 if an attribute is present, else -1 or 0
-PARQUET_SPLITS = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
+PARQUET_SPLITS = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}  # as in the official partition
 
 ATTRIBUTES: tuple[str, ...] = (
     *("5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs", "Big_Lips", "Big_Nose"),

@@ -13,6 +13,7 @@ from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
 from vae_lightning.data.files import ImageFiles
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.image_sources import FolderSource
+from vae_lightning.types import SPLITS
 
 IMAGE_SUFFIXES = {
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg"),
@@ -20,7 +21,6 @@ IMAGE_SUFFIXES = {
     *(".webp",),
 }
 SYSTEM_NAMES = {"__macosx", "$recycle.bin", "desktop.ini", "system volume information", "thumbs.db"}
-SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 

@@ -30,6 +30,10 @@ class Batch(NamedTuple):
         """Return some of the images and their labels."""
         return Batch(self.x[index], None if self.y is None else self.y[index])
 
+    def split(self, size: int) -> Iterator["Batch"]:
+        """Iterate over parts of `size` images, in order; the last one may be smaller."""
+        return (self.rows(index) for index in torch.arange(len(self.x)).split(size))
+
 
 class EpochSampler:
     """Order in which the n images of a split are visited in an epoch.

@@ -103,7 +103,12 @@ def kl_per_latent(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
     """Compute KL(q || p) of each latent, (B, D), in nats."""
     if isinstance(p, StandardGaussian):  # exactly equal, and faster
         return gaussian_kl(q.mu, q.logvar)
-    return gaussian_kl((q.mu - p.mu) * torch.exp(-0.5 * p.logvar), q.logvar - p.logvar)
+    return gaussian_kl(standardized_mean(q, p), q.logvar - p.logvar)
+
+
+def standardized_mean(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
+    """Return (mean of q - mean of p) / σ of p, (B, D)."""
+    return (q.mu - p.mu) * torch.exp(-0.5 * p.logvar)
 
 
 class DeltaDistribution(NamedTuple):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.evaluation.context import EvaluationContext
-from vae_lightning.evaluation.likelihood import has_log_px, importance_estimate, is_cross_entropy
+from vae_lightning.evaluation.likelihood import importance_estimate, is_cross_entropy
 from vae_lightning.evaluation.results import Result, Results, unavailable
 from vae_lightning.metrics import LikelihoodEstimate, auroc, png_bits
 from vae_lightning.models import ELBOModule
@@ -52,7 +52,7 @@ def anomaly(
         return unavailable(names, f"{context.name} requires labels, which the other images do not have")
     normal = context.variant(images=context.settings.anomaly_images)
     other = normal.variant(data=against.data)
-    typical = estimate(normal.variant(split="train")).log_px.mean() if has_log_px(context.model) else None
+    typical = estimate(normal.variant(split="train")).log_px.mean() if context.model.has_densities else None
     normal_scores, other_scores = (scores(images, typical, background) for images in (normal, other))
     counts = f"{len(normal.x):,} images against {len(other.x):,} of {against.name}"
     reason = f"{context.name} has no log p(x)" if typical is None else "requires --background RUN"

@@ -99,7 +99,7 @@ class EvaluationContext:
 
     def batches(self, images: Batch) -> Iterator[Batch]:
         """Iterate over images in batches on the device."""
-        return (batch.to(self.device) for batch in batches(images))
+        return (batch.to(self.device) for batch in images.split(BATCH_SIZE))
 
     @cached_property
     def encoded(self) -> Encoded:
@@ -134,9 +134,3 @@ def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return data.transform(images.rows(index), training=False)
-
-
-def batches(images: Batch) -> Iterator[Batch]:
-    """Iterate over images in batches."""
-    for index in torch.arange(len(images.x)).split(BATCH_SIZE):
-        yield images.rows(index)

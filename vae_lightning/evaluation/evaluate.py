@@ -15,6 +15,7 @@ from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.data import ImageDataModule
+from vae_lightning.distributed.device import resolve_device
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.evaluation.anomaly import OtherData, anomaly
 from vae_lightning.evaluation.context import EvaluationContext, draw_images
@@ -22,7 +23,7 @@ from vae_lightning.evaluation.disentanglement import disentanglement
 from vae_lightning.evaluation.downstream import downstream
 from vae_lightning.evaluation.fingerprint import fingerprint, fingerprint_model
 from vae_lightning.evaluation.information import information
-from vae_lightning.evaluation.likelihood import has_log_px, likelihood
+from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.other_data import load_other_data
 from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
@@ -181,24 +182,10 @@ def load_background(path: str | Path, image_shape: Shape, trust: Trust) -> ELBOM
     if model.image_shape != image_shape:
         shapes = f"{list(model.image_shape)}, those of the run {list(image_shape)}"
         raise UserError(f"--background={path}: its images have shape {shapes}. Use a run on images of this shape.")
-    if model.condition_dim or not has_log_px(model):
+    if model.condition_dim or not model.has_densities:
         name = type(model).__name__
         raise UserError(f"--background={path}: {name} has no log p(x) without labels. Use a run with model=vae.")
     return model
-
-
-def resolve_device(name: str | None) -> torch.device:
-    """Return a torch device that is available, by default the GPU if there is one, else the CPU.
-
-    Raises:
-        UserError: if the device is not available.
-    """
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"--device={name}: no such device on this machine. Use --device cpu.") from error
-    return device
 
 
 def progress(steps: range, description: str) -> Iterable[int]:

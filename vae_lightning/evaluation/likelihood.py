@@ -8,7 +8,6 @@ from vae_lightning.evaluation.annealing import annealed_bounds
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import LikelihoodEstimate, bits_per_dim, log_likelihood, mean_and_error
-from vae_lightning.models import ELBOModule
 from vae_lightning.regularizers import kl
 
 
@@ -26,7 +25,7 @@ def likelihood_terms(context: EvaluationContext) -> Results:
     """
     settings = context.settings
     n = min(settings.likelihood_images, len(context.x))
-    if not has_log_px(context.model):
+    if not context.model.has_densities:
         return single_pass_terms(context, n)
     estimate = importance_estimate(context, n, settings.samples)
     note = f"nats; K = {settings.samples:,}, {n:,} images"
@@ -39,11 +38,6 @@ def likelihood_terms(context: EvaluationContext) -> Results:
         "rate": term_result(estimate.rate),
     }
     return results | bits_result(context, estimate.log_px)
-
-
-def has_log_px(model: ELBOModule) -> bool:
-    """Return whether q(z|x) and p(z) have densities, so log p(x) can be estimated."""
-    return model.posterior.has_density and model.prior.has_density
 
 
 def is_cross_entropy(context: EvaluationContext) -> bool:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from vae_lightning.errors import UserError, check_choice
+from vae_lightning.types import SPLITS
 
 GROUPS = ("likelihood", "information", "disentanglement", "samples", "downstream", "anomaly")
-SPLITS = ("train", "val", "test")
 FEATURES = ("classifier", "inception")
 PROTOCOL_GROUPS = {"locatello2019": ("disentanglement",)}  # the groups that a published protocol defines
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.data import ImageDataModule
 from vae_lightning.distributions import DiagonalGaussian
-from vae_lightning.evaluation.context import batches, draw_images
+from vae_lightning.evaluation.context import BATCH_SIZE, draw_images
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.encoding import Encoded, encode
@@ -53,7 +53,7 @@ class ExploredRun:
         model, data = self.run.model, self.run.data
         split = next(name for name in ("test", "val", "train") if len(data.splits[name].x))
         images = draw_images(data, split, min(MAX_POINTS, max(50, MAX_POINT_VALUES // model.latent_dim)), seed=0)
-        encoded = encode(model, batches(images), seed=0)
+        encoded = encode(model, images.split(BATCH_SIZE), seed=0)
         sizes, order = latent_sizes(encoded)
         low, high = slider_range(encoded.z)
         draws, means = prior_draws(model)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.checkpointing.trust import Trust
+from vae_lightning.distributed.device import resolve_device
 from vae_lightning.distributions import Codes, DiagonalGaussian
 from vae_lightning.errors import UserError, as_user_error, check_choice
-from vae_lightning.evaluation.evaluate import resolve_device
+from vae_lightning.types import SPLITS
 
-SPLITS = ("train", "val", "test")
 PER_PASS = 500  # images
 
 
@@ -53,17 +53,18 @@ def write_latents(
         raise UserError(f"--out={file}: must be a .npz file in a directory that exists.")
     model = run.model.to(resolve_device(device))
     parts: dict[str, list[Tensor]] = defaultdict(list)
-    torch.manual_seed(0)
-    for rows in torch.arange(len(images.x)).split(PER_PASS):
-        batch = run.data.transform(images.rows(rows), training=False)  # as the model was trained
-        q = model.encode(*batch.to(model.device))
-        parts["mean"].append(q.mean)
-        if isinstance(q, DiagonalGaussian):
-            parts["logvar"].append(q.logvar)
-        if isinstance(q, Codes):
-            parts["indices"].append(q.indices)
-        if batch.y is not None:
-            parts["y"].append(batch.y)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for part in images.split(PER_PASS):
+            batch = run.data.transform(part, training=False)  # as the model was trained
+            q = model.encode(*batch.to(model.device))
+            parts["mean"].append(q.mean)
+            if isinstance(q, DiagonalGaussian):
+                parts["logvar"].append(q.logvar)
+            if isinstance(q, Codes):
+                parts["indices"].append(q.indices)
+            if batch.y is not None:
+                parts["y"].append(batch.y)
     arrays = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
     with as_user_error(f"{file}: cannot be written ({{error}}). Pass another file with --out."):
         np.savez(file, **arrays)  # type: ignore[arg-type]

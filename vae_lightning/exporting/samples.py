@@ -8,8 +8,8 @@ from PIL import Image
 
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.trust import Trust
+from vae_lightning.distributed.device import resolve_device
 from vae_lightning.errors import UserError
-from vae_lightning.evaluation.evaluate import resolve_device
 
 PER_PASS = 500  # images
 

@@ -3,12 +3,11 @@
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import Tensor
 
 from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.distributions import Codes, DiagonalGaussian
-from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE
+from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE, standardized_mean
 from vae_lightning.figures.probe_images import probe_images, to_device
 from vae_lightning.models import ELBOModule
 from vae_lightning.posteriors import JointDistribution
@@ -76,6 +75,6 @@ def posterior_stats(model: ELBOModule, images: Batch) -> PosteriorStats | None:
     logvar = q.logvar[:n] if isinstance(q, DiagonalGaussian) else None
     rates = None
     if isinstance(q, DiagonalGaussian) and isinstance(p, DiagonalGaussian):
-        deviation = ((q.mu - p.mu) * torch.exp(-0.5 * p.logvar))[:n]
+        deviation = standardized_mean(q, p)[:n]
         rates = kl_per_latent(q, p)[:n].mean(0)
     return PosteriorStats(mu, logvar, deviation, rates)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.distributions import DiagonalGaussian
+from vae_lightning.distributions.posterior import standardized_mean
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import kl_per_latent
 
@@ -48,7 +49,7 @@ def encode(model: ELBOModule, batches: Iterable[tuple[Tensor, Tensor | None]], s
             logvars.append(q.logvar.cpu())
             if isinstance(pz, DiagonalGaussian):
                 kls.append(kl_per_latent(qz, pz).cpu())
-                deviations.append(((qz.mu - pz.mu) * torch.exp(-0.5 * pz.logvar)).cpu())
+                deviations.append(standardized_mean(qz, pz).cpu())
     mean = torch.cat(means)
     return Encoded(
         mean,

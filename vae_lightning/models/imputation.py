@@ -8,6 +8,7 @@ from torch import Tensor
 from vae_lightning.distributions import IndependentPixels
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError, check_choice
+from vae_lightning.models.estimation import check_estimate
 from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
 from vae_lightning.rng import seeded_by
 
@@ -29,11 +30,7 @@ def impute(
 ) -> Tensor:
     """Fill in missing pixels, see `LatentVariableModel.impute`."""
     check_choice("impute: method", method, METHODS)
-    for name, value in {"samples": samples, "chunk": chunk}.items():
-        if value < 1:
-            raise UserError(f"impute: {name}={value}: must be an integer >= 1.")
-    if model.training:
-        raise UserError("impute: the model is in training mode, in which it would go on learning. Call model.eval().")
+    check_estimate(model, "impute", samples=samples, chunk=chunk)
     check_densities(model, method)
     try:
         mask = mask.to(x.device, torch.bool).expand_as(x)
@@ -55,8 +52,8 @@ def check_densities(model: LatentVariableModel, method: str) -> None:
     Raises:
         UserError: if it does not.
     """
-    name, has_density = type(model).__name__, model.posterior.has_density and model.prior.has_density
-    if method != "gibbs" and not has_density:
+    name = type(model).__name__
+    if method != "gibbs" and not model.has_densities:
         raise UserError(f"impute: method={method}: q(z|x) or p(z) of {name} has no density. Use method=gibbs.")
     if method == "metropolis" and not model.posterior.factorizes:
         raise UserError(f"impute: method=metropolis: {name} has no q(z|x) of a given z. Use method=importance.")

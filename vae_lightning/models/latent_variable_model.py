@@ -163,6 +163,11 @@ class LatentVariableModel(Configurable, L.LightningModule):
         """Number of standard normal variables that `infer` turns into a draw."""
         return self.latent_dim
 
+    @property
+    def has_densities(self) -> bool:
+        """Whether q(z|x) and p(z) have densities, so log p(x) can be estimated."""
+        return self.posterior.has_density and self.prior.has_density
+
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """Run the model on images (B, C, H, W), uint8 or float in [0, 1], and labels.
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.errors import UserError
+from vae_lightning.models.estimation import check_estimate
 from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
 from vae_lightning.rng import seeded_by
 
@@ -21,12 +22,8 @@ def log_px(
     generator: torch.Generator | None,
 ) -> Tensor:
     """Estimate log p(x), see `LatentVariableModel.log_px`."""
-    for name, value in {"samples": samples, "chunk": chunk}.items():
-        if value < 1:
-            raise UserError(f"log_px: {name}={value}: must be an integer >= 1.")
-    if model.training:
-        raise UserError("log_px: the model is in training mode, in which it would go on learning. Call model.eval().")
-    if not (model.posterior.has_density and model.prior.has_density):
+    check_estimate(model, "log_px", samples=samples, chunk=chunk)
+    if not model.has_densities:
         raise UserError(f"log_px: q(z|x) or p(z) of {type(model).__name__} has no density. Use another model.")
     if y is not None and len(y) != len(x):
         raise UserError(f"log_px: y has {len(y)} labels for {len(x)} images. Pass one each.")
