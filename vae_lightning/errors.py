@@ -17,7 +17,7 @@ class UserError(ValueError):
     """
 
 
-class Interrupted(Exception):  # noqa: N818 - a request, not an error
+class Interrupted(BaseException):  # not an Exception, which Lightning's TensorBoard logger would turn into another
     """The run was asked to stop by a signal, and has stopped.
 
     Attributes:
@@ -39,7 +39,7 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
-def as_user_error(message: str, reraise: tuple[type[BaseException], ...] = (UserError, Interrupted)) -> Iterator[None]:
+def as_user_error(message: str, reraise: tuple[type[Exception], ...] = (UserError,)) -> Iterator[None]:
     """Turn any exception raised inside the block into a one-line `UserError`.
 
     For code whose exceptions cannot be listed, such as reading a damaged file or building a class from a configuration.

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import lightning as L
 import pytest
 import torch
+from torch.utils.tensorboard import SummaryWriter
 
 from vae_lightning.callbacks import GracefulShutdown
 from vae_lightning.checkpointing.checkpoint_io import load_verified
@@ -49,6 +50,17 @@ BATCHES = {  # hook in which the signal arrives, and its call -> number of batch
     ("on_validation_start", 2): 10,
     ("on_test_start", 1): 10,
 }
+
+
+def test_signal_while_the_metrics_of_an_epoch_are_logged(small, monkeypatch):
+    class Signals(SummaryWriter):
+        def add_scalar(self, *args, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter", Signals)
+    with pytest.raises(SystemExit) as exited:
+        train(small("~callbacks.figures"))
+    assert exited.value.code == 130
 
 
 @pytest.mark.parametrize("model", ["vae", "factor_vae"])

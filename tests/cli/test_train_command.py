@@ -71,8 +71,8 @@ def test_ctrl_c_prints_the_command_that_resumes(tmp_path):
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
     (run,) = (tmp_path / "runs" / "small").iterdir()
     assert out.endswith(f"interrupted. Resume with python train.py resume=runs/small/{run.name}\n")
 

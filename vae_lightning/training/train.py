@@ -26,7 +26,7 @@ from vae_lightning.training.messages import (
 from vae_lightning.training.performance import disable_nvml_check, tune_malloc
 from vae_lightning.training.preparation import PreparedRun, prepare_run
 
-EXPLAINED = (UserError, HydraException, OmegaConfBaseException, Interrupted)  # errors that need no more words
+EXPLAINED = (UserError, HydraException, OmegaConfBaseException)  # errors that need no more words
 NOT_PREPARED = "{kind}: {error}. Nothing was written. debug=true shows where it comes from."
 
 
@@ -103,7 +103,7 @@ def fit(run: PreparedRun) -> None:
     checkpoint = run.resumption.path if run.resumption else None
     try:
         run.trainer.fit(run.model, datamodule=run.data, ckpt_path=checkpoint, weights_only=True)
-    except (UserError, Interrupted):
+    except UserError:
         raise
     except Exception as error:
         if checkpoint is None and run.state.started:
