@@ -44,6 +44,25 @@ def test_downloads_at_the_same_time_do_not_disturb_each_other(server, tmp_path):
     assert [*path.parent.iterdir()] == [path]
 
 
+def test_incomplete_download_is_reported_and_leaves_nothing(tmp_path):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(CONTENT[:60])
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        with pytest.raises(UserError, match=r"the download failed \(only 60 of 100 bytes arrived\)"):
+            fetch(f"http://127.0.0.1:{httpd.server_port}/x", tmp_path / "x", "mine", "digits")
+        httpd.shutdown()
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize("parent", ["new", "file"])
 def test_failed_download_is_reported_and_leaves_nothing(parent, tmp_path):
     (tmp_path / "file").touch()

@@ -34,7 +34,7 @@ def test_dsprites_keeps_images_and_factors_aligned(dsprites_root):
 def test_dsprites_unpacks_the_file_once(dsprites_root, monkeypatch):
     first = dsprites(dsprites_root)
     first.setup()
-    monkeypatch.setattr("vae_lightning.data.dsprites.unpack", None)
+    monkeypatch.setattr("vae_lightning.data.factor_files.FactorFiles.unpack", None)
     second = dsprites(dsprites_root, val_size=30)
     second.setup()
     assert torch.equal(first.splits["test"].x, second.splits["test"].x)
@@ -53,8 +53,8 @@ def test_dsprites_rejects_other_files(damage, dsprites_root):
         np.savez(path, pictures=np.zeros(3))
     else:
         factors = np.stack(np.unravel_index(np.arange(720), (1, *SIZES)), axis=1)
-        np.savez(path, imgs=np.zeros((720, 64, 64), np.uint8), latents_classes=factors[::-1])
-    with pytest.raises(UserError, match=r"dsprites_.*npz is not the official file \(.+\). Delete it"):
+        np.savez(path, imgs=np.zeros((720, 64, 64), np.uint8), latents_classes=np.roll(factors, 1, axis=0) // 2)
+    with pytest.raises(UserError, match=r"dsprites_.*npz cannot be read \(.+\). Download it again"):
         dsprites(dsprites_root).prepare_data()
     assert not list((dsprites_root / "cache").glob("dsprites-*"))
 

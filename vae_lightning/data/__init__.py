@@ -3,6 +3,7 @@
 from vae_lightning.data.arrays import ArrayDataModule
 from vae_lightning.data.base import ImageDataModule, stratified_split
 from vae_lightning.data.binarized_mnist import BinarizedMNISTDataModule
+from vae_lightning.data.cars3d import Cars3DDataModule
 from vae_lightning.data.celeba import CelebADataModule
 from vae_lightning.data.digits import DigitsDataModule
 from vae_lightning.data.dsprites import DSpritesDataModule
@@ -10,6 +11,9 @@ from vae_lightning.data.factors import FactorDataModule
 from vae_lightning.data.frey_faces import FreyFacesDataModule
 from vae_lightning.data.image_folder import ImageFolderDataModule
 from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
+from vae_lightning.data.mpi3d import MPI3DDataModule
+from vae_lightning.data.shapes3d import Shapes3DDataModule
+from vae_lightning.data.small_norb import SmallNORBDataModule
 from vae_lightning.data.sprites import SpritesDataModule
 from vae_lightning.data.torchvision_sets import CIFAR10DataModule, FashionMNISTDataModule, MNISTDataModule
 
@@ -18,6 +22,7 @@ __all__ = [
     "Batch",
     "BinarizedMNISTDataModule",
     "CIFAR10DataModule",
+    "Cars3DDataModule",
     "CelebADataModule",
     "DSpritesDataModule",
     "DigitsDataModule",
@@ -29,6 +34,9 @@ __all__ = [
     "ImageFolderDataModule",
     "InMemoryLoader",
     "MNISTDataModule",
+    "MPI3DDataModule",
+    "Shapes3DDataModule",
+    "SmallNORBDataModule",
     "SpritesDataModule",
     "stratified_split",
 ]

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
+from functools import partial
 from math import prod
 from multiprocessing import get_context
 from pathlib import Path
@@ -193,19 +194,25 @@ def decode_all(spec: CacheSpec, names: list[str], images: Path) -> tuple[dict[in
         for k, i in enumerate(range(0, len(names), CHUNK))
         if k not in done
     ]
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, transient=True) as progress, record.open("a") as record_file:
-        task = progress.add_task(f"decoding {spec.name} (once)", total=len(names))
-        progress.advance(task, len(names) - sum(len(job.names) for job in jobs))
+    with image_progress(f"decoding {spec.name} (once)", len(names)) as advance, record.open("a") as record_file:
+        advance(len(names) - sum(len(job.names) for job in jobs))
         for chunk in decode_in_parallel(jobs):
             done[chunk.number] = chunk
             record_file.write(json.dumps(chunk._asdict()) + "\n")
             record_file.flush()
             os.fsync(record_file.fileno())
-            progress.advance(task, CHUNK)
+            advance(CHUNK)
     chunks = [done[k] for k in sorted(done)]
     failed = {chunk.number * CHUNK + int(i): reason for chunk in chunks for i, reason in chunk.failed.items()}
     return failed, [chunk.number * CHUNK + i for chunk in chunks for i in chunk.several]
+
+
+@contextmanager
+def image_progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar of images; give the function that advances it by a number of images."""
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, transient=True) as progress:
+        yield partial(progress.advance, progress.add_task(description, total=total))
 
 
 def decode_in_parallel(jobs: list[DecodeJob]) -> Iterator[DecodedChunk]:

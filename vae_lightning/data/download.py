@@ -1,10 +1,12 @@
 """Downloading a file, completely or not at all, and the error if it cannot be read."""
 
-import shutil
+import sys
 import urllib.request
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from vae_lightning.errors import UserError, as_user_error, one_line
 
@@ -25,8 +27,7 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
     new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=30) as response, part.open("wb") as file:
-            shutil.copyfileobj(response, file)
+        download(url, part, f"downloading {path.name}")
         part.replace(path)
     except OSError as error:  # includes the errors of urllib
         with suppress(OSError):
@@ -37,6 +38,27 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
             f"data={choice}: no {path.resolve()}, and the download failed ({one_line(error)}). Put {url} there, or use"
             f" data={alternative}, which needs no download."
         ) from error
+
+
+def download(url: str, path: Path, description: str) -> None:
+    """Download a file, with a progress bar on a terminal.
+
+    Raises:
+        OSError: if it cannot be downloaded, or the connection ends early.
+    """
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with (
+        urllib.request.urlopen(url, timeout=30) as response,
+        path.open("wb") as file,
+        Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as progress,
+    ):
+        total = int(response.headers["Content-Length"]) if "Content-Length" in response.headers else None
+        task = progress.add_task(description, total=total)
+        while block := response.read(2**20):
+            file.write(block)
+            progress.advance(task, len(block))
+        if total is not None and file.tell() < total:
+            raise OSError(f"only {file.tell():,} of {total:,} bytes arrived")
 
 
 def explain_unreadable(choice: str, path: Path) -> AbstractContextManager[None]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ TRIES = 32  # to draw a partner that is not held out
 
 
 class FactorDataModule(ImageDataModule):
-    """Images whose labels are the factors of a grid, of which every combination occurs once.
+    """Images whose labels are the factors of a grid, of which every combination occurs equally often.
 
     Args:
         pairs: k, the number of factors in which the images of a pair differ, for weakly supervised models; `random` for
@@ -25,7 +26,7 @@ class FactorDataModule(ImageDataModule):
     def __init__(self, *, pairs: int | str | None = None, **loading: Any) -> None:
         super().__init__(**loading)
         self.pairs = pairs
-        self.grid: Tensor | None = None  # index of the training image of each combination, or -1
+        self.grid: Tensor | None = None  # indices of the training images of each combination, or -1: (..., repeats)
 
     def setup(self, stage: str | None = None) -> None:
         """Load the splits as the base class does, and index the training images by their factors.
@@ -42,10 +43,9 @@ class FactorDataModule(ImageDataModule):
             raise UserError(
                 f"data.pairs={self.pairs}: only {most} of the factors have several values. Set data.pairs={most}."
             )
-        self.grid = torch.full(tuple(sizes.tolist()), -1)
         y = self.splits["train"].y
         assert y is not None
-        self.grid[tuple(y.T)] = torch.arange(len(y))
+        self.grid = index_by_factors(y, sizes)
 
     def random_partners(self, y: Tensor) -> Batch:
         """Sample a training image for each image of a batch that differs in exactly k of its factors, on its device.
@@ -57,16 +57,37 @@ class FactorDataModule(ImageDataModule):
         """
         assert self.grid is not None
         assert self.pairs is not None
-        sizes = torch.tensor(self.grid.shape)
+        *shape, repeats = self.grid.shape
+        sizes = torch.tensor(shape)
         k: Tensor | int = (
             int(self.pairs) if self.pairs != "random" else 1 + random_integers(int((sizes > 1).sum()) - 1, len(y), 1, 1)
         )
         candidates = draw_candidates(y.cpu(), sizes, k)  # (B, TRIES + 1, A)
-        index = self.grid[tuple(candidates.unbind(2))]
+        index = self.grid[tuple(candidates.unbind(2))]  # (B, TRIES + 1, repeats)
+        if repeats > 1:
+            index = index.gather(2, random_integers(2**62, *index.shape).argsort(2))
+        index = index.flatten(1)
         index = index.gather(1, (index >= 0).int().argmax(1, keepdim=True))[:, 0]  # the first that is not held out
         x, factors = self.splits["train"]
         assert factors is not None
         return self.transform(Batch(x[index], factors[index]).to(y.device), training=True)
+
+
+def index_by_factors(y: Tensor, sizes: Tensor) -> Tensor:
+    """Return the indices of the images of each combination of factors, followed by -1: int64 (*sizes, repeats).
+
+    Args:
+        y: factors, (N, A).
+        sizes: number of values of each factor, (A,).
+    """
+    shape = sizes.tolist()
+    combination = torch.from_numpy(np.ravel_multi_index(tuple(y.T.numpy()), shape))
+    counts = combination.bincount(minlength=int(sizes.prod()))
+    order = combination.argsort(stable=True)
+    place = torch.arange(len(y)) - (counts.cumsum(0) - counts)[combination[order]]  # among those of its combination
+    grid = torch.full((len(counts), int(counts.max())), -1)
+    grid[combination[order], place] = order
+    return grid.view(*shape, -1)
 
 
 def draw_candidates(y: Tensor, sizes: Tensor, k: Tensor | int) -> Tensor:

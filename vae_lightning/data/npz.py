@@ -1,0 +1,50 @@
+"""Reading an array of an npz file some rows at a time."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+ROWS = 8192  # read at a time: 32 MB of gray images of 64 x 64
+
+
+def array_shape(path: Path, name: str) -> tuple[int, ...]:
+    """Return the shape of an array of bytes in an npz file."""
+    with open_array(path, name) as (_, shape):
+        return shape
+
+
+def stream_rows(path: Path, name: str) -> Iterator[np.ndarray]:
+    """Iterate over the rows of an array of bytes in an npz file, `ROWS` at a time, and verify its checksum at the end.
+
+    Args:
+        path: of the file, compressed or not.
+        name: of the array, uint8 (N, ...).
+
+    Raises:
+        ValueError: if the array has another type. Damaged files raise other exceptions as well.
+    """
+    with open_array(path, name) as (file, (n, *shape)):
+        for start in range(0, n, ROWS):
+            rows = file.read(min(ROWS, n - start) * prod(shape))
+            yield np.frombuffer(rows, np.uint8).reshape(-1, *shape)
+        file.read(1)  # at its end, zipfile verifies the checksum of the member
+
+
+@contextmanager
+def open_array(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...]]]:
+    """Open an array of bytes in an npz file at its first row; give the open file and the shape.
+
+    Raises:
+        ValueError: if the array has another type.
+    """
+    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        np.lib.format.read_magic(file)
+        shape, is_fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype != np.uint8 or is_fortran_order:
+            raise ValueError(f"its {name} are {dtype} {shape}")
+        yield file, shape
