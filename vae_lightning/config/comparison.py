@@ -141,6 +141,11 @@ def changed_options(before: dict[str, Any], now: dict[str, Any], source: Path) -
     """
     changes = differences(config_identity(before), config_identity(now))
     for key, (was, value) in changes.items():
+        if key == "model.scheduler.T_max" and value == now["trainer"]["max_epochs"]:
+            raise UserError(
+                f"trainer.max_epochs={value}: with model/scheduler=cosine, the learning rate of {source} ended at epoch"
+                f" {was}. Start a new run, or let it rise again with model.scheduler.T_max={was}."
+            )
         if key.startswith("model.") and not is_changeable(key.removeprefix("model.")):
             raise UserError(
                 f"{key}={value}: {source} has {was}, and its weights depend on it. Leave the option out, or start a"
