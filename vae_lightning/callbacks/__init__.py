@@ -12,6 +12,7 @@ from vae_lightning.callbacks.progress import ProgressBar
 from vae_lightning.callbacks.pruning import Pruning
 from vae_lightning.callbacks.representation_metrics import RepresentationMetrics
 from vae_lightning.callbacks.run_state import RunState
+from vae_lightning.callbacks.schedule import Schedule
 from vae_lightning.callbacks.terminate_on_nan import TerminateOnNaN
 from vae_lightning.callbacks.weight_ema import WeightEMA
 from vae_lightning.errors import Interrupted
@@ -30,6 +31,7 @@ __all__ = [
     "Pruning",
     "RepresentationMetrics",
     "RunState",
+    "Schedule",
     "TerminateOnNaN",
     "WeightEMA",
     "warmup_factor",

@@ -174,7 +174,7 @@ class ELBOModule(LatentVariableModel):
             if self.likelihood.eight_bit:
                 means["bits_per_dim"] = bits_per_dim(means["nelbo"], self.image_shape)
         for name, weight in self.regularizer.effective_weights(self.warmup).items():
-            means[name] = torch.tensor(weight, device=self.device)
+            means[name] = torch.tensor(float(weight), device=self.device)
         for name, value in means.items():
             self.log(f"{stage}/{name}", value, prog_bar=f"{stage}/{name}" == "val/objective", sync_dist=True)
         self.log("step", float(self.images_seen))  # what Lightning uses as the x axis
