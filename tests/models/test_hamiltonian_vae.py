@@ -7,6 +7,7 @@ from torch.distributions import Normal
 from vae_lightning.distributions import Laplace
 from vae_lightning.errors import UserError
 from vae_lightning.models import HamiltonianVAE
+from vae_lightning.networks import ResNet
 
 
 @pytest.fixture
@@ -80,6 +81,27 @@ def test_draws_in_inference_mode_equal_those_without(model):
         q, _, z = model.infer(x * 1, num_samples=2, noise=noise)
     torch.testing.assert_close(z, expected[2])
     torch.testing.assert_close(q.log_prob(z), expected[0].log_q)
+
+
+def test_attention_is_differentiated_twice(parts, images):
+    model = HamiltonianVAE(**{**parts, "network": ResNet(channels=[4, 8], blocks=1, attention=True)})
+    model.objective(model(images))["loss"].backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's own
+def test_compiled_networks_give_the_same_gradients(parts, images):
+    model = HamiltonianVAE(**parts)
+    gradients = []
+    for compiled in (False, True):
+        if compiled:
+            for network in (model.encoder, model.posterior, model.decoder):
+                network.compile(backend="aot_eager")
+        torch.manual_seed(0)
+        model.zero_grad()
+        model.objective(model(images))["loss"].backward()
+        gradients.append([p.grad for p in model.parameters()])
+    torch.testing.assert_close(*gradients)
 
 
 def test_scale_fitted_to_images_on_the_way_is_rejected(parts):

@@ -9,13 +9,14 @@ from linear_gaussian import LinearGaussian
 
 from vae_lightning.distributions import Bernoulli, BernoulliImages
 from vae_lightning.errors import UserError
-from vae_lightning.models import AE, HVAE, IWAE, VAE, VQVAE
+from vae_lightning.models import AE, HVAE, IWAE, VAE, VQVAE, HamiltonianVAE
 from vae_lightning.models.imputation import METHODS
 from vae_lightning.networks import MLP
 from vae_lightning.priors import SecondStageVAE
 
 SIGMA = 0.05
 X = 0.5 + 0.1 * torch.randn(3, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+WEIGHTS = torch.tensor([[1.0], [0.5], [-0.8], [1.0]])  # of the latent in each pixel
 MASK = torch.tensor([[True, False], [True, False]])
 
 
@@ -23,17 +24,21 @@ MASK = torch.tensor([[True, False], [True, False]])
 def linear(parts):
     """Return p(x|z) = N(w z + 0.5, SIGMA²) with 4 pixels, 1 latent and the exact posterior of complete images.
 
-    SIGMA is so small that draws outside [0, 1], which are clamped, are rare.
+    SIGMA is so small that draws outside [0, 1], which are clamped in the end, are rare.
     """
-    network = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian(SIGMA), "latent_dim": 1}
+    return linear_model(parts, 0.1 * WEIGHTS, SIGMA)
+
+
+def linear_model(parts, w, sigma):
+    """Return p(x|z) = N(w z + 0.5, sigma²) for weights (4, 1), with the exact posterior of complete images."""
+    network = {"network": MLP(hidden_dims=[], activation="Tanh"), "likelihood": LinearGaussian(sigma), "latent_dim": 1}
     model = VAE(**{**parts, **network, "image_shape": (1, 2, 2)}).eval()
-    w = torch.tensor([[0.1], [0.05], [-0.08], [0.1]])
-    variance = 1 / (1 + (w.T @ w) / SIGMA**2)
+    variance = 1 / (1 + (w.T @ w) / sigma**2)
     with torch.no_grad():
         model.decoder[0].weight.copy_(w)
         model.decoder[0].bias.fill_(0.5)
-        model.posterior.mu.weight.copy_(variance * w.T / SIGMA**2)
-        model.posterior.mu.bias.copy_(-0.5 * (variance * w.T / SIGMA**2).sum(1))
+        model.posterior.mu.weight.copy_(variance * w.T / sigma**2)
+        model.posterior.mu.bias.copy_(-0.5 * (variance * w.T / sigma**2).sum(1))
         model.posterior.logvar.weight.zero_()
         model.posterior.logvar.bias.copy_(variance.log()[0])
     return model
@@ -46,12 +51,12 @@ def ignore_images(model):
     torch.nn.init.constant_(model.posterior.logvar.bias, 0.4)
 
 
-def conditional(model):
-    """Return the mean (3, 2) and the covariance (2, 2) of p(x_mis | x_obs)."""
+def conditional(model, x=X):
+    """Return the mean (N, 2) and the covariance (2, 2) of p(x_mis | x_obs)."""
     w, seen = model.decoder[0].weight, MASK.flatten()
-    covariance = w @ w.T + SIGMA**2 * torch.eye(4)
+    covariance = w @ w.T + model.likelihood.sigma**2 * torch.eye(4)
     gain = covariance[~seen][:, seen] @ covariance[seen][:, seen].inverse()
-    mean = 0.5 + (X.flatten(1)[:, seen] - 0.5) @ gain.T
+    mean = 0.5 + (x.flatten(1)[:, seen] - 0.5) @ gain.T
     return mean, covariance[~seen][:, ~seen] - gain @ covariance[seen][:, ~seen]
 
 
@@ -77,6 +82,20 @@ def test_draws_have_the_conditional_mean_and_covariance(method, linear):
     mean, covariance = conditional(linear)
     torch.testing.assert_close(filled[..., 1].flatten(1).mean(0), mean[0], rtol=0, atol=6e-3)
     torch.testing.assert_close(filled[..., 1].flatten(1).T.cov(), covariance, rtol=0, atol=6e-4)
+
+
+def test_draws_outside_the_range_of_images_do_not_bias_the_chain(parts):
+    linear = linear_model(parts, WEIGHTS, 0.5)
+    x = torch.full((1000, 1, 2, 2), 0.95)
+    filled = linear.impute(x, MASK, method="metropolis", samples=400, generator=torch.Generator().manual_seed(0))
+    mean, _ = conditional(linear, x[:1])
+    torch.testing.assert_close(filled[..., 1].flatten(1).mean(0), mean[0], rtol=0, atol=6e-3)
+
+
+def test_draws_whose_density_is_that_of_their_own_are_no_proposals(parts, images):
+    mask = torch.ones(8, 8, dtype=torch.bool)
+    with pytest.raises(UserError, match=r"method=metropolis: HamiltonianVAE has no q\(z\|x\) of a given z. Use"):
+        HamiltonianVAE(**parts).eval().impute(images, mask, method="metropolis")
 
 
 def test_passes_of_importance_sampling_are_weighed_together(linear):

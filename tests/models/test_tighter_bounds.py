@@ -7,8 +7,10 @@ import lightning as L
 import pytest
 import torch
 
+from vae_lightning.distributions import Gaussian
 from vae_lightning.errors import UserError
 from vae_lightning.models import CIWAE, IWAE, MIWAE, PIWAE
+from vae_lightning.posteriors import FullCovariance
 
 LOG_W = torch.tensor([1.0, 3.0, 5.0, 8.0]).log()[:, None]  # (K·M, B), B = 1; the bounds have draws 1, 3 and 2, 4
 
@@ -58,6 +60,16 @@ def test_piwae_has_the_gradients_of_two_backward_passes(scale, warmup, gradient,
     for name, value in actual.items():
         expected = (of_decoder if name.startswith("decoder") else of_encoder)[1][name]
         torch.testing.assert_close(value, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_piwae_requires_a_diagonal_gaussian(parts):
+    with pytest.raises(UserError, match=r"^model/posterior: PIWAE requires a diagonal Gaussian"):
+        PIWAE(**parts, posterior=FullCovariance)
+
+
+def test_scale_fitted_to_all_draws_alike_is_rejected(parts):
+    with pytest.raises(UserError, match=r"scale_type=optimal: IWAE also decodes images that hardly count"):
+        IWAE(**{**parts, "likelihood": Gaussian(scale_type="optimal")})
 
 
 def test_piwae_in_single_precision_trains_the_encoder_with_all_bounds(parts, images):

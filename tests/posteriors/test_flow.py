@@ -75,7 +75,11 @@ def test_planar_flow_is_invertible_for_any_parameters():
     posterior = PlanarFlow(1, 2)
     parameters = torch.randn(10_000, 5).double() * torch.logspace(-12, 2, 10_000)[:, None].double()
     f = posterior.planar(parameters)
+    torch.testing.assert_close(f.slope, (f.w * f.u).sum(1))
     assert ((f.w * f.u).sum(1) > -0.999).all()
+    torch.testing.assert_close(f.slope, (f.w * f.u).sum(1), rtol=0, atol=1e-9)
+    large = posterior.planar(100 * torch.randn(10_000, 5))
+    assert (large.slope >= -0.99).all()  # which wᵀu in single precision is not
     u = parameters[:, :2]
     assert ((f.u - u).norm(dim=1) < u.norm(dim=1) + 1 / f.w.norm(dim=1).clamp_min(1)).all()  # also for small w
     assert posterior.planar(torch.zeros(1, 5)).u.tolist() == [[0, 0]]

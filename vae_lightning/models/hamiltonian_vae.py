@@ -11,6 +11,7 @@ from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior
 from vae_lightning.distributions.posterior import noise_like
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
+from vae_lightning.models.double_backward import differentiable_twice
 from vae_lightning.models.latent_variable_model import repeat_rows
 from vae_lightning.regularizers import KL
 
@@ -125,7 +126,7 @@ class HamiltonianVAE(ELBOModule):
     def log_joint_gradient(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
         """Compute the gradient of log p(x, z) with respect to z, (B, D), differentiable if gradients are enabled."""
         is_training = torch.is_grad_enabled()
-        with torch.enable_grad():
+        with differentiable_twice():
             z = z if z.requires_grad else z.detach().requires_grad_()
             log_joint = self.decode(z, y).log_prob(x) + self.prior(self.encode, self.condition(y)).log_prob(z)
             return torch.autograd.grad(log_joint.sum(), z, create_graph=is_training)[0]

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lightning.distributions import IndependentPixels
+from vae_lightning.distributions import DiagonalGaussian, IndependentPixels
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.models.estimation import check_estimate
@@ -55,8 +55,6 @@ def check_densities(model: LatentVariableModel, method: str) -> None:
     name = type(model).__name__
     if method != "gibbs" and not model.has_densities:
         raise UserError(f"impute: method={method}: q(z|x) or p(z) of {name} has no density. Use method=gibbs.")
-    if method == "metropolis" and not model.posterior.factorizes:
-        raise UserError(f"impute: method=metropolis: {name} has no q(z|x) of a given z. Use method=importance.")
     if method == "metropolis" and model.prior.is_estimated:
         raise UserError(f"impute: method=metropolis: log p(z) of {name} is an estimate. Use method=importance.")
 
@@ -69,6 +67,9 @@ def gibbs(
     With `correct`, z is a proposal, accepted or rejected so that the chain converges to p(z, x_mis | x_obs) for any
     q(z|x): Metropolis within Gibbs, Mattei & Frellsen 2018.
 
+    Raises:
+        UserError: with `correct`, if q(z|x) is not a `DiagonalGaussian` that depends on x only.
+
     Returns:
         the last draw of all pixels, or the average of E[x|z] over the second half of the steps.
     """
@@ -76,7 +77,10 @@ def gibbs(
     z: Any = None
     px: Any = None
     for step in range(steps):
-        qz, pz, proposal = model.infer(filled, y)
+        qz, pz, proposal = model.infer(filled.clamp(0, 1), y)
+        if correct and not (model.posterior.factorizes and isinstance(qz, DiagonalGaussian)):
+            name = type(model).__name__
+            raise UserError(f"impute: method=metropolis: {name} has no q(z|x) of a given z. Use method=importance.")
         proposed_px = decode(model, proposal, y)
         if z is None or not correct:
             z, px = proposal, proposed_px
@@ -86,10 +90,10 @@ def gibbs(
             is_accepted = torch.rand_like(log_w).log() < proposed_log_w - log_w
             z = torch.where(is_accepted[:, None], proposal, z)
             px = decode(model, z, y)
-        filled = torch.where(mask, x, px.sample().clamp(0, 1))
+        filled = torch.where(mask, x, px.sample())  # not clamped, as p(x_mis | z) is not
         if step >= steps // 2:
             total += px.mean
-    return filled if draw else total / (steps - steps // 2)
+    return filled.clamp(0, 1) if draw else total / (steps - steps // 2)
 
 
 def importance(

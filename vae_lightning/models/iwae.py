@@ -55,6 +55,8 @@ class IWAE(ELBOModule):
         UserError: if `gradient` is none of these, or the posterior does not support it.
     """
 
+    supports_fitted_scale = False  # draws count by their weights
+
     def __init__(self, *, num_samples: int = 5, gradient: str = "standard", **kwargs: Any) -> None:
         super().__init__(regularizer=KL(beta=1.0), **kwargs)
         self.num_samples = num_samples

@@ -19,6 +19,8 @@ class PIWAE(MIWAE):
         UserError: if it is trained in half precision with its narrow range.
     """
 
+    requires_diagonal_gaussian = True  # for the two gradients of log q(z|x)
+
     def on_fit_start(self) -> None:
         """Check that the precision has the range of the weights of draws.
 

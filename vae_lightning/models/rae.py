@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vae_lightning.distributions import DeltaPosterior, ForwardPass
 from vae_lightning.distributions.posterior import noise_like
 from vae_lightning.errors import check_choice
 from vae_lightning.models.base import ELBOModule
+from vae_lightning.models.double_backward import differentiable_twice
 from vae_lightning.regularizers import CodeNorm
 
 
@@ -58,11 +58,9 @@ class RAE(ELBOModule):
         It equals E ‖vᵀ ∂x̂/∂z‖² over v ~ N(0, I), estimated with one v per image. The gradient of the sum of all pixels,
         with v = 1, is no substitute, since the effects on different pixels would cancel.
 
-        Validation, which is without gradients, requires this one as well. Neither compiled functions nor the faster
-        kernels of attention can be differentiated twice.
+        Validation, which is without gradients, requires this one as well.
         """
-        eager, attention = torch.compiler.set_stance("force_eager"), sdpa_kernel(SDPBackend.MATH)
-        with torch.inference_mode(False), torch.enable_grad(), eager, attention:
+        with torch.inference_mode(False), differentiable_twice():
             z = out.z.clone()  # usable for gradients, unlike a tensor made in inference mode
             z = z if z.requires_grad else z.requires_grad_()
             images = self.decode(z, out.y).mean

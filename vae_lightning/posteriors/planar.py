@@ -24,17 +24,18 @@ class PlanarTransform(NamedTuple):
         u: (B, D), with wᵀu > -1, so that f is invertible.
         w: (B, D).
         b: (B,).
+        slope: wᵀu, (B,), which its sum could round to less than -1.
     """
 
     u: Tensor
     w: Tensor
     b: Tensor
+    slope: Tensor
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z (B, D); return the result and the log determinant of the map, (B,)."""
         h = torch.tanh((self.w * z).sum(1) + self.b)
-        slope = (self.w * self.u).sum(1)
-        return z + self.u * h[:, None], torch.log1p(slope * (1 - h.square()))
+        return z + self.u * h[:, None], torch.log1p(self.slope * (1 - h.square()))
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Invert the map at z (B, D); return the result and the log determinant of the map there, (B,).
@@ -42,7 +43,7 @@ class PlanarTransform(NamedTuple):
         a = wᵀf⁻¹(z) is the root of a + wᵀu tanh(a + b) = wᵀz, which increases in a. It is found by bisection. One step
         of Newton's method at the root gives it the gradient of the inverse.
         """
-        slope, target = (self.w * self.u).sum(1), (self.w * z).sum(1)
+        slope, target = self.slope, (self.w * z).sum(1)
 
         def excess(a: Tensor) -> Tensor:
             return a + slope * torch.tanh(a + self.b) - target
@@ -61,7 +62,7 @@ class PlanarTransform(NamedTuple):
 
     def repeat(self, k: int) -> "PlanarTransform":
         """Return the maps of k·B draws, the batch k times in a row."""
-        return PlanarTransform(self.u.repeat(k, 1), self.w.repeat(k, 1), self.b.repeat(k))
+        return PlanarTransform(self.u.repeat(k, 1), self.w.repeat(k, 1), self.b.repeat(k), self.slope.repeat(k))
 
 
 class PlanarFlow(Posterior):
@@ -95,6 +96,6 @@ class PlanarFlow(Posterior):
         """Return the transform of unconstrained parameters, (B, 2D + 1)."""
         u, w, b = parameters.split([self.dim, self.dim, 1], dim=1)
         wu = (w * u).sum(1, keepdim=True)
-        change = (1 - MIN_DERIVATIVE) * (F.softplus(wu + math.log(math.e - 1)) - 1) - wu
+        slope = (1 - MIN_DERIVATIVE) * (F.softplus(wu + math.log(math.e - 1)) - 1)
         squared_norm = w.square().sum(1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
-        return PlanarTransform(u + change * w / squared_norm, w, b.squeeze(1))
+        return PlanarTransform(u + (slope - wu) * w / squared_norm, w, b.squeeze(1), slope.squeeze(1))

@@ -131,8 +131,7 @@ class OptimalScale(nn.Module):
         All processes get the same scale, that of their deviations together.
 
         No gradient flows through s. The gradient of the mean log density is exact nevertheless, since its derivative
-        with respect to s is 0 at the optimum (envelope theorem). This does not hold for the bound of `iwae`, whose
-        gradient treats s as a constant.
+        with respect to s is 0 at the optimum (envelope theorem).
         """
         moments = deviation.abs().pow(self.power)
         total, count = sum_across_processes(torch.stack([moments.sum(), moments.new_tensor(moments.numel())]))
