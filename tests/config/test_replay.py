@@ -22,6 +22,8 @@ RUN = Path("runs/vae-digits/latest")
         "data.root=../shared/data",
         "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping",
         "model._target_='vae_lightning.models.BetaVAE'",
+        "++callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/objective, patience: 5}",
+        "+callbacks.temperature={_target_: 'vae_lightning.callbacks.Schedule', attribute: gamma, start: 1.0}",
     ],
 )
 def test_ordinary_overrides_are_replayed(override):
@@ -47,6 +49,10 @@ def test_ordinary_overrides_are_replayed(override):
             "names a class that is not trusted",
         ),
         ("+callbacks.x={_target_: os.system, command: ls}", "names a class that is not trusted"),
+        ("+callbacks.x=[{_target_: os.system, command: ls}]", "names a class that is not trusted"),
+        ("+callbacks.x={a: _target_, _target_: vae_lightning.models.VAE}", "names a class that is not trusted"),
+        ("+callbacks.x={_target_: [vae_lightning.models.VAE]}", "names a class that is not trusted"),
+        ("+callbacks.x._target_.y=vae_lightning.models.VAE", "names a class that is not trusted"),
         (
             "model={a: {_target_: vae_lightning.models.VAE, b: {_target_: os.system}}}",
             "names a class that is not trusted",

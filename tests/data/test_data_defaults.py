@@ -3,11 +3,13 @@
 import inspect
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
@@ -84,3 +86,12 @@ def test_digits_train_with_a_plain_trainer():
     assert trainer.global_step == 40  # 1,257 images in batches of 32
     assert {name: len(split.x) for name, split in data.splits.items()} == {"train": 1257, "val": 180, "test": 360}
     assert next(iter(data.train_dataloader())).x.shape == (32, 1, 28, 28)
+
+
+def test_overfitting_uses_the_same_batches_in_each_epoch():
+    data = DigitsDataModule()
+    data.setup()
+    data.trainer = SimpleNamespace(overfit_batches=2, strategy=SimpleNamespace(root_device=torch.device("cpu")))
+    loader = data.train_dataloader()
+    first, second = ([batch.x for batch in loader] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

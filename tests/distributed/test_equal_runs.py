@@ -61,7 +61,7 @@ def test_sweep_jobs_under_ddp_equal_runs_of_one_process(configuration, tmp_path)
 
 @pytest.mark.slow
 def test_metrics_computed_by_one_process_select_the_checkpoint_in_both(configuration, tmp_path):
-    names = "callbacks.metrics.names=[active_units,exact_mutual_information]"
+    names = "callbacks.metrics.names=[active_units,exact_mutual_information,knn]"
     options = [*COMMON, "logger=none", "~callbacks.figures", "~callbacks.progress_bar", "~callbacks.projector"]
     options += [names, "monitor=val/exact_mutual_information", "callbacks.best.mode=max"]
     done = run_train(tmp_path, *options, *DDP, "data.batch_size=64")

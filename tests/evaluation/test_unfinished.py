@@ -166,4 +166,9 @@ def test_peers_and_a_background_model_have_different_keys(small, tmp_path, monke
     evaluate(tmp_path / "0", **options, peers=[tmp_path / "1"])
     evaluate(tmp_path / "0", **options, background=tmp_path / "1")
     assert len(set(keys)) == 2
+    keys.clear()
+    evaluate(tmp_path / "0", **options, peers=[tmp_path / "0", tmp_path / "1"])
+    assert len(json.loads(keys[0])["peers"]) == 1  # a run is no peer of itself
+    with pytest.raises(UserError, match=r"^--peers=.*0: is the evaluated run itself\. Name runs with other seeds"):
+        evaluate(tmp_path / "0", **options, peers=[tmp_path / "0"])
     assert json.loads(keys[0])["models"][1] is None

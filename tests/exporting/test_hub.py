@@ -145,6 +145,13 @@ def test_card_of_an_evaluated_run_shows_its_numbers():
     assert "fid" not in text
 
 
+def test_card_of_a_learned_prior_samples_with_the_labels_of_its_model():
+    autoencoder = {"_target_": "m.My", "conditional": True, "num_classes": 3}
+    model = {"_target_": "m.Prior", "autoencoder": autoencoder}
+    config = {"name": "a", "model": model, "data": {"_target_": "d.D"}, "trainer": {}}
+    assert "model.sample(16, y=torch.arange(16) % 3)" in model_card(config, {}, [], [])
+
+
 def test_text_of_a_run_is_escaped():
     config = {"name": "a|b\n# c", "model": {"_target_": "m.My"}, "data": {"_target_": "d.D"}, "trainer": {}}
     text = model_card(config, {}, ["x=`;rm"], [])

@@ -1,5 +1,6 @@
 """Tests that a rerun sweep skips finished jobs, resumes interrupted ones, and continues after failures."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -26,6 +27,18 @@ def read_all_metrics() -> dict[str, dict[str, float]]:
 def find_job(part: str) -> Path:
     (job_dir,) = (path for path in STUDY.iterdir() if part in path.name and "~" not in path.name)
     return job_dir
+
+
+def test_job_that_another_process_runs_is_skipped(run_sweep):
+    run_sweep("model.latent_dim=2", "trainer.max_epochs=1")
+    descriptor = os.open(find_job("dim=2"), os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        out = run_sweep("model.latent_dim=2", "trainer.max_epochs=2")
+    finally:
+        os.close(descriptor)
+    assert f"skipping job that another process runs: {find_job('dim=2').name}" in out
+    assert not (find_job("dim=2") / "failure.txt").exists()
 
 
 def test_rerun_skips_finished_jobs_and_runs_new_ones(run_sweep):

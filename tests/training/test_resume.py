@@ -77,6 +77,16 @@ def test_resume_with_more_epochs_equals_a_longer_run(model, small, tmp_path):
     assert has_same_weights(tmp_path / "long", tmp_path / "short")
 
 
+@pytest.mark.parametrize("options", [[], ["callbacks.last.every_n_train_steps=2"]])
+def test_resume_with_more_steps_continues_within_an_epoch(options, small, tmp_path):
+    """An epoch has 5 batches."""
+    options = [*options, "trainer.max_epochs=9", "monitor=train/objective"]
+    expected = train(small(*options, "+trainer.max_steps=10", run="long"))
+    train(small(*options, "+trainer.max_steps=8", run="short"))
+    assert train(small(*options, "+trainer.max_steps=10", f"resume={tmp_path / 'short'}", run="short")) == expected
+    assert has_same_weights(tmp_path / "long", tmp_path / "short")
+
+
 def test_resume_of_a_finished_run_keeps_its_metrics(small, tmp_path):
     expected = train(small())
     assert train(small(f"resume={tmp_path / 'run'}")) == expected
@@ -91,6 +101,22 @@ def test_resume_after_early_stopping_trains_no_further(small, tmp_path):
     assert before["epoch"] == 2
     assert train(small(*options, f"resume={tmp_path / 'run'}")) == expected
     assert torch.load(last, weights_only=True)["images_seen"] == before["images_seen"]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")  # after removing the callback
+def test_resume_after_early_stopping_within_an_epoch_trains_no_further(small, tmp_path, capsys):
+    stop = "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/loss, min_delta: 1e6}"
+    options = [stop, "+callbacks.stop.patience=2", "trainer.max_epochs=9", "~callbacks.collapse"]
+    options.append("+trainer.val_check_interval=2")
+    expected = train(small(*options))
+    assert f"resume={tmp_path / 'run'} ~callbacks.stop" in capsys.readouterr().out.replace("\n", "")
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    before = torch.load(last, weights_only=True)["images_seen"]
+    assert train(small(*options, f"resume={tmp_path / 'run'}")) == expected
+    assert "To train further, add ~callbacks.stop" in capsys.readouterr().out
+    assert torch.load(last, weights_only=True)["images_seen"] == before
+    train(small(*options[2:], f"resume={tmp_path / 'run'}"))
+    assert torch.load(last, weights_only=True)["images_seen"] > before
 
 
 def test_resume_draws_missing_figures(small, tmp_path):

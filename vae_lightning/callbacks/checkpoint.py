@@ -14,6 +14,8 @@ class Checkpoint(ModelCheckpoint):
     - After the last batch of an epoch it waits for the end of the epoch. Lightning would treat a checkpoint written in
       between as that of a finished epoch, and skip the validation when resuming. With `every_n_train_steps` it also
       saves at the end of each epoch, so the last checkpoint of a finished run is its end.
+    - If a limit ends the training within an epoch, the most recent checkpoint is that of the last batch. So a run with
+      a higher limit continues with the next one.
     - The paths in its state are updated when the directory has been moved.
     - The mode follows from the monitor.
 
@@ -40,9 +42,13 @@ class Checkpoint(ModelCheckpoint):
         return f"Checkpoint{options!r}"
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Save if it is time, but not after the last batch of an epoch."""
-        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            super().on_train_batch_end(trainer, *args)
+        """Save if it is time or the training ends, but not after the last batch of an epoch."""
+        loop = trainer.fit_loop.epoch_loop
+        if loop.batch_progress.is_last_batch:
+            return
+        super().on_train_batch_end(trainer, *args)
+        if self.monitor is None and (loop._is_training_done or trainer.should_stop):
+            self.save_now(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save if it is time, which it always is with `every_n_train_steps`."""

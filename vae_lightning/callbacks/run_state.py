@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 from vae_lightning.rng import rng_state, set_rng_state
 from vae_lightning.runs.format import FORMAT_VERSION, CheckpointKey
@@ -49,8 +50,7 @@ class RunState(L.Callback):
         checkpoint[CheckpointKey.CONFIG] = self.config
         checkpoint[CheckpointKey.METRICS] = logged_metrics(trainer)
         checkpoint[CheckpointKey.RANDOM_STATE] = [rng_state()]
-        is_epoch_end = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        checkpoint[CheckpointKey.STOPPED] = trainer.should_stop and is_epoch_end
+        checkpoint[CheckpointKey.STOPPED] = trainer.should_stop and has_stopped_early(trainer)
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Restore the metrics, the end of the training, and, once training starts, the random state."""
@@ -96,6 +96,12 @@ def update_optimizers(trainer: L.Trainer, pl_module: L.LightningModule, names: s
     for optimizer, new in zip(trainer.optimizers, optimizers, strict=True):
         for group, new_group in zip(optimizer.param_groups, new.param_groups, strict=True):
             group.update({name: new_group[name] for name in names & new_group.keys()})
+
+
+def has_stopped_early(trainer: L.Trainer) -> bool:
+    """Return whether early stopping has ended the training, now or before the run was resumed."""
+    callbacks = trainer.early_stopping_callbacks
+    return any(callback.stopping_reason is not EarlyStoppingReason.NOT_STOPPED for callback in callbacks)
 
 
 def logged_metrics(trainer: L.Trainer) -> dict[str, float]:

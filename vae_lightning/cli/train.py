@@ -39,14 +39,16 @@ def main(arguments: list[str] | None = None) -> None:
         flags, overrides = split_flags(expand_prior_of(expand_resume(arguments)))
         check_flags(flags)
         overrides = normalize(overrides)
-        if {"-m", "--multirun"} & {*flags}:
+        is_sweep = bool({"-m", "--multirun"} & {*flags})
+        if is_sweep:
             overrides += name_jobs(overrides)
         # Hydra reads the arguments there, and DDP starts its other processes with them.
         sys.argv[1:] = [*flags, *overrides]
         try:
             run_hydra()
-        except KeyboardInterrupt:  # while a launcher waits for jobs in other processes; a run handles it by itself
-            print("interrupted. Rerun the command to resume the sweep.", file=sys.stderr)
+        except KeyboardInterrupt:  # while a launcher waits for jobs in other processes, or before a run handles it
+            rerun = "Rerun the command to resume the sweep." if is_sweep else "Nothing was written."
+            print(f"interrupted. {rerun}", file=sys.stderr)
             sys.exit(130)
 
 

@@ -38,13 +38,12 @@ def report_errors(debug: bool) -> Iterator[None]:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise errors instead of printing them over several lines
     try:
         yield
-    except Exception as error:
-        if not isinstance(error, USER_FACING_ERRORS) and NULL_GROUP not in str(error):
-            raise
+    except BaseException as error:  # also after Ctrl-C
         with suppress(OmegaConfBaseException):  # the error may be in the name of the directory
             if HydraConfig.initialized():
                 remove_empty_dirs(Path(HydraConfig.get().runtime.output_dir))
-        if debug:
+        is_users = isinstance(error, USER_FACING_ERRORS) or (isinstance(error, Exception) and NULL_GROUP in str(error))
+        if debug or not is_users:
             raise
         sys.exit(f"error: {format_error(error, sys.argv[1:])}")
 

@@ -1,7 +1,12 @@
 """Which overrides of a saved run may be replayed when it is resumed, since the run may come from somebody else."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from vae_lightning.errors import UserError
 from vae_lightning.runs.format import override_key
@@ -42,7 +47,7 @@ def check_replayable(overrides: list[str], run_dir: Path) -> None:
             problem = "names a file outside of conf/"
         elif name == "trust":
             problem = "trusts a package"
-        elif "_target_" in override and not is_trusted_target(name, value):
+        elif "_target_" in override and not has_trusted_targets(override):
             problem = "names a class that is not trusted"
         if problem:
             raise UserError(
@@ -51,8 +56,26 @@ def check_replayable(overrides: list[str], run_dir: Path) -> None:
             )
 
 
-def is_trusted_target(name: str, value: str) -> bool:
-    """Return whether an override sets a single `_target_` to a class of the trusted packages."""
-    target = value.strip("'\"")
-    is_class = bool(CLASS_NAME.fullmatch(target)) and target.startswith(REPLAYED_PACKAGES)
-    return name.endswith("._target_") and is_class
+def has_trusted_targets(override: str) -> bool:
+    """Return whether each `_target_` that an override sets is a class of the trusted packages."""
+    try:
+        value = OverridesParser.create().parse_override(override).value()
+    except HydraException:
+        return False
+    targets = [*find_targets({override_key(override).rpartition(".")[2]: value})]
+    return len(targets) == override.count("_target_") and all(
+        isinstance(target, str) and CLASS_NAME.fullmatch(target) and target.startswith(REPLAYED_PACKAGES)
+        for target in targets
+    )
+
+
+def find_targets(value: Any) -> Iterator[Any]:
+    """Yield the value of each `_target_` in nested mappings and lists."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if key == "_target_":
+                yield entry
+            yield from find_targets(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from find_targets(entry)

@@ -281,7 +281,9 @@ FIELD_RULES = {
     "min_steps": optional(COUNT),
     "limit_train_batches": optional(BATCHES),
     "limit_val_batches": optional(BATCHES),
-    "limit_test_batches": optional(BATCHES),
+    "limit_test_batches": Rule(  # the test marks a run as finished
+        lambda v: v is None or (BATCHES.is_valid(v) and v > 0), "null, a number of batches, or a fraction of all, > 0"
+    ),
     "overfit_batches": BATCHES,
     "check_val_every_n_epoch": optional(COUNT),
     "accumulate_grad_batches": COUNT,

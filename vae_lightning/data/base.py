@@ -162,6 +162,11 @@ class ImageDataModule(L.LightningDataModule, ABC):
             raise UserError(
                 f"data.num_classes={self.num_classes}: the images have no labels. Set data.num_classes=null."
             )
+        if y is not None and len(y) and int(y.min()) < (UNKNOWN if y.dim() == 1 and name == "train" else 0):
+            raise UserError(
+                f"data: the {name} labels start at {int(y.min())}. Count them from 0. Only the class of a training"
+                f" image may be {UNKNOWN}, if it is not given."
+            )
         if y is not None and len(y) != len(x):
             raise UserError(f"data: there are {len(x)} {name} images but {len(y)} labels. Check the files.")
         if y is not None and y.dim() == 2 and self.num_classes not in (None, y.shape[1]):
@@ -220,8 +225,9 @@ class ImageDataModule(L.LightningDataModule, ABC):
         return InMemoryLoader(images, batch_size, EpochSampler(len(images.x), seed=None))
 
     def train_dataloader(self) -> InMemoryLoader:
-        """Return shuffled batches of the training images."""
-        return self.batches("train", self.batch_size * self.shard.world_size, seed=self.seed)
+        """Return shuffled batches of the training images; the same in each epoch with Lightning's `overfit_batches`."""
+        seed = None if self.trainer and self.trainer.overfit_batches else self.seed  # type: ignore[attr-defined]
+        return self.batches("train", self.batch_size * self.shard.world_size, seed=seed)
 
     def val_dataloader(self) -> InMemoryLoader | list[InMemoryLoader]:
         """Return batches of the validation images, in order; an empty list if there are none."""

@@ -1,10 +1,11 @@
 """Downloading a file, completely or not at all, and the error if it cannot be read."""
 
+import fcntl
 import sys
 import urllib.request
 from contextlib import AbstractContextManager, suppress
+from http.client import HTTPException
 from pathlib import Path
-from uuid import uuid4
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
@@ -12,7 +13,7 @@ from vae_lightning.errors import UserError, as_user_error, one_line
 
 
 def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
-    """Download a file under a temporary name, and rename it when it is complete. Several processes may do so at once.
+    """Download a file under a temporary name, and rename it when it is complete. Other processes wait for it.
 
     Args:
         url: of the file.
@@ -23,21 +24,26 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
     Raises:
         UserError: if it cannot be downloaded.
     """
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    part, lock = (path.with_name(f".{path.name}.{suffix}") for suffix in ("part", "lock"))
     new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        download(url, part, f"downloading {path.name}")
-        part.replace(path)
-    except OSError as error:  # includes the errors of urllib
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-            if new:
-                path.parent.rmdir()
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not path.is_file():
+                download(url, part, f"downloading {path.name}")
+                part.replace(path)
+    except (OSError, HTTPException) as error:  # includes the errors of urllib
         raise UserError(
             f"data={choice}: no {path.resolve()}, and the download failed ({one_line(error)}). Put {url} there, or use"
             f" data={alternative}, which needs no download."
         ) from error
+    finally:
+        with suppress(OSError):  # raised if the directory is not empty
+            part.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
+            if new:
+                path.parent.rmdir()
 
 
 def download(url: str, path: Path, description: str) -> None:

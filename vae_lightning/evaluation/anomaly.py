@@ -60,7 +60,7 @@ def anomaly(
     for name, values in normal_scores.items():
         value, error = auroc(values, other_scores[name])
         results[f"auroc_{name}"] = Result(value, error=error, note=SCORES[name])
-    if typical is not None and is_cross_entropy(normal):
+    if typical is not None and (is_cross_entropy(normal) or is_cross_entropy(other)):
         results |= unavailable(["auroc_complexity"], "requires log p(x) in bits, not the cross-entropy of gray images")
     results[names[0]] = results[names[0]]._replace(note=f"{SCORES['reconstruction']}; {counts}")
     return results

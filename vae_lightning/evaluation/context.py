@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.data import Batch, ImageDataModule
+from vae_lightning.data.base import UNKNOWN
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.fingerprint import fingerprint
 from vae_lightning.evaluation.settings import Settings
@@ -128,9 +129,15 @@ class EvaluationContext:
 
 
 def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:
-    """Draw at most n images of a split in random order, binarized if those of training are."""
+    """Draw at most n images of a split in random order, binarized if those of training are.
+
+    Those whose class is not given are left out.
+    """
     images = data.splits[split]
-    index = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(seed))[:n]
+    index = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(seed))
+    if images.y is not None and images.y.dim() == 1:
+        index = index[images.y[index] != UNKNOWN]
+    index = index[:n]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return data.transform(images.rows(index), training=False)

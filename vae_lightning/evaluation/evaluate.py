@@ -95,7 +95,11 @@ def evaluate(
         **changes,
     )
     run = load_run(path, trust=trust, data_root=data_root)
+    own = fingerprint_model(run.model)
     peer_models = [load_model(peer, trust=trust) for peer in peers]
+    peer_models = [peer for peer in peer_models if fingerprint_model(peer) != own]  # `--peers` may name all runs
+    if peers and not peer_models:
+        raise UserError(f"--peers={peers[0]}: is the evaluated run itself. Name runs with other seeds.")
     other = OtherData(" ".join(against), load_other_data(against, run.data)) if against else None
     background_model = load_background(background, run.data.image_shape, trust) if background else None
     key = {
@@ -103,7 +107,7 @@ def evaluate(
         "settings": asdict(settings),
         "device": str(torch_device),
         "images": [fingerprint_images(data, settings) for data in (run.data, *([other.data] if other else []))],
-        "models": [fingerprint_model(run.model), background_model and fingerprint_model(background_model)],
+        "models": [own, background_model and fingerprint_model(background_model)],
         "peers": [fingerprint_model(peer) for peer in peer_models],
     }
     stores = {group: Unfinished(run.run_dir, group, json.dumps(key, sort_keys=True)) for group in groups}

@@ -182,6 +182,7 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
 
 def sample_call(config: dict[str, Any]) -> str:
     """Return an expression that samples from the model."""
+    config = config.get("autoencoder", config)  # of a learned prior
     if config.get("conditional"):
         return f"model.sample(16, y=torch.arange(16) % {config.get('num_classes')})"
     return "model.sample(16, generator=torch.Generator().manual_seed(0))"

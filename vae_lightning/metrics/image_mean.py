@@ -56,7 +56,7 @@ class ImageMean(Metric):
 
 
 def mean_and_error(values: Tensor) -> MeanAndError:
-    """Return the mean of one value per image, (N,), and its standard error."""
-    metric = ImageMean()
+    """Return the mean of one value per image of this process, (N,), and its standard error."""
+    metric = ImageMean(sync_on_compute=False)
     metric.update(values.cpu())
     return metric.compute()

@@ -42,7 +42,9 @@ def block_errors(
 
     They are not smooth: leaving out one point changes the neighbors of others. So the metrics are computed on G
     disjoint groups, and the standard error is their standard deviation over √G, as if their variance were proportional
-    to 1 / N. For precision, recall, density and coverage of Gaussians, it is 0.7 to 1.5 times the true one.
+    to 1 / N. For precision, recall, density and coverage of two equal Gaussians, it is 0.7 to 1.5 times the true one.
+    For generated images that vary much less than real ones it can be far too small, since precision and density of a
+    group are then limited by its size.
 
     See `jackknife_errors` for the arguments and the result.
     """

@@ -20,6 +20,7 @@ from vae_lightning.errors import TrialPruned, UserError, one_line
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics
 from vae_lightning.runs.layout import CONFIG, FAILURE, PRUNED, find_checkpoint, has_resumable_checkpoint
+from vae_lightning.runs.locking import RunInUse
 
 
 def run_sweep_job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]) -> float | None:
@@ -60,6 +61,8 @@ def run_sweep_job(cfg: DictConfig, run: Callable[[DictConfig], dict[str, float]]
     except TrialPruned as pruned:
         print(f"pruned {pruned}: {Path(cfg.run_dir).name}", flush=True)
         atomic_write(f"{pruned}\n", Path(cfg.run_dir) / PRUNED)
+    except RunInUse:
+        print(f"skipping job that another process runs: {Path(cfg.run_dir).name}", flush=True)
     except Exception as error:
         if cfg.debug:
             raise

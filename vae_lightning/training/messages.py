@@ -10,6 +10,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.table import Table
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from vae_lightning.callbacks import RunState
+from vae_lightning.callbacks.run_state import has_stopped_early
 from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.data import ImageDataModule
 from vae_lightning.io.console import CONSOLE
@@ -69,7 +71,11 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
 
 
 def extension(trainer: L.Trainer) -> str:
-    """Return the override that doubles whatever limit has ended the training."""
+    """Return the override that doubles whatever limit has ended the training, or removes the early stopping."""
+    if has_stopped_early(trainer):
+        state = next(callback for callback in trainer.callbacks if isinstance(callback, RunState))  # type: ignore[attr-defined]
+        names = [name for name, options in state.config["callbacks"].items() if "EarlyStopping" in str(options)]
+        return " ".join(f"~callbacks.{name}" for name in names)
     timer = next((callback for callback in trainer.callbacks if isinstance(callback, Timer)), None)  # type: ignore[attr-defined]
     if timer and (timer.time_remaining() or 0) <= 0:
         assert timer._duration is not None

@@ -1,5 +1,6 @@
 """One training run: preparation -> fit -> test -> files in the run directory."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from hydra.errors import HydraException
@@ -14,6 +15,7 @@ from vae_lightning.errors import Interrupted, UserError, as_user_error, one_line
 from vae_lightning.loggers import TensorBoard, begin_logging, closing
 from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.layout import BEST, CHECKPOINTS
+from vae_lightning.runs.locking import exclusive
 from vae_lightning.runs.recording import save_configuration, save_metrics
 from vae_lightning.training.messages import (
     print_nothing_to_train,
@@ -37,7 +39,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
     Raises:
         UserError: if the configuration, the data or the checkpoint to resume cannot be used, in which case nothing has
-            been written; or if a term becomes NaN (`callbacks.TerminateOnNaN`), or a checkpoint cannot be written.
+            been written; if another process trains in the same directory, a term becomes NaN
+            (`callbacks.TerminateOnNaN`), or a checkpoint cannot be written.
         SystemExit: after Ctrl-C or SIGTERM, with exit code 130 or 143, once a checkpoint has been written.
     """
     tune_malloc()
@@ -47,7 +50,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
         try:
             with as_user_error(NOT_PREPARED, EXPLAINED):
                 run = prepare_run(cfg, shutdown)
-            return execute(run, cfg.name)
+            with exclusive(run.run_dir) if run.trainer.is_global_zero else nullcontext():
+                return execute(run, cfg.name)
         except Interrupted as interrupted:
             print_resume_hint(Path(cfg.run_dir))
             raise SystemExit(interrupted.exit_code) from None

@@ -91,3 +91,13 @@ def test_metric_accepts_tensors_and_binary_attributes_and_ignores_constant_facto
 def test_metric_is_deterministic_given_the_seed(name, factors, rotated):
     metric = METRICS[name][0]
     assert metric(rotated, factors) == metric(rotated, factors)
+
+
+def test_constant_latents_do_not_count_for_modularity():
+    """Their mutual information with these factors is rounded to a number above 0."""
+    generator = np.random.default_rng(1)
+    factors = np.stack([generator.integers(0, n, 700) for n in (3, 7, 4)], axis=1)
+    entangled = factors.sum(1, keepdims=True).astype(float)
+    constant = np.zeros((700, 5))
+    assert modularity(constant, factors) == 0
+    assert modularity(np.hstack([entangled, constant]), factors) == modularity(entangled, factors)

@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import sqrtm
 from sklearn.metrics import mutual_info_score
 
+from vae_lightning.errors import UserError
 from vae_lightning.metrics import (
     gaussian_total_correlation,
     gaussian_wasserstein_correlation,
@@ -57,6 +58,12 @@ def test_constant_and_single_latents(correlated):
         assert gaussian_total_correlation(z) == 0
         assert gaussian_wasserstein_correlation(z, normalized=True) == 0
         assert mutual_information_score(z) == 0
+
+
+@pytest.mark.parametrize("score", [gaussian_total_correlation, gaussian_wasserstein_correlation])
+def test_single_image_has_no_covariance(score, correlated):
+    with pytest.raises(UserError, match=r"^codes: a covariance requires at least two\. Use more images"):
+        score(correlated[:1])
 
 
 def test_equal_latents_have_infinite_total_correlation(correlated):

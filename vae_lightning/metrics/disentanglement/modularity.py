@@ -12,6 +12,8 @@ from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors, spl
 from vae_lightning.metrics.disentanglement.mig import BINS
 from vae_lightning.metrics.disentanglement.mutual_information import information_matrix
 
+ROUNDING = 1e-12  # of the mutual information of a constant, in nats
+
 
 def modularity(codes: Any, factors: Any, *, bins: int = BINS) -> float:
     """Return how far each latent is informative about a single factor, averaged over latents, in [0, 1].
@@ -38,7 +40,7 @@ def modularity(codes: Any, factors: Any, *, bins: int = BINS) -> float:
 
 def modularity_from_information(information: Floats) -> float:
     """Return the modularity of a matrix of mutual information (D, A); see `modularity`."""
-    squared = information[information.max(1) > 0] ** 2
+    squared = information[information.max(1) > ROUNDING] ** 2
     if not len(squared):
         return 0.0
     highest = squared.max(1)

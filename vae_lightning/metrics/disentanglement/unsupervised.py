@@ -4,9 +4,22 @@ from typing import Any
 
 import numpy as np
 
-from vae_lightning.metrics.arrays import as_codes
+from vae_lightning.errors import UserError
+from vae_lightning.metrics.arrays import Floats, as_codes
 from vae_lightning.metrics.disentanglement.mig import BINS
 from vae_lightning.metrics.disentanglement.mutual_information import discretize, information_matrix
+
+
+def as_several_codes(codes: Any) -> Floats:
+    """Return codes as an array (N, D).
+
+    Raises:
+        UserError: if they are not finite, not of shape (N, D), or fewer than the two that a covariance requires.
+    """
+    z = as_codes(codes)
+    if len(z) < 2:
+        raise UserError("codes: a covariance requires at least two. Use more images.")
+    return z
 
 
 def gaussian_total_correlation(codes: Any) -> float:
@@ -22,9 +35,9 @@ def gaussian_total_correlation(codes: Any) -> float:
         codes: (N, D). Constant latents are ignored.
 
     Raises:
-        UserError: if the codes are not finite, or not of shape (N, D).
+        UserError: if the codes are not finite, not of shape (N, D), or fewer than two.
     """
-    z = as_codes(codes)
+    z = as_several_codes(codes)
     z = z[:, np.ptp(z, axis=0) > 0]
     if z.shape[1] < 2:
         return 0.0
@@ -45,9 +58,9 @@ def gaussian_wasserstein_correlation(codes: Any, *, normalized: bool = False) ->
         normalized: divide by tr Σ, which makes it independent of the scale.
 
     Raises:
-        UserError: if the codes are not finite, or not of shape (N, D).
+        UserError: if the codes are not finite, not of shape (N, D), or fewer than two.
     """
-    covariance = np.atleast_2d(np.cov(as_codes(codes), rowvar=False))
+    covariance = np.atleast_2d(np.cov(as_several_codes(codes), rowvar=False))
     trace = covariance.trace()
     if trace == 0:
         return 0.0
