@@ -49,6 +49,7 @@ ERRORS = {  # overrides -> start of the error
     "monitor=val/mig": "monitor=val/mig: not logged. Use val/ followed by one of loss, objective, distortion,",
     "monitor=train/knn callbacks.metrics.names=[knn]": "monitor=train/knn: not logged. Use train/ followed by one of",
     "callbacks.metrics.names=[mgi]": "callbacks.metrics.names=mgi: not a valid choice. Choose one of mig,",
+    "callbacks.metrics.names=[knn] callbacks.metrics.num_images=1": "callbacks.metrics.names=knn: requires two images.",
     "callbacks.metrics.names=knn": "callbacks.metrics.names=knn: must be a list. Use callbacks.metrics.names=[knn].",
     "callbacks.metrics.names=[knn,mig]": "callbacks.metrics.names=mig: requires factors. Set data=sprites or",
     "model=ae callbacks.metrics.names=[exact_mutual_information]": "callbacks.metrics.names=exact_mutual_information:",

@@ -59,6 +59,8 @@ class Representation:
     def halves(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Codes and labels of one half of the images, to train a classifier, and of the other half, to test it."""
         half = len(self.codes) // 2
+        if not half:
+            raise UserError("requires two images. Set callbacks.metrics.num_images, or a larger data.val_size.")
         return self.codes[:half], self.labels[:half], self.codes[half:], self.labels[half:]
 
     @cached_property

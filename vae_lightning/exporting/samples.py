@@ -28,7 +28,7 @@ def write_samples(
     """Write n samples from the prior as PNG files, and return their directory.
 
     Samples of a conditional model are divided evenly among the classes, with a directory for each, so that
-    `data=image_folder` reads their labels.
+    `data=image_folder` reads their labels. If the condition is a list of attributes, each sample has one of them.
 
     >>> write_samples("latest", "samples", n=10_000)  # doctest: +SKIP
 
