@@ -47,7 +47,8 @@ class Checkpoint(ModelCheckpoint):
         if loop.batch_progress.is_last_batch:
             return
         super().on_train_batch_end(trainer, *args)
-        if self.monitor is None and (loop._is_training_done or trainer.should_stop):
+        is_stopped = trainer.should_stop and trainer.fit_loop._can_stop_early
+        if self.monitor is None and (loop._is_training_done or is_stopped):
             self.save_now(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
