@@ -58,7 +58,7 @@ ERRORS = {  # overrides -> start of the error
     "callbacks.best.mode=best": "callbacks.best: `mode` can be min, max but got best.",
     "model=ae monitor=val/nelbo": "monitor=val/nelbo: not logged. Use val/ followed by one of loss, objective,",
     "model=nope": "model=nope: no such choice. Choose one of aae, ada_gvae, ada_ml_vae, ae,",
-    "data=nope": "data=nope: no such choice. Choose one of arrays, binarized_mnist, celeba, cifar10,",
+    "data=nope": "data=nope: no such choice. Choose one of arrays, binarized_mnist, caltech_silhouettes,",
     "trainer=nope": "trainer=nope: no such choice. Choose one of cpu, ddp, default, gpu.",
     "callbacks=nope": "callbacks=nope: no such choice. Choose one of deep, default, minimal.",
     "logger=nope": "logger=nope: no such choice. Choose one of csv, mlflow, none, tensorboard, wandb.",

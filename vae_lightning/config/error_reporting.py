@@ -54,7 +54,8 @@ def remove_empty_dirs(run_dir: Path) -> None:
         for folder in (run_dir, *run_dir.parents):
             if folder == Path.cwd():
                 return
-            folder.rmdir()
+            if folder.is_dir():
+                folder.rmdir()
 
 
 def format_error(error: BaseException, arguments: list[str]) -> str:
