@@ -71,7 +71,7 @@ def run(row: Row, seed: int, folders: dict[str, str], commands: Interruptible) -
     if last_change(run_dir) != before:
         record(run_dir, time.monotonic() - start)
     metric = row.metric.lstrip("-")
-    if trained and metric not in read_metrics(run_dir):  # not evaluated since it was trained last
+    if trained and row.evaluate and not read_metrics(run_dir).get("evaluation"):  # not since it was trained last
         commands.call([*EVALUATE, str(run_dir), *row.evaluate], log)
     value = read_metrics(run_dir).get(metric) if is_finished(run_dir) else None
     print(f"{run_dir}: {f'see {log}' if value is None else f'{metric} {value:.2f}'}", flush=True)
