@@ -41,6 +41,12 @@ def warmup_factor(t: int, period: int, schedule: str, cycles: int = 1, ramp: flo
     return RISES[schedule](t / period)
 
 
+def current_time(trainer: L.Trainer, by_step: bool) -> int:
+    """Return the number of the current batch or epoch, counted from 1 and over resumed runs."""
+    # not `global_step`, which counts the steps of every optimizer
+    return trainer.fit_loop.epoch_loop.batch_progress.total.ready if by_step else 1 + trainer.current_epoch
+
+
 class BetaWarmup(L.Callback):
     """Sets `model.warmup` before each batch from the trainer's counters, so it is correct after resuming as well.
 
@@ -87,7 +93,5 @@ class BetaWarmup(L.Callback):
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Set the factor for this batch."""
         assert isinstance(pl_module, ELBOModule)
-        # not `global_step`, which counts the steps of every optimizer
-        batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        t = batches if self.by_step else 1 + trainer.current_epoch
+        t = current_time(trainer, self.by_step)
         pl_module.warmup = warmup_factor(t, self.period, self.schedule, self.cycles, self.ramp)

@@ -1,11 +1,11 @@
 """A number of the model that changes during the first part of training, such as a temperature."""
 
 import inspect
-import math
 from typing import Any
 
 import lightning as L
 
+from vae_lightning.callbacks.beta_warmup import RISES, current_time
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.models import ELBOModule
 
@@ -25,9 +25,7 @@ def interpolated(start: float, end: float, progress: float, curve: str) -> float
     p = min(1.0, max(0.0, progress))
     if curve == "exponential":
         return start * (end / start) ** p
-    if curve == "cosine":
-        p = (1 - math.cos(math.pi * p)) / 2
-    return start + p * (end - start)
+    return start + RISES[curve](p) * (end - start)
 
 
 class Schedule(L.Callback):
@@ -109,9 +107,7 @@ class Schedule(L.Callback):
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Set the number for this batch."""
         assert self.end is not None
-        # not `global_step`, which counts the steps of every optimizer
-        batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready - 1
-        elapsed = (batches if self.by_step else trainer.current_epoch) - self.delay
+        elapsed = current_time(trainer, self.by_step) - 1 - self.delay
         value = interpolated(self.start, self.end, elapsed / self.period, self.curve)
         self.assign(pl_module, round(value) if self.is_integer else value)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.factors import all_combinations
 
 SUFFIX = "_mesh.mat"  # of a file with all views of one car
 
@@ -38,9 +39,8 @@ class Cars3DDataModule(FactorFiles):
         if not names:
             raise ValueError(f"it has no files *{SUFFIX}")
         angles = next(read_cars(path)).shape[:2]
-        grid = np.stack(np.unravel_index(np.arange(len(names) * np.prod(angles)), (len(names), *angles)))
-        cars = np.argsort(np.argsort(names))[grid[0]]
-        factors = np.stack([grid[1], grid[2], cars], axis=1).astype(np.int64)
+        place, elevation, azimuth = all_combinations((len(names), *angles)).T
+        factors = np.stack([elevation, azimuth, np.argsort(np.argsort(names))[place]], axis=1)
         return FactorImages(factors, (views.reshape(-1, *views.shape[2:]) for views in read_cars(path)))
 
 

@@ -3,7 +3,6 @@
 import shutil
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -195,11 +194,9 @@ def check_grid(factors: np.ndarray) -> None:
         ValueError: if they do not.
     """
     sizes = (factors.max(axis=0) + 1).tolist()
-    combinations = prod(sizes)
-    repeats, remainder = divmod(len(factors), combinations)
-    counts: Any = []
-    with suppress(ValueError):  # raised for negative factors
-        if not remainder:
-            counts = np.bincount(np.ravel_multi_index(tuple(factors.T), sizes), minlength=combinations)
-    if not len(counts) or (counts != repeats).any():
+    is_grid = factors.min() >= 0 and len(factors) % prod(sizes) == 0
+    if is_grid:
+        counts = np.bincount(np.ravel_multi_index(tuple(factors.T), sizes), minlength=prod(sizes))
+        is_grid = counts.min() == counts.max()
+    if not is_grid:
         raise ValueError("its factors do not form a grid")

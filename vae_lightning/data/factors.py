@@ -1,5 +1,7 @@
 """Data sets with one image per combination of factors, and pairs of images that share most of them."""
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,11 @@ class FactorDataModule(ImageDataModule):
         x, factors = self.splits["train"]
         assert factors is not None
         return self.transform(Batch(x[index], factors[index]).to(y.device), training=True)
+
+
+def all_combinations(sizes: Sequence[int]) -> np.ndarray:
+    """Return every combination of factors with these numbers of values, the last varying fastest: int64 (N, A)."""
+    return np.stack(np.unravel_index(np.arange(prod(sizes)), sizes), axis=1).astype(np.int64)
 
 
 def index_by_factors(y: Tensor, sizes: Tensor) -> Tensor:

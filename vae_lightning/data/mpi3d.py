@@ -4,9 +4,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.factors import all_combinations
 from vae_lightning.data.npz import array_shape, stream_rows
 from vae_lightning.errors import check_choice
 
@@ -51,5 +50,6 @@ class MPI3DDataModule(FactorFiles):
         sizes = {prod(sizes): sizes for sizes in SIZES}.get(n)
         if sizes is None:
             raise ValueError(f"it has {n:,} images")
-        factors = np.stack(np.unravel_index(np.arange(n), sizes), axis=1).astype(np.int64)
-        return FactorImages(factors, (rows.transpose(0, 3, 1, 2) for rows in stream_rows(path, "images")))
+        return FactorImages(
+            all_combinations(sizes), (rows.transpose(0, 3, 1, 2) for rows in stream_rows(path, "images"))
+        )

@@ -1,11 +1,12 @@
-"""Reading an array of an npz file some rows at a time."""
+"""Reading a large array some rows at a time, from an npz file or another open file."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from gzip import GzipFile
 from math import prod
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,11 +29,26 @@ def stream_rows(path: Path, name: str) -> Iterator[np.ndarray]:
     Raises:
         ValueError: if the array has another type. Damaged files raise other exceptions as well.
     """
-    with open_array(path, name) as (file, (n, *shape)):
-        for start in range(0, n, ROWS):
-            rows = file.read(min(ROWS, n - start) * prod(shape))
-            yield np.frombuffer(rows, np.uint8).reshape(-1, *shape)
-        file.read(1)  # at its end, zipfile verifies the checksum of the member
+    with open_array(path, name) as (file, shape):
+        yield from read_rows(file, np.dtype(np.uint8), shape, ROWS)
+
+
+def read_rows(
+    file: IO[bytes] | GzipFile, dtype: np.dtype[Any], shape: Sequence[int], size: int
+) -> Iterator[np.ndarray]:
+    """Iterate over the rows of an array in a compressed file, `size` at a time, and verify the checksum at the end.
+
+    Args:
+        file: at the first row.
+        dtype: of the array.
+        shape: of the array, (N, ...).
+        size: number of rows.
+    """
+    n, *row = shape
+    for start in range(0, n, size):
+        content = file.read(min(size, n - start) * prod(row) * dtype.itemsize)
+        yield np.frombuffer(content, dtype).reshape(-1, *row)
+    file.read(1)  # at the end, the checksum is verified
 
 
 @contextmanager

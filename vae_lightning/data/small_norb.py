@@ -3,7 +3,6 @@
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,14 +10,13 @@ import numpy as np
 
 from vae_lightning.data.download import explain_unreadable
 from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.npz import read_rows
 
 URL = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/smallnorb-{part}-{kind}.mat.gz"
 PARTS = ("5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing")
 KINDS = ("dat", "cat", "info")  # images, categories, and the other factors
-DTYPES: dict[int, np.dtype[Any]] = {
-    0x1E3D4C55: np.dtype("u1"),
-    0x1E3D4C54: np.dtype("<i4"),
-}  # by a file's magic number
+# by the magic number of a file
+DTYPES: dict[int, np.dtype[Any]] = {0x1E3D4C55: np.dtype("u1"), 0x1E3D4C54: np.dtype("<i4")}
 ROWS = 1000  # pairs of images read at a time, 18 MB
 
 
@@ -55,11 +53,8 @@ class SmallNORBDataModule(FactorFiles):
         Raises:
             UserError: if the file is damaged.
         """
-        with explain_unreadable(self.choice, path), open_matrix(path) as (file, dtype, (n, *shape)):
-            for start in range(0, n, ROWS):
-                rows = file.read(min(ROWS, n - start) * prod(shape) * dtype.itemsize)
-                yield np.frombuffer(rows, dtype).reshape(-1, *shape)
-            file.read(1)  # at its end, gzip verifies the checksum
+        with explain_unreadable(self.choice, path), open_matrix(path) as (file, dtype, shape):
+            yield from read_rows(file, dtype, shape, ROWS)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from vae_lightning.data.base import split_in_order
-from vae_lightning.data.factors import FactorDataModule
+from vae_lightning.data.factors import FactorDataModule, all_combinations
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError
 
@@ -82,8 +82,7 @@ def draw_sprites(factor_sizes: Sequence[int], size: Sequence[int]) -> tuple[torc
                 for i, left in enumerate(lefts):
                     for j, top in enumerate(tops):
                         images[s, k, t, i, j, top : top + window[0], left : left + window[1]] = sprite
-    factors = np.stack(np.unravel_index(np.arange(np.prod(factor_sizes)), factor_sizes), axis=1)
-    return torch.from_numpy(images.reshape(-1, height, width)), torch.from_numpy(factors.astype(np.int64))
+    return torch.from_numpy(images.reshape(-1, height, width)), torch.from_numpy(all_combinations(factor_sizes))
 
 
 def rasterize(shape: str, scale: float, angle: float, window: tuple[int, int]) -> np.ndarray:

@@ -96,9 +96,9 @@ def evaluate(
     )
     run = load_run(path, trust=trust, data_root=data_root)
     own = fingerprint_model(run.model)
-    peer_models = [load_model(peer, trust=trust) for peer in peers]
-    peer_models = [peer for peer in peer_models if fingerprint_model(peer) != own]  # `--peers` may name all runs
-    if peers and not peer_models:
+    loaded = [load_model(peer, trust=trust) for peer in peers]
+    named = [(name, peer) for name, peer in zip(map(fingerprint_model, loaded), loaded, strict=True) if name != own]
+    if peers and not named:  # some may be the run itself, as `--peers` may name all evaluated runs
         raise UserError(f"--peers={peers[0]}: is the evaluated run itself. Name runs with other seeds.")
     other = OtherData(" ".join(against), load_other_data(against, run.data)) if against else None
     background_model = load_background(background, run.data.image_shape, trust) if background else None
@@ -108,14 +108,14 @@ def evaluate(
         "device": str(torch_device),
         "images": [fingerprint_images(data, settings) for data in (run.data, *([other.data] if other else []))],
         "models": [own, background_model and fingerprint_model(background_model)],
-        "peers": [fingerprint_model(peer) for peer in peer_models],
+        "peers": [name for name, _ in named],
     }
     stores = {group: Unfinished(run.run_dir, group, json.dumps(key, sort_keys=True)) for group in groups}
     context = EvaluationContext(run, settings, torch_device, progress, stores[groups[0]])
     evaluators: dict[str, Evaluator] = {
         "likelihood": likelihood,
         "information": information,
-        "disentanglement": lambda context: disentanglement(context, peer_models),
+        "disentanglement": lambda context: disentanglement(context, [peer for _, peer in named]),
         "samples": samples,
         "downstream": downstream,
         "anomaly": lambda context: anomaly(context, other, background_model),
