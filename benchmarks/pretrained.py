@@ -1,20 +1,21 @@
-"""Write the models that come with the package from finished rows of `make reproduce`.
+"""Write the models that come with the package from the runs of `make reproduce` on this machine.
 
     python benchmarks/pretrained.py
 
 Each file contains the weights of the best checkpoint, and of the configuration the model, the data and the command. The
-README beside them is written as well.
+README beside them, written as well, also lists the models from other machines.
 """
 
-import json
+from pathlib import Path
 
-from tables import ROOT, RUNS, TABLES, read_table
+from records import read_record
+from tables import RECORDS, ROOT, RUNS, TABLES, Row, read_table
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
 from vae_lightning.checkpointing.pretrained import FOLDER
-from vae_lightning.checkpointing.safetensors_io import SUFFIX, serialize
+from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize, serialize
 from vae_lightning.io.atomic import atomic_write
-from vae_lightning.runs.artifacts import read_metrics
+from vae_lightning.runs.artifacts import is_finished
 from vae_lightning.runs.layout import find_checkpoint
 
 ROWS = {
@@ -34,27 +35,34 @@ results are the test nelbo in nats per image, and converted by `benchmarks/pretr
 """
 
 
+def write(row: Row, path: Path) -> None:
+    """Write the best model of a row's first run to a file."""
+    source = find_checkpoint(RUNS / row.run_names[0], preferred="best")
+    trained = read_checkpoint(source)
+    config = trained["config"]
+    command = "python train.py " + " ".join(word for word in row.overrides if not word.startswith("data.root="))
+    data = {**config["data"], "root": "data"} if "root" in config["data"] else config["data"]
+    kept = {"name": config["name"], "seed": config["seed"], "model": config["model"], "data": data}
+    weights = build_model(trained, source).state_dict()
+    atomic_write(serialize(weights, {**kept, "command": command}), path)
+
+
 def main() -> None:
     """Write all models whose runs have finished."""
     lines = []
     for name, (table, row_name) in ROWS.items():
         (row,) = [row for row in read_table(TABLES / f"{table}.yaml") if row.name == row_name]
-        if not row.result(row.metric):
-            print(f"{name}: {row.run_dirs[0]} has not finished")
+        path = FOLDER / f"{name}{SUFFIX}"
+        if is_finished(RUNS / row.run_names[0]):
+            write(row, path)
+        record = read_record(RECORDS / row.run_names[0])
+        if record is None or not path.is_file():
+            print(f"{name}: {RUNS / row.run_names[0]} has not finished")
             continue
-        source = find_checkpoint(row.run_dirs[0], preferred="best")
-        trained = read_checkpoint(source)
-        config = trained["config"]
-        command = "python train.py " + " ".join(word for word in row.overrides if not word.startswith("data.root="))
-        data = {**config["data"], "root": "data"} if "root" in config["data"] else config["data"]
-        kept = {"name": config["name"], "seed": config["seed"], "model": config["model"], "data": data}
-        weights = build_model(trained, source).state_dict()
-        atomic_write(serialize(weights, {**kept, "command": command}), FOLDER / f"{name}{SUFFIX}")
-        commit = json.loads((row.run_dirs[0] / "reproduce.json").read_text())["commit"]
-        nelbo = read_metrics(row.run_dirs[0])["test/nelbo"]
-        lines.append(f"| `{name}` | {nelbo:.2f} | {commit} | `{command}` |\n")
+        nelbo, command = record["metrics"]["test/nelbo"], deserialize(path)["config"]["command"]
+        lines.append(f"| `{name}` | {nelbo:.2f} | {record['commit']} | `{command}` |\n")
     atomic_write(HEADER + "".join(lines), FOLDER / "README.md")
-    print(f"{len(lines)} models in {FOLDER.relative_to(ROOT)}, from {RUNS}")
+    print(f"{len(lines)} models in {FOLDER.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tables in benchmarks/tables/: their rows, the numbers of finished runs, and writing them to docs/results.md.
+"""The tables in benchmarks/tables/: their rows, the records of finished runs, and writing them to docs/results.md.
 
 A table is a YAML file. Its name begins with a number that gives the order in which tables are run. Keys of the table:
 
@@ -11,7 +11,6 @@ A table is a YAML file. Its name begins with a number that gives the order in wh
     rows: a list of rows; the keys are the attributes of `Row`
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -22,20 +21,20 @@ from typing import Any
 
 import yaml
 from PIL import Image
+from records import TAGS, read_record
 
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.plotting.style import save
 from vae_lightning.plotting.sweeps import compare_curves
 from vae_lightning.report.curves import read_curves
-from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics
 
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "benchmarks" / "tables"
 RESULTS = ROOT / "docs" / "results.md"
 IMAGES = ROOT / "docs" / "images"
 RUNS = Path("runs") / "reproduce"
+RECORDS = ROOT / "benchmarks" / "results"
 NUM_COLORS = 128  # of an image
-RECORD = "reproduce.json"  # how long a run took, and where it was trained
 
 
 @dataclass(frozen=True)
@@ -69,27 +68,36 @@ class Row:
     images: dict[str, str] = field(default_factory=dict)
 
     @property
-    def run_dirs(self) -> list[Path]:
-        """Directory of the run of each seed."""
+    def run_names(self) -> list[str]:
+        """Path of the run of each seed, and of its record, below the directory of all of them."""
         name = re.sub(r"\W+", "_", self.name, flags=re.ASCII).strip("_")
         names = [name] if self.seeds == 1 else [f"{name}-{seed}" for seed in range(self.seeds)]
-        return [RUNS / self.table / name for name in names]
+        return [f"{self.table}/{name}" for name in names]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records of the runs that have finished."""
+        return [record for name in self.run_names if (record := read_record(RECORDS / name))]
+
+    def settings(self, seed: int) -> dict[str, Any]:
+        """Return what determines the metrics of a run, the directories of the data sets apart."""
+        return {"overrides": self.overrides, "evaluate": self.evaluate, "seed": seed}
 
     def overrides_with(self, **folders: str) -> list[str]:
         """Return the overrides with the directories of the data sets, such as DATA="data"."""
         return [Template(override).substitute(folders) for override in self.overrides]
 
     def result(self, metric: str) -> tuple[float, float] | None:
-        """Return a metric and its uncertainty, or None if a run has not finished.
+        """Return a metric and its uncertainty, or None if no run has finished or they do not have it.
 
         The uncertainty is the standard deviation over seeds, or the standard error of a single run, or 0 if unknown.
         """
         sign, name = (-1, metric[1:]) if metric.startswith("-") else (1, metric)
-        metrics = [read_metrics(run_dir) for run_dir in self.run_dirs]
-        if not all(map(is_finished, self.run_dirs)) or any(run.get(name) is None for run in metrics):
+        metrics = [record["metrics"] for record in self.records]
+        if not metrics or any(name not in run for run in metrics):
             return None
         values = [sign * run[name] for run in metrics]
-        return fmean(values), stdev(values) if self.seeds > 1 else metrics[0].get(f"{name}_se", 0.0)
+        return fmean(values), stdev(values) if len(values) > 1 else metrics[0].get(f"{name}_se", 0.0)
 
 
 def read_table(path: Path) -> list[Row]:
@@ -107,13 +115,15 @@ def write_results() -> None:
     for path in sorted(TABLES.glob("*.yaml")):
         pattern = rf"(<!-- table {path.stem} -->\n).*?(<!-- /table -->)"
         text = re.sub(pattern, lambda match, path=path: f"{match[1]}{render(path)}\n{match[2]}", text, flags=re.DOTALL)
-        finished = [row for row in read_table(path) if row.result(row.metric)]
-        for row in finished:
-            for name, figure in row.images.items():
-                reduce_colors(row.run_dirs[0] / "figures" / f"{figure}.png", IMAGES / f"{name}.png")
-        if finished and (title := yaml.safe_load(path.read_text()).get("curves")):
-            draw_curves(finished, title, IMAGES / f"{path.stem}-curves.png")
+        if title := yaml.safe_load(path.read_text()).get("curves"):
+            draw_curves(read_table(path), title, IMAGES / f"{path.stem}-curves.png")
     atomic_write(text, RESULTS)
+
+
+def copy_images(row: Row) -> None:
+    """Copy the figures of a row's first run to the documentation."""
+    for name, figure in row.images.items():
+        reduce_colors(RUNS / row.run_names[0] / "figures" / f"{figure}.png", IMAGES / f"{name}.png")
 
 
 def reduce_colors(source: Path, target: Path) -> None:
@@ -125,8 +135,10 @@ def reduce_colors(source: Path, target: Path) -> None:
 
 
 def draw_curves(rows: list[Row], title: str, target: Path) -> None:
-    """Draw the objective of the first run of each row during training as PNG."""
-    curves = {row.name: read_curves(row.run_dirs[0], ("train/objective", "val/objective")) for row in rows}
+    """Draw the objective of the first run of each finished row during training as PNG, unless a record lacks it."""
+    curves = {row.name: read_curves(RECORDS / row.run_names[0], TAGS) for row in rows if row.records}
+    if not curves or not all(curves.values()):
+        return
     # Before, the curves fall too steeply to be compared.
     start = max(x for tags in curves.values() for curve in tags.values() for x in curve) / 10
     shown = {
@@ -140,26 +152,27 @@ def draw_curves(rows: list[Row], title: str, target: Path) -> None:
 def render(path: Path) -> str:
     """Return a table in Markdown, with a line for each row."""
     table = yaml.safe_load(path.read_text())
-    made = ["epochs", "trained for", "commit"]
-    columns = ["", "published", table["column"], "difference", *table.get("also", {}), *made]
     rows = read_table(path)
-    lines = [columns, ["---"] * len(columns), *map(cells, rows)]
+    runs = ["runs"] * any(row.seeds > 1 for row in rows)
+    made = [*runs, "epochs", "trained for", "commit"]
+    columns = ["", "published", table["column"], "difference", *table.get("also", {}), *made]
+    lines = [columns, ["---"] * len(columns), *(cells(row, bool(runs)) for row in rows)]
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + [f"\n{note}" for note in notes])
 
 
-def cells(row: Row) -> list[str]:
-    """Return the cells of a row."""
+def cells(row: Row, count_runs: bool) -> list[str]:
+    """Return the cells of a row, if requested with the number of runs."""
     published = "" if row.published is None else f"{row.published:g}"
     result = row.result(row.metric)
     if result is None:
-        return [row.name, published, "not run", *[""] * (len(row.also) + 4)]
+        return [row.name, published, "not run", *[""] * (len(row.also) + count_runs + 4)]
     difference = "" if row.published is None else f"{100 * (result[0] / row.published - 1):+.1f}%"
     also = [format_number(row.result(metric)) for metric in row.also]
-    records: list[dict[str, Any]] = [json.loads((run_dir / RECORD).read_text()) for run_dir in row.run_dirs]
-    epochs = str(read_config(row.run_dirs[0])["trainer"]["max_epochs"])
-    seconds = sum(record["seconds"] for record in records)
-    made = [epochs, format_duration(seconds), records[0]["commit"]]
+    records = row.records
+    runs = [str(len(records))] * count_runs
+    seconds = fmean(record["seconds"] for record in records)
+    made = [*runs, str(records[0]["epochs"]), format_duration(seconds), records[0]["commit"]]
     return [row.name, published, format_number(result), difference, *also, *made]
 
 

@@ -1,7 +1,9 @@
 """The tables of benchmarks/reproduce.py."""
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 from report_runs import write_run
 
 from vae_lightning.config.validation import validate_config
+from vae_lightning.report.curves import read_curves
 
 ROOT = Path(__file__).parents[1]
 TABLES = sorted((ROOT / "benchmarks" / "tables").glob("*.yaml"))
@@ -21,14 +24,15 @@ def tables(monkeypatch):
     import tables
 
     yield tables
-    del sys.modules["tables"]
+    for name in ("tables", "records", "reproduce"):
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_every_row_is_a_valid_configuration_with_runs_of_its_own(tables, path):
     rows = tables.read_table(path)
-    run_dirs = [run_dir for row in rows for run_dir in row.run_dirs]
-    assert len({str(run_dir).lower() for run_dir in run_dirs}) == len(run_dirs)
+    names = [name.lower() for row in rows for name in row.run_names]
+    assert len(set(names)) == len(names)
     for row in rows:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             overrides = row.overrides_with(DATA="data", FACES="data")
@@ -56,23 +60,23 @@ rows:
 
 @pytest.fixture
 def results(tables, tmp_path, monkeypatch):
-    """Write a table, runs of its first two rows and a document. Return a function that updates and reads the latter."""
+    """Write a table, records of two rows and a document. Return a function that updates and reads the document."""
+    from records import write_record
+
     monkeypatch.chdir(tmp_path)
-    for name in ("TABLES", "IMAGES"):
+    for name in ("TABLES", "IMAGES", "RECORDS"):
         monkeypatch.setattr(tables, name, tmp_path / name)
         (tmp_path / name).mkdir()
     monkeypatch.setattr(tables, "RESULTS", tmp_path / "results.md")
-    monkeypatch.setattr(tables, "is_finished", lambda run_dir: (run_dir / "metrics.json").exists())
     (tables.TABLES / "1-t.yaml").write_text(TABLE)
     tables.RESULTS.write_text("before\n<!-- table 1-t -->\nold\n<!-- /table -->\nafter\n")
     for name, nelbo in {"a_b": -99.0, "two_seeds-0": -78.0, "two_seeds-1": -82.0}.items():
-        run_dir = write_run(tables.RUNS / "1-t" / name, {"test/nelbo": nelbo, "test/rate": 0.25})
-        (run_dir / "reproduce.json").write_text(json.dumps({"seconds": 5000, "commit": "abc"}))
+        run_dir = write_run(tables.RUNS / "1-t" / name, {"test/nelbo": nelbo, "test/rate": 0.25, "test/other": 1})
         (run_dir / "metrics.csv").write_text("step,train/objective,val/objective\n10,99,100\n20,98,99\n")
         (run_dir / "figures").mkdir()
         Image.new("RGB", (3, 2), "red").save(run_dir / "figures" / "samples.png")
-        path = run_dir / ".hydra" / "config.yaml"
-        path.write_text(path.read_text().replace("trainer:\n", "trainer:\n  max_epochs: 7\n"))
+        made = {"seconds": 5000, "commit": "abc", "epochs": 7}
+        write_record(tables.RECORDS / "1-t" / name, run_dir, ["test/nelbo", "test/rate"], made)
 
     def update() -> str:
         tables.write_results()
@@ -84,20 +88,66 @@ def results(tables, tmp_path, monkeypatch):
 def test_results_show_the_numbers_of_finished_rows_beside_the_published_ones(results, tables):
     lines = results().splitlines()
     assert [line for line in lines if "|" in line][2:] == [
-        "| a, b | 100 | 99.00 | -1.0% | 0.250 | 7 | 1 h 23 min | abc |",
-        "| two seeds | 80 | 80.00 ± 2.83 | +0.0% | 0.250 | 7 | 2 h 47 min | abc |",
-        "| none | 1.5 | not run |  |  |  |  |  |",
+        "| a, b | 100 | 99.00 | -1.0% | 0.250 | 1 | 7 | 1 h 23 min | abc |",
+        "| two seeds | 80 | 80.00 ± 2.83 | +0.0% | 0.250 | 2 | 7 | 1 h 23 min | abc |",
+        "| none | 1.5 | not run |  |  |  |  |  |  |",
     ]
     assert "a, b: shorter" in lines
     assert lines[0] == "before"
     assert lines[-1] == "after"
-    with Image.open(tables.IMAGES / "picture.png") as picture:
-        assert picture.convert("RGB").getpixel((2, 1)) == (255, 0, 0)
     with Image.open(tables.IMAGES / "1-t-curves.png") as picture:
         assert len(picture.getcolors()) > 10
     assert results() == results()
 
 
-def test_a_row_is_not_finished_before_all_of_its_seeds(results, tables):
-    (tables.RUNS / "1-t" / "two_seeds-1" / "metrics.json").unlink()
-    assert "| two seeds | 80 | not run |" in results()
+def test_the_mean_is_that_of_the_runs_that_have_finished(results, tables):
+    (tables.RECORDS / "1-t" / "two_seeds-1" / "record.json").unlink()
+    assert "| two seeds | 80 | 78.00 | -2.5% | 0.250 | 1 | 7 | 1 h 23 min | abc |" in results()
+
+
+def test_the_results_need_only_the_records(results, tables):
+    before = results()
+    shutil.rmtree(tables.RUNS)
+    assert results() == before
+
+
+def test_a_figure_is_kept_where_a_record_has_no_curves(results, tables):
+    results()
+    (tables.RECORDS / "1-t" / "a_b" / "metrics.csv").unlink()
+    figure = tables.IMAGES / "1-t-curves.png"
+    figure.write_bytes(b"drawn elsewhere")
+    results()
+    assert figure.read_bytes() == b"drawn elsewhere"
+
+
+def test_figures_of_the_first_run_are_copied(results, tables):
+    row, *_ = tables.read_table(tables.TABLES / "1-t.yaml")
+    tables.copy_images(row)
+    with Image.open(tables.IMAGES / "picture.png") as picture:
+        assert picture.convert("RGB").getpixel((2, 1)) == (255, 0, 0)
+
+
+def test_a_record_has_the_columns_standard_errors_and_thinned_curves(tables, tmp_path):
+    from records import MAX_POINTS, TAGS, read_record, write_record
+
+    run_dir = write_run(tmp_path / "run", {"test/nelbo": 9.5, "test/nelbo_se": 0.5, "test/rate": 1.0})
+    lines = [f"{step},{step / 7},{step + 1 if step % 2 else ''}\n" for step in range(1000)]
+    (run_dir / "metrics.csv").write_text("step,train/objective,val/objective\n" + "".join(lines))
+    write_record(tmp_path / "record", run_dir, ["test/nelbo", "samples/fid"], {"seed": 3})
+    assert read_record(tmp_path / "record") == {"metrics": {"test/nelbo": 9.5, "test/nelbo_se": 0.5}, "seed": 3}
+    curves = read_curves(tmp_path / "record", TAGS)
+    steps = list(curves["train/objective"])
+    assert (len(steps), steps[0], steps[-1]) == (MAX_POINTS, 0, 999)
+    assert curves["train/objective"][999] == pytest.approx(999 / 7, rel=1e-5)
+    assert curves["val/objective"] == {step: step + 1 for step in steps if step % 2}
+
+
+def test_rows_with_a_record_of_the_same_settings_are_skipped(results, tables):
+    import reproduce
+
+    row, *_ = tables.read_table(tables.TABLES / "1-t.yaml")
+    assert not reproduce.is_recorded(row, 0)
+    path = tables.RECORDS / row.run_names[0] / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | row.settings(0)))
+    assert reproduce.is_recorded(row, 0)
+    assert not reproduce.is_recorded(replace(row, overrides=[*row.overrides, "model.beta=2"]), 0)
