@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vae_lightning.cli.main import main
-from vae_lightning.distributions import ClassConditional
+from vae_lightning.distributions import Autoregressive, ClassConditional
 from vae_lightning.errors import UserError
 from vae_lightning.exporting import export as module
 from vae_lightning.exporting.export import TOLERANCE, compare, largest_deviation, serialize, write_graphs
@@ -146,6 +146,14 @@ def test_prior_with_a_loop_over_the_batch_is_named(build, tmp_path):
     assert [path.name for path in files] == ["encoder.pt", "decoder.pt"]
     with pytest.raises(UserError, match=r"--only=prior: not a valid choice"):
         write_graphs(model, tmp_path, "torchscript", ["prior"])
+
+
+def test_images_decoded_pixel_by_pixel_are_not_exported(build, tmp_path):
+    model = build(likelihood=Autoregressive(image_shape=(1, 8, 8)))
+    for graph in ("decoder", "sampler"):
+        with pytest.raises(UserError, match=r"decodes in as many passes as an image has pixels.* --only encoder"):
+            write_graphs(model, tmp_path, "torchscript", [graph])
+    assert [path.name for path in write_graphs(model, tmp_path, "torchscript", ["encoder"])] == ["encoder.pt"]
 
 
 def test_missing_package_is_named(monkeypatch, tmp_path):

@@ -11,14 +11,20 @@ from vae_lightning.distributions import DeltaPosterior, StandardNormal
 from vae_lightning.errors import UserError
 from vae_lightning.models import AE, FSQVAE, HVAE, LFQVAE, RVQVAE, VAE, VQVAE, HamiltonianVAE, LatentPrior
 from vae_lightning.models.hamiltonian_vae import HamiltonianDraw
-from vae_lightning.networks import MLP
-from vae_lightning.priors import CodeTransformer, CouplingFlow, FlowMatching, MixturePrior
+from vae_lightning.networks import MLP, SpatialResNet
+from vae_lightning.priors import CodePixelCNN, CodeTransformer, CouplingFlow, FlowMatching, MixturePrior
 from vae_lightning.regularizers import kl
 from vae_lightning.training.messages import quiet_lightning
 
 SHAPE = {"image_shape": (1, 8, 8), "network": MLP(hidden_dims=[8]), "latent_dim": 4}
 QUANTIZED = (VQVAE, FSQVAE, partial(LFQVAE, code_dim=4), RVQVAE)
 TRANSFORMER = partial(CodeTransformer, width=8, layers=1, heads=1)
+PIXEL_CNN = partial(CodePixelCNN, width=8, layers=1)
+
+
+def small_map_of_codes(**shape) -> VQVAE:
+    """Return a VQ-VAE whose codes form a map of 4 x 4."""
+    return VQVAE(**{**shape, "network": SpatialResNet(channels=[4, 4])}, codebook_size=8, code_dim=4)
 
 
 def batch(n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,7 +95,10 @@ def test_rate_is_logged_where_it_exists(autoencoder, prior, has_rate):
 
 @pytest.mark.parametrize(
     ("autoencoder", "prior"),
-    [(VAE, MixturePrior), (VAE, CouplingFlow), (AE, FlowMatching), *((q, TRANSFORMER) for q in QUANTIZED)],
+    [
+        *((VAE, MixturePrior), (VAE, CouplingFlow), (AE, FlowMatching), (small_map_of_codes, PIXEL_CNN)),
+        *((q, TRANSFORMER) for q in QUANTIZED),
+    ],
 )
 def test_training_improves_the_prior_and_leaves_the_autoencoder(autoencoder, prior, tmp_path):
     torch.manual_seed(0)

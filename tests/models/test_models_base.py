@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import nn
 
-from vae_lightning.distributions import ClassConditional, VampPrior
+from vae_lightning.distributions import Autoregressive, Bernoulli, ClassConditional, VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import (
     AAE,
@@ -68,6 +68,12 @@ def small_vdvae(**parts: Any) -> VDVAE:
     return VDVAE(**{**parts, "network": Ladder(channels=[4, 8], groups=[1, 1])})
 
 
+def small_pixel_vae(**parts: Any) -> VAE:
+    """Return a VAE with an autoregressive likelihood instead of that of the parts."""
+    pixels = Autoregressive(image_shape=parts["image_shape"], pixels=Bernoulli(), width=4, layers=1)
+    return VAE(**{**parts, "likelihood": pixels})
+
+
 MODELS = {
     "ae": AE,
     "vae": VAE,
@@ -107,6 +113,7 @@ MODELS = {
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "hvae_vamp": partial(HVAE, num_groups=2, hidden_dims=[8], prior=partial(VampPrior, num_components=4)),
     "vdvae": small_vdvae,
+    "pixel_vae": small_pixel_vae,
     "hiwae": partial(HIWAE, num_samples=3, upper_dims=[2], hidden_dims=[8]),
     "vq_vae": partial(VQVAE, beta=0.25, code_dim=1, codebook_size=4, ema=False, decay=0.9),
     "fsq_vae": partial(FSQVAE, levels=[5]),

@@ -130,6 +130,7 @@ BATCHES = Rule(
 )
 SIZE = integer(1, 1_000_000)  # of something allocated at once: a typo must not take all memory
 FEW = integer(1, 1_000)  # of something built one at a time
+ODD = Rule(lambda v: integer(3, 19).is_valid(v) and v % 2 == 1, "an odd integer from 3 to 19")  # sides of a window
 
 # An option has the same meaning wherever it occurs in the configuration.
 FIELD_RULES = {
@@ -228,7 +229,7 @@ FIELD_RULES = {
     "scale": POSITIVE,
     "sharpness": POSITIVE,
     "ssim_weight": POSITIVE,
-    "window_size": Rule(lambda v: integer(3, 19).is_valid(v) and v % 2 == 1, "an odd integer from 3 to 19"),
+    "window_size": ODD,
     "init_std": optional(POSITIVE),
     "lr": POSITIVE,
     "betas": Rule(lambda v: list_of(FRACTION).is_valid(v) and len(v) == 2, "a list of two numbers, each >= 0 and < 1"),
@@ -241,6 +242,9 @@ FIELD_RULES = {
     "hidden_dims": list_of(SIZE),
     "channels": list_of(SIZE, min_length=1),
     "kernels": list_of(COUNT, min_length=1),
+    "kernel_size": ODD,
+    "context_channels": SIZE,
+    "pixels": COMPONENT,
     "activation": TEXT,
     "width": SIZE,
     "blocks": FEW,

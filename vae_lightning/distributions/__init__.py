@@ -6,6 +6,8 @@ from vae_lightning.distributions.finite_scalar_quantizer import FiniteScalarQuan
 from vae_lightning.distributions.forward_pass import ForwardPass
 from vae_lightning.distributions.likelihoods import (
     MSSSIM,
+    Autoregressive,
+    AutoregressiveImages,
     Bernoulli,
     BernoulliImages,
     ContinuousBernoulli,
@@ -47,6 +49,8 @@ from vae_lightning.distributions.vector_quantizer import VectorQuantizer
 
 __all__ = [
     "MSSSIM",
+    "Autoregressive",
+    "AutoregressiveImages",
     "Bernoulli",
     "BernoulliImages",
     "ClassConditional",

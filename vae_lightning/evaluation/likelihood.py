@@ -42,7 +42,8 @@ def likelihood_terms(context: EvaluationContext) -> Results:
 
 def is_cross_entropy(context: EvaluationContext) -> bool:
     """Return whether log p(x|z) is not a likelihood, but the cross-entropy of pixels between 0 and 1."""
-    return isinstance(context.model.likelihood, Bernoulli) and not context.is_binary
+    likelihood = context.model.likelihood
+    return isinstance(getattr(likelihood, "pixels", likelihood), Bernoulli) and not context.is_binary
 
 
 def importance_estimate(context: EvaluationContext, n: int, samples: int) -> LikelihoodEstimate:

@@ -24,6 +24,7 @@ from vae_lightning.metrics import (
 )
 from vae_lightning.metrics.features import Classifier
 from vae_lightning.metrics.samples import Inception, ssim_kernel
+from vae_lightning.rng import generator_for
 
 CLASSIFIER_METRICS = ("classifier_accuracy", "classifier_score", "class_accuracy")
 FEATURE_NOTES = {"classifier": "a classifier of these images", "inception": "Inception-v3"}
@@ -134,5 +135,6 @@ def accuracy(correct: Tensor, note: str) -> Result:
 def sample_batches(context: EvaluationContext, n: int) -> Iterator[Tensor]:
     """Draw n samples in batches; for a conditional model, with the labels of the images."""
     z = context.sample_prior(n)
+    generator = generator_for(context.settings.seed)  # of draws from p(x|z), if there are any
     for z_batch, y in context.batches(Batch(z, compared_images(context).y)):
-        yield context.model.decode(z_batch, y).mean.clamp(0, 1)
+        yield context.model.generate(z_batch, y, generator).clamp(0, 1)

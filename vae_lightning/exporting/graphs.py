@@ -11,7 +11,7 @@ from vae_lightning.distributions import DiagonalGaussian
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.exporting.noise import GivenNoise
 from vae_lightning.models import ELBOModule
-from vae_lightning.priors import CodeTransformer, FlowMatching
+from vae_lightning.priors import CodePixelCNN, CodeTransformer, FlowMatching
 
 
 class Graph(nn.Module):
@@ -73,13 +73,31 @@ class EncoderGraph(Graph):
         return torch.rand(n, *self.model.image_shape, generator=generator)
 
 
+def check_decodable(model: ELBOModule) -> None:
+    """Check that a graph can decode latents.
+
+    Raises:
+        UserError: if images are decoded pixel by pixel.
+    """
+    if model.likelihood.is_autoregressive:
+        raise UserError(
+            "decoder: an autoregressive likelihood decodes in as many passes as an image has pixels, which no file"
+            " can hold. Export the rest with --only encoder."
+        )
+
+
 class DecoderGraph(Graph):
-    """Latents (B, D) and a condition -> the mean of p(x|z), (B, C, H, W) in [0, 1]."""
+    """Latents (B, D) and a condition -> the mean of p(x|z), (B, C, H, W) in [0, 1].
+
+    Raises:
+        UserError: if images are decoded pixel by pixel.
+    """
 
     name, input_name = "decoder", "z"
 
     def __init__(self, model: ELBOModule) -> None:
         super().__init__(model)
+        check_decodable(model)
         self.output_names = ["image"]
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
@@ -100,15 +118,16 @@ class SamplerGraph(Graph):
         noise_dim: M.
 
     Raises:
-        UserError: if the prior draws in a loop that depends on the batch.
+        UserError: if the prior draws in a loop that depends on the batch, or images are decoded pixel by pixel.
     """
 
     name, input_name = "sampler", "noise"
 
     def __init__(self, model: ELBOModule) -> None:
         super().__init__(model)
+        check_decodable(model)
         self.output_names = ["image"]
-        if isinstance(model.prior, CodeTransformer | FlowMatching):
+        if isinstance(model.prior, CodePixelCNN | CodeTransformer | FlowMatching):
             raise UserError(
                 f"sampler: {type(model.prior).__name__} draws in passes whose number depends on the batch, which no"
                 " file can hold. Export the rest with --only encoder,decoder."

@@ -73,6 +73,7 @@ class AutoencoderKL(Adversarial):
 
     default_network = SpatialResNet
     default_likelihood = partial(Laplace, scale=0.5)
+    compares_images = True
     retains_graph = True  # for the adaptive weight
     adaptive_weight: Tensor  # (), of the last training batch
 

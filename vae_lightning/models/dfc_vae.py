@@ -27,6 +27,8 @@ class DFCVAE(ELBOModule):
         **kwargs: the others of `ELBOModule`.
     """
 
+    compares_images = True
+
     def __init__(
         self,
         *,

@@ -25,6 +25,7 @@ from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.networks import Conv, Network
 from vae_lightning.networks.row_blocks import apply_in_blocks
+from vae_lightning.rng import seeded_by
 from vae_lightning.types import LatentShape, Shape, num_latents
 
 Rows = TypeVar("Rows", Tensor, Tensor | None)
@@ -60,6 +61,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
     default_likelihood: ClassVar[Callable[[], Likelihood]] = Bernoulli
     requires_vector: ClassVar[bool] = False  # whether latents that form a map are not supported
     multi_resolution: ClassVar[bool] = False  # whether a network with latents at several resolutions is supported
+    compares_images: ClassVar[bool] = False  # whether the loss depends on decoded images, besides their likelihood
     supports_fitted_scale: ClassVar[bool] = True  # whether all decoded images count equally in the objective
     has_checked_images: bool = False  # those of the first batch of a Trainer
 
@@ -98,6 +100,11 @@ class LatentVariableModel(Configurable, L.LightningModule):
             raise UserError(
                 f"model.likelihood.scale_type=optimal: {type(self).__name__} also decodes images that hardly count in"
                 " its bound, and the scale would be fitted to them. Set model.likelihood.scale_type=model."
+            )
+        if likelihood.is_autoregressive and self.compares_images:
+            raise UserError(
+                f"model/likelihood: {type(self).__name__} requires the gradient of decoded images, which an"
+                " autoregressive likelihood does not have. Set model/likelihood=bernoulli."
             )
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)
@@ -254,7 +261,18 @@ class LatentVariableModel(Configurable, L.LightningModule):
             raise UserError("sample: this model is not conditional. Leave out y.")
         if y is not None and len(y) != n:
             raise UserError(f"sample: y has {len(y)} labels for n={n} images. Pass one each.")
-        return self.decode(self.sample_prior(n, y, generator, **options), y).mean
+        return self.generate(self.sample_prior(n, y, generator, **options), y, generator)
+
+    def generate(self, z: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Return the images of latents (B, D) as samples show them, (B, C, H, W) in [0, 1].
+
+        They are the means of p(x|z), as papers show them. If the likelihood is autoregressive, they are draws.
+        """
+        px = self.decode(z, y)
+        if not self.likelihood.is_autoregressive:
+            return px.mean
+        with seeded_by(generator):
+            return px.sample().clamp(0, 1)
 
     def log_px(
         self,

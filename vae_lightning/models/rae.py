@@ -33,6 +33,8 @@ class RAE(ELBOModule):
         UserError: if the variant is neither `l2` nor `gp`.
     """
 
+    compares_images = True
+
     def __init__(self, *, variant: str = "gp", beta: float = 0.01, lambda_decoder: float = 0.1, **kwargs: Any) -> None:
         super().__init__(regularizer=CodeNorm(beta=beta), own_posterior=DeltaPosterior, **kwargs)
         self.variant = check_choice("model.variant", variant, ("l2", "gp"))

@@ -37,6 +37,8 @@ class VAEGAN(Adversarial):
         UserError: if gamma is not positive.
     """
 
+    compares_images = True
+
     def __init__(
         self,
         *,

@@ -1,10 +1,11 @@
-"""Priors with enough capacity to match an aggregate posterior: mixtures, flows, transformers, flow matching.
+"""Priors with enough capacity to match an aggregate posterior: mixtures, flows, autoregressive and flow matching.
 
 They are learned for a trained model (`models.LatentPrior`). Those of continuous latents with a density can also be
 learned together with a model. `UniformSphere`, `WrappedNormalPrior`, `UniformCategories` and `UniformCodes` have
 nothing to learn.
 """
 
+from vae_lightning.priors.code_pixel_cnn import CodePixelCNN
 from vae_lightning.priors.code_transformer import CodeTransformer
 from vae_lightning.priors.flow_matching import FlowMatching
 from vae_lightning.priors.flows import AutoregressiveFlow, CouplingFlow
@@ -17,6 +18,7 @@ from vae_lightning.priors.wrapped_normal import WrappedNormalPrior
 
 __all__ = [
     "AutoregressiveFlow",
+    "CodePixelCNN",
     "CodeTransformer",
     "CouplingFlow",
     "FlowMatching",

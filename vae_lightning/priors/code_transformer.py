@@ -8,13 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
-from vae_lightning.distributions import Prior, Quantizer
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
-from vae_lightning.priors.guidance import ConditionEmbedding, apply_guidance, sample_in_passes
-
-SAMPLES_PER_PASS = 500  # the cache of keys and values grows with them
+from vae_lightning.priors.code_prior import CodePrior, invert
+from vae_lightning.priors.guidance import apply_guidance
 
 
 class KeyValueCache(NamedTuple):
@@ -58,7 +55,7 @@ class Block(nn.Module):
         return x + self.mlp(x)
 
 
-class CodeTransformer(Prior):
+class CodeTransformer(CodePrior):
     """p(c) = Π_p p(c_p | c_<p) over the P codes of an image. van den Oord et al. 2017, 3.3; Esser et al. 2021, 3.2.
 
     Requires a quantizer. The codes are read in the order of their indices, for a map row by row. The condition, if
@@ -78,8 +75,8 @@ class CodeTransformer(Prior):
         UserError: if the latents are not codes, or heads does not divide width.
     """
 
-    uses_condition = True
-    is_discrete = True
+    name = "code_transformer"
+    samples_per_pass = 500  # the cache of keys and values grows with them
 
     def __init__(
         self,
@@ -93,23 +90,16 @@ class CodeTransformer(Prior):
         guidance: float = 1.0,
         **_: Any,
     ) -> None:
-        super().__init__()
-        if not isinstance(posterior, Quantizer):
-            raise UserError("model/prior=code_transformer: the latents are not codes. Use model/prior=flow_matching.")
+        super().__init__(posterior, condition_dim, width, drop_condition, guidance)
         if width % heads:
             raise UserError(f"model.prior.width={width}: must be a multiple of model.prior.heads={heads}.")
-        self.guidance, self.heads = guidance, heads
-        self.condition = ConditionEmbedding(condition_dim, width, drop_condition)
-        self.codes = nn.Embedding(posterior.codebook_size, width)
-        self.positions = nn.Parameter(torch.zeros(posterior.num_codes, width))
+        self.heads = heads
+        self.codes = nn.Embedding(self.codebook_size, width)
+        self.positions = nn.Parameter(torch.zeros(self.num_codes, width))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
-        self.logits = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, posterior.codebook_size))
+        self.logits = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, self.codebook_size))
         for embedding in (self.codes.weight, self.positions):
             nn.init.normal_(embedding, std=0.02)
-
-    def forward(self, encode: Any, condition: Tensor | None) -> "CodeDistribution":
-        """Return p(c), or p(c|y) given a condition (B, K)."""
-        return CodeDistribution(self, condition)
 
     def log_probs(self, indices: Tensor, condition: Tensor | None) -> Tensor:
         """Compute log p(c_p | c_<p) of every code at each position, (B, P, codebook_size), given indices (B, P)."""
@@ -132,41 +122,18 @@ class CodeTransformer(Prior):
             x = block(x, cache, position)
         return promote_to_float32(self.logits(x[:, 0]))
 
-
-class CodeDistribution(NamedTuple):
-    """The distribution of the indices of codes.
-
-    Attributes:
-        transformer: the prior.
-        condition: (B, K), or None.
-    """
-
-    transformer: CodeTransformer
-    condition: Tensor | None
-
-    def log_prob(self, indices: Tensor) -> Tensor:
-        """Compute the log probability of indices (B, P), (B,), in nats."""
-        return self.transformer.log_probs(indices, self.condition).gather(2, indices[:, :, None]).sum((1, 2))
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw the indices of n images, (n, P). The random numbers are drawn on the CPU, the same on all devices."""
-        positions = self.transformer.positions
-        u = local_rows(torch.rand(global_batch_size(n), len(positions), generator=generator))
-        return sample_in_passes(self.sample_by_inversion, u.to(positions.device), self.condition, SAMPLES_PER_PASS)
-
     def sample_by_inversion(self, u: Tensor, condition: Tensor | None) -> Tensor:
         """Map uniform random numbers u (n, P) to indices (n, P) by the inverse of the distribution function."""
-        transformer, n = self.transformer, len(u)
+        n = len(u)
         # one with the condition, and one without if it is guided
-        caches: defaultdict[bool, list[KeyValueCache]] = defaultdict(lambda: transformer.caches(n))
+        caches: defaultdict[bool, list[KeyValueCache]] = defaultdict(lambda: self.caches(n))
         indices = torch.empty_like(u, dtype=torch.int64)
 
         def logits(position: int, condition: Tensor | None) -> Tensor:
-            before = transformer.codes(indices[:, position - 1]) if position else transformer.condition(condition, n)
-            return transformer.next_logits(before, caches[condition is not None], position)
+            before = self.codes(indices[:, position - 1]) if position else self.condition(condition, n)
+            return self.next_logits(before, caches[condition is not None], position)
 
         for position in range(u.shape[1]):
-            probs = apply_guidance(partial(logits, position), condition, transformer.guidance).softmax(-1)
-            below = probs.cumsum(-1) < u[:, position, None]
-            indices[:, position] = below.sum(-1).clamp_max(probs.shape[1] - 1)  # the sum of probs may round to below 1
+            guided = apply_guidance(partial(logits, position), condition, self.guidance)
+            indices[:, position] = invert(guided, u[:, position])
         return indices

@@ -1,5 +1,6 @@
 """Likelihoods p(x|z), which map the decoder's output to a distribution over images. One file per family."""
 
+from vae_lightning.distributions.likelihoods.autoregressive import Autoregressive, AutoregressiveImages
 from vae_lightning.distributions.likelihoods.base import ImageDistribution, IndependentPixels, Likelihood
 from vae_lightning.distributions.likelihoods.bernoulli import Bernoulli, BernoulliImages
 from vae_lightning.distributions.likelihoods.continuous_bernoulli import ContinuousBernoulli, ContinuousBernoulliImages
@@ -14,6 +15,8 @@ from vae_lightning.distributions.likelihoods.ms_ssim import MSSSIM, MSSSIMImages
 
 __all__ = [
     "MSSSIM",
+    "Autoregressive",
+    "AutoregressiveImages",
     "Bernoulli",
     "BernoulliImages",
     "ContinuousBernoulli",

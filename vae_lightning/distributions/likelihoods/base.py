@@ -53,11 +53,13 @@ class Likelihood(Configurable, nn.Module, ABC):
             share values overrides `output_channels` instead.
         fits_batch: whether training fits a parameter to all images of each batch.
         eight_bit: whether `log_prob` is the log probability of 8-bit images, for which bits per dimension are defined.
+        is_autoregressive: whether pixels depend on each other given z, so that images are drawn pixel by pixel.
     """
 
     values_per_pixel: int = 1
     fits_batch: bool = False
-    eight_bit: ClassVar[bool] = False
+    eight_bit: bool = False
+    is_autoregressive: ClassVar[bool] = False
 
     def output_channels(self, channels: int) -> int:
         """Return the number of channels that the decoder outputs for images with C channels."""

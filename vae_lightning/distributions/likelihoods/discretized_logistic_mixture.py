@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vae_lightning.distributions.likelihoods.base import Likelihood, sum_per_image
-from vae_lightning.distributions.likelihoods.discretized_logistic import MIN_SCALE, log_mass
+from vae_lightning.distributions.likelihoods.discretized_logistic import MIN_SCALE, DiscretizedLogisticImages, log_mass
 from vae_lightning.distributions.likelihoods.scale import OffsetScale
 
+TINY = 1e-30  # a uniform number of 0 would have no logarithm
 GRAY = 0.5  # the value of an earlier channel that leaves the mean of a later one unchanged
 
 
@@ -44,6 +45,20 @@ class DiscretizedLogisticMixtureImages(NamedTuple):
         mean = torch.stack([self.channel_mean(i, channels[:i]) for i in range(len(channels))], dim=2)
         components = log_mass(x[:, None], mean, self.log_scale).sum(2)  # (B, K, H, W)
         return sum_per_image(torch.logsumexp(self.log_weights + components, dim=1))
+
+    def sample(self) -> Tensor:
+        """Draw images with gray values k/255, (B, C, H, W) in [0, 1]."""
+        gumbel = -torch.log(-torch.log(torch.rand_like(self.log_weights).clamp(min=TINY)))
+        k = (self.log_weights + gumbel).argmax(1)[:, None, None]  # (B, 1, 1, H, W)
+        location, log_scale, slope = (
+            values.take_along_dim(k, dim=1) for values in (self.location, self.log_scale, self.slope)
+        )
+        chosen = self._replace(location=location, log_scale=log_scale, slope=slope)
+        channels: list[Tensor] = []  # (B, 1, H, W) each
+        for i in range(location.shape[2]):
+            mean = chosen.channel_mean(i, channels)
+            channels.append(DiscretizedLogisticImages(mean, log_scale[:, :, i]).sample())
+        return torch.cat(channels, dim=1)
 
     def channel_mean(self, i: int, earlier: list[Tensor]) -> Tensor:
         """Compute the means of channel i from the values of those before it, each (B, K or 1, H, W): (B, K, H, W)."""
