@@ -95,6 +95,7 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "ada_gvae": {"beta"},
     "ada_ml_vae": {"beta"},
     "vade": {"beta", "cluster_rate"},
+    "pixel_vae": {"beta", "bits_per_dim"},
     "tvae": {"beta", "triplet_weight", "triplet_loss", "triplet_accuracy"},
     "m2": {"beta", "label_rate", "cross_entropy", "accuracy"},
     "cvae_gan": {"beta", "feature_distortion", "feature_matching", "class_feature_matching", "classifier_loss"},
@@ -104,7 +105,13 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
 TRAINING_ONLY = {"train/discriminator_loss", "train/shared_latents"}
 SPRITES = ["data=sprites", "data.image_shape=[1,16,16]", "data.factor_sizes=[3,2,2,4,4]", "data.val_size=20"]
 PAIRS = [*SPRITES, "data.test_size=50", "data.pairs=1"]
-OPTIONS = {"ada_gvae": PAIRS, "ada_ml_vae": PAIRS, "factor_vae": ["model.discriminator_dims=[16]"]}
+SMALL_PIXEL_CNN = ["model.likelihood.width=4", "model.likelihood.layers=1"]
+OPTIONS = {
+    "ada_gvae": PAIRS,
+    "ada_ml_vae": PAIRS,
+    "factor_vae": ["model.discriminator_dims=[16]"],
+    "pixel_vae": SMALL_PIXEL_CNN,
+}
 
 
 @pytest.mark.parametrize("model", choices("model"))
@@ -139,7 +146,7 @@ def test_warmup_reaches_every_model(model, small):
 
 @pytest.mark.parametrize("group", ["model/likelihood", "model/optimizer"])
 def test_every_choice_of_group_trains(group, small):
-    options = {"ms_ssim": ["model.likelihood.window_size=5"]}
+    options = {"ms_ssim": ["model.likelihood.window_size=5"], "autoregressive": SMALL_PIXEL_CNN}
     for choice in choices(group):
         assert train(small(f"{group}={choice}", *options.get(choice, []), run=choice))["test/distortion"] < 600
 

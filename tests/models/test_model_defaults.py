@@ -14,7 +14,7 @@ from torch import nn
 
 import vae_lightning.models
 import vae_lightning.networks
-from vae_lightning.distributions import StandardNormal, VampPrior
+from vae_lightning.distributions import Autoregressive, StandardNormal, VampPrior
 from vae_lightning.errors import UserError
 from vae_lightning.models import (
     VQVAE,
@@ -39,6 +39,7 @@ PRESETS = {
     "vamp_vae": {"prior": VampPrior},
     "iaf_vae": {"posterior": InverseAutoregressiveFlow},
     "planar_vae": {"posterior": PlanarFlow},
+    "pixel_vae": {"likelihood": partial(Autoregressive, image_shape=SHAPE)},
     "vmf_vae": {"posterior": VonMisesFisher, "prior": UniformSphere},
     "poincare_vae": {"posterior": PoincareBall, "prior": WrappedNormalPrior},
 }  # a model with options other than its defaults
@@ -56,6 +57,12 @@ OTHER_NETWORKS = {"celeba", "conv_batch_norm", "kim_mnih"}  # `Conv` with other 
 def files(group: str) -> list[str]:
     """Return the names of the YAML files of a config group, except that of a model that needs another one."""
     return sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior"})
+
+
+def preset(name: str) -> dict[str, Any]:
+    """Return the options of a model other than its defaults, with a new likelihood if there is one."""
+    options = PRESETS.get(name, {})
+    return options | {key: build() for key, build in options.items() if key == "likelihood"}
 
 
 @cache
@@ -128,7 +135,7 @@ def assert_same_model(actual: ELBOModule, expected: ELBOModule) -> None:
 @pytest.mark.parametrize("name", files("model"))
 def test_default_arguments_equal_the_yaml_file(name):
     config = model_config(name)
-    defaults = default_arguments(model_class(name)) | PRESETS.get(name, {})
+    defaults = default_arguments(model_class(name)) | preset(name)
     for key in config.keys() - FROM_DATA.keys() - {"_target_"}:
         value = config[key]
         if isinstance(value, dict):
@@ -141,8 +148,8 @@ def test_default_arguments_equal_the_yaml_file(name):
 def test_default_model_equals_the_model_of_the_yaml_file(name):
     torch.manual_seed(0)
     expected = instantiate(model_config(name), _convert_="all")
-    options = PRESETS.get(name, {})
     torch.manual_seed(0)
+    options = preset(name)
     actual = model_class(name)(
         image_shape=SHAPE, num_classes=NUM_CLASSES if options.get("conditional") else None, **options
     )
