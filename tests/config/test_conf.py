@@ -80,6 +80,7 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "planar_vae": {"beta"},
     "vmf_vae": {"beta"},
     "poincare_vae": {"beta"},
+    "gamma_vae": {"beta"},
     "hamiltonian_vae": {"beta"},
     "joint_vae": {"gamma", "capacity", "discrete_capacity", "continuous_rate", "discrete_rate"},
     "iaf_vae": {"beta"},
@@ -175,6 +176,7 @@ POSTERIORS = {  # each with another objective
     "planar": ["model=iwae"],
     "von_mises_fisher": ["model=iwae", "model/prior=uniform_sphere"],
     "poincare": ["model=info_vae", "model/prior=wrapped_normal"],
+    "gamma": ["model=iwae", "model/prior=gamma"],
     "gumbel_softmax": ["model=iwae", "model/prior=uniform_categories", "model.posterior.categories=[2]"],
 }
 

@@ -57,8 +57,15 @@ from vae_lightning.models import (
     VaDE,
 )
 from vae_lightning.networks import Ladder
-from vae_lightning.posteriors import FullCovariance, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
-from vae_lightning.priors import MixturePrior, SecondStageVAE, UniformSphere, WrappedNormalPrior
+from vae_lightning.posteriors import (
+    FullCovariance,
+    Gamma,
+    InverseAutoregressiveFlow,
+    PlanarFlow,
+    PoincareBall,
+    VonMisesFisher,
+)
+from vae_lightning.priors import GammaPrior, MixturePrior, SecondStageVAE, UniformSphere, WrappedNormalPrior
 from vae_lightning.training.train import train
 
 TINY = Settings(
@@ -94,6 +101,7 @@ MODELS = {
     "planar_vae": partial(VAE, posterior=PlanarFlow),
     "vmf_vae": partial(VAE, posterior=VonMisesFisher, prior=UniformSphere),
     "poincare_vae": partial(VAE, posterior=PoincareBall, prior=WrappedNormalPrior),
+    "gamma_vae": partial(VAE, posterior=Gamma, prior=GammaPrior),
     "iaf_vae": partial(IWAE, posterior=InverseAutoregressiveFlow),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "hvae_mixture": partial(HVAE, num_groups=2, hidden_dims=[8], prior=MixturePrior),
@@ -119,10 +127,11 @@ MODELS = {
 }
 WITHOUT_RATE = ("ae", "wae", "swae", "rae", "aae")
 WITHOUT_CHAINS = ("hvae", "hvae_mixture", "hiwae", "vdvae", "vmf_vae", "poincare_vae", "joint_vae")  # in latent space
+WITHOUT_CHAINS += ("gamma_vae",)
 CODES = ("vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
 WITHOUT_DENSITY = (*WITHOUT_RATE, *CODES)
 NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
-NOT_FACTORIZED += ("joint_vae", "hamiltonian_vae", "hvae_mixture")
+NOT_FACTORIZED += ("gamma_vae", "joint_vae", "hamiltonian_vae", "hvae_mixture")
 
 
 def build(name: str, parts: dict[str, Any]) -> ELBOModule:

@@ -14,8 +14,8 @@ from vae_lightning.exporting.formats import FORMATS, torch_export
 from vae_lightning.exporting.graphs import DecoderGraph, EncoderGraph, SamplerGraph, graphs_of
 from vae_lightning.models import AE, HIWAE, HVAE, VAE, VDVAE, VQVAE, JointVAE, LatentPrior
 from vae_lightning.networks import Ladder
-from vae_lightning.posteriors import InverseAutoregressiveFlow
-from vae_lightning.priors import FlowMatching, MixturePrior
+from vae_lightning.posteriors import Gamma, InverseAutoregressiveFlow
+from vae_lightning.priors import FlowMatching, GammaPrior, MixturePrior
 
 
 @pytest.fixture
@@ -88,6 +88,7 @@ OTHERS = {
     "vdvae": (VDVAE, {"network": Ladder(channels=[4, 4], groups=[1, 1]), "latent_dim": 2}),
     "vq_vae": (VQVAE, {"latent_dim": 4}),
     "joint_vae": (JointVAE, {"latent_dim": 13}),
+    "gamma": (VAE, {"posterior": Gamma, "prior": GammaPrior}),
 }
 
 
@@ -123,6 +124,15 @@ def test_graph_that_depends_on_values_names_the_model(build):
     problem = r"--format=pt2: the decoder of VAE cannot be exported \(.*\)\. Try another of onnx, safetensors, torch"
     with pytest.raises(UserError, match=problem):
         serialize(Branching(build()), "pt2")
+
+
+def test_operator_that_onnx_lacks_is_named(build, tmp_path):
+    """ONNX has no gamma function, which quantiles of the prior require."""
+    problem = (
+        r"sampler of VAE cannot be exported \(DispatchError: .*lgamma.*\)\. Try .*, or export the rest with --only\."
+    )
+    with pytest.raises(UserError, match=problem):
+        write_graphs(build(posterior=Gamma, prior=GammaPrior), tmp_path, "onnx")
 
 
 def test_all_tested_batch_sizes_are_compared(build):

@@ -250,6 +250,10 @@ ERRORS = {  # overrides -> start of the error
     "is one of unit vectors. Set model/prior=uniform_sphere.",
     "model/prior=wrapped_normal": "model/prior: WrappedNormalPrior is a distribution of points of the Poincaré ball, "
     "but GaussianPosterior is one of vectors. Set model/prior=standard_normal.",
+    "model/posterior=gamma": "model/prior: StandardNormal is a distribution of vectors, but Gamma is one of positive "
+    "vectors. Set model/prior=gamma.",
+    "model/prior=gamma": "model/prior: GammaPrior is a distribution of positive vectors, but GaussianPosterior is one ",
+    "model=gamma_vae model.prior.concentration=0": "model.prior.concentration=0: must be a number from 0.1 to 10,000.",
     "model/posterior=poincare model/prior=vamp": "model/prior=vamp: requires a Gaussian posterior. Set model/prior=",
     "model=poincare_vae model.posterior.curvature=0": "model.posterior.curvature=0: must be a number > 0.",
     "model=joint_vae model.latent_dim=9": "model.latent_dim=9: model/posterior=gumbel_softmax requires at least 10.",

@@ -55,6 +55,7 @@ def draw_all(ctx: FigureContext) -> dict[str, Figure | bytes]:
         (["model=joint_vae", "model.latent_dim=14"], ALWAYS | POINTS | RATES | PROJECTIONS),
         (["model=joint_vae", "model.latent_dim=10"], ALWAYS | PROJECTIONS | {"latent_space", "interpolations"}),
         (["model=poincare_vae", "model.latent_dim=2"], ALWAYS | POINTS),
+        (["model=gamma_vae", "model.latent_dim=2"], ALWAYS | POINTS),
         (["model=vamp_vae", "model.latent_dim=2"], ALWAYS | POINTS),
         (["model=cvae"], ALWAYS | POINTS | DENSITIES | RATES | PROJECTIONS | CLASSES),
         (["model=cvae", "model/prior=class_conditional"], ALWAYS | POINTS | RATES | PROJECTIONS | CLASSES),
@@ -195,3 +196,12 @@ def test_check_names_raises_an_error_before_training(small, monkeypatch):
         InstantiationException, match=r"latent_space_umap: requires a package. Run pip install umap-learn"
     ):
         train(small("callbacks.figures.final=[latent_space_umap]"))
+
+
+def test_traversals_of_positive_latents_start_at_zero(small):
+    model = build_model(small, "model=gamma_vae")
+    with torch.no_grad():
+        model.posterior.log_mean.weight.mul_(20)  # means so different that two standard deviations exceed their mean
+    ends = FigureContext(model, build_data(small)).ranges
+    assert (ends[:, 0] == 0).all()
+    assert (ends[:, 1] > 0).all()

@@ -27,8 +27,8 @@ from vae_lightning.models import (
     QuantizedVAE,
 )
 from vae_lightning.networks import MLP, Burgess, Conv, Ladder, Network, ResNet, SpatialNetwork, SpatialResNet
-from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
-from vae_lightning.priors import MixturePrior, UniformCodes, UniformSphere, WrappedNormalPrior
+from vae_lightning.posteriors import Gamma, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
+from vae_lightning.priors import GammaPrior, MixturePrior, UniformCodes, UniformSphere, WrappedNormalPrior
 
 SHAPE, NUM_CLASSES = (1, 28, 28), 10
 FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
@@ -42,6 +42,7 @@ PRESETS = {
     "pixel_vae": {"likelihood": partial(Autoregressive, image_shape=SHAPE)},
     "vmf_vae": {"posterior": VonMisesFisher, "prior": UniformSphere},
     "poincare_vae": {"posterior": PoincareBall, "prior": WrappedNormalPrior},
+    "gamma_vae": {"posterior": Gamma, "prior": GammaPrior},
 }  # a model with options other than its defaults
 NETWORKS = {
     "conv": Conv,

@@ -51,13 +51,14 @@ from vae_lightning.models import (
 from vae_lightning.networks import Conv, Ladder, ResNet
 from vae_lightning.posteriors import (
     FullCovariance,
+    Gamma,
     GumbelSoftmax,
     InverseAutoregressiveFlow,
     PlanarFlow,
     PoincareBall,
     VonMisesFisher,
 )
-from vae_lightning.priors import UniformCategories, UniformSphere, WrappedNormalPrior
+from vae_lightning.priors import GammaPrior, UniformCategories, UniformSphere, WrappedNormalPrior
 from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -104,6 +105,7 @@ MODELS = {
     "planar_vae": partial(VAE, posterior=PlanarFlow),
     "vmf_vae": partial(VAE, posterior=VonMisesFisher, prior=UniformSphere),
     "poincare_vae": partial(VAE, posterior=PoincareBall, prior=WrappedNormalPrior),
+    "gamma_vae": partial(VAE, posterior=Gamma, prior=GammaPrior),
     "iaf_vae": partial(IWAE, num_samples=3, posterior=partial(InverseAutoregressiveFlow, hidden_dims=[8])),
     "gumbel_softmax": partial(
         BetaVAE, beta=2.0, posterior=partial(GumbelSoftmax, categories=[3]), prior=UniformCategories

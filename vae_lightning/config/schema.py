@@ -204,6 +204,8 @@ FIELD_RULES = {
     "residual_posterior": FLAG,
     "transforms": FEW,
     "curvature": POSITIVE,
+    "concentration": Rule(lambda v: is_number(v) and 0.1 <= v <= 1e4, "a number from 0.1 to 10,000"),
+    "rate": POSITIVE,
     "leapfrog_steps": FEW,
     "leapfrog_step_size": POSITIVE,
     "inverse_temperature": POSITIVE,

@@ -153,12 +153,14 @@ class Posterior(nn.Module):
         has_density: whether the distribution has a density, which a KL and importance weights require.
         factorizes: whether it is a `DiagonalGaussian` that depends on x only, so that each latent has a known density.
         support: the set of all z, which must be that of the prior.
+        lower_bound: of the latents in it, at which traversals end.
         matching_prior: a choice of model/prior with this support.
     """
 
     has_density: ClassVar[bool] = True
     factorizes: ClassVar[bool] = False
     support: ClassVar[str] = "vectors"
+    lower_bound: ClassVar[float] = -math.inf
     matching_prior: ClassVar[str] = "standard_normal"
 
 

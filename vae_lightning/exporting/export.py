@@ -83,13 +83,12 @@ def serialize(graph: Graph, name: str) -> tuple[bytes, float]:
     """
     where = f"--format={name}: the {graph.name} of {type(graph.model).__name__}"
     others = ", ".join(sorted({"safetensors", *FORMATS} - {name}))
-    with as_user_error(f"{where} cannot be exported ({{kind}}: {{error}}). Try another of {others}."):
+    fix = f"Try another of {others}, or export the rest with --only."
+    with as_user_error(f"{where} cannot be exported ({{kind}}: {{error}}). {fix}"):
         content = FORMATS[name].serialize(graph)
         deviation = compare(graph, FORMATS[name], content)
     if not deviation <= TOLERANCE:
-        raise UserError(
-            f"{where} deviates from PyTorch by {deviation:.1e}, more than {TOLERANCE:g}. Try another of {others}."
-        )
+        raise UserError(f"{where} deviates from PyTorch by {deviation:.1e}, more than {TOLERANCE:g}. {fix}")
     return content, deviation
 
 

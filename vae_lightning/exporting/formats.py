@@ -63,13 +63,19 @@ def load_pt2(content: bytes, _: list[str]) -> Run:
 @no_warnings()
 def serialize_onnx(graph: Graph) -> bytes:
     """Serialize a graph as ONNX with the weights in the file."""
-    program = torch.onnx.export(
-        torch_export(graph),
-        dynamo=True,
-        verbose=False,
-        input_names=graph.input_names,
-        output_names=graph.output_names,
-    )
+    try:
+        program = torch.onnx.export(
+            torch_export(graph),
+            dynamo=True,
+            verbose=False,
+            input_names=graph.input_names,
+            output_names=graph.output_names,
+        )
+    except torch.onnx.OnnxExporterError as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # the last one names the operator, the first one tells how to debug PyTorch
+            cause = cause.__cause__
+        raise cause from None
     assert program is not None
     content: bytes = program.model_proto.SerializeToString()
     return content

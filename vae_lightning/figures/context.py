@@ -13,6 +13,7 @@ from vae_lightning.figures.history import History
 from vae_lightning.figures.posterior_stats import PosteriorStats, latest_posterior
 from vae_lightning.figures.probe_images import probe_images, to_device
 from vae_lightning.models import ELBOModule
+from vae_lightning.plotting.traversals import ranges
 
 MAX_CLASSES = 100  # that a figure can show
 MAX_SHOWN_CLASSES = 10  # that a figure shows with a row or panel each
@@ -62,6 +63,12 @@ class FigureContext:
     def posterior(self) -> PosteriorStats | None:
         """Statistics of q(z|x) over the probe images; None for a discrete posterior."""
         return latest_posterior(self.model, self.data)
+
+    @property
+    def ranges(self) -> Tensor:
+        """The range of each latent that traversals show, (D, 2), within the support of a continuous posterior."""
+        assert self.posterior is not None
+        return ranges(self.posterior.mu, self.posterior.logvar).clamp_min(self.model.posterior.lower_bound)
 
     @property
     def class_names(self) -> list[str]:

@@ -10,7 +10,7 @@ from vae_lightning.figures.latent_space import posterior_means
 from vae_lightning.figures.registry import Drawing, register_figure
 from vae_lightning.plotting.interpolations import linear, spherical
 from vae_lightning.plotting.style import latent_name
-from vae_lightning.plotting.traversals import ranges, row_names, traverse
+from vae_lightning.plotting.traversals import row_names, traverse
 
 NUM_STEPS = 10  # images per traversal or interpolation
 NUM_FRAMES = 14  # of an animation in one direction
@@ -63,9 +63,8 @@ def class_traversals(ctx: FigureContext) -> Drawing:
 def select_latents(ctx: FigureContext, n: int) -> tuple[Tensor, Tensor, list[str]]:
     """Return the first latents of `PosteriorStats.order`: indices (R,), R <= n, ends of their ranges (R, 2), labels."""
     assert ctx.posterior is not None
-    mu, logvar, _, rates = ctx.posterior
-    latents = ctx.posterior.order[:n]
-    ends = ranges(mu, logvar)[latents]
+    latents, rates = ctx.posterior.order[:n], ctx.posterior.rates
+    ends = ctx.ranges[latents]
     return latents, ends, row_names(latents, ends, None if rates is None else rates[latents])
 
 

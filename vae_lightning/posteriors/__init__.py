@@ -1,6 +1,7 @@
 """Posteriors beyond the diagonal Gaussian, which any objective that does not require one can use."""
 
 from vae_lightning.posteriors.full_covariance import FullCovariance, FullGaussian
+from vae_lightning.posteriors.gamma import Gamma, GammaDistribution
 from vae_lightning.posteriors.gumbel_softmax import GumbelSoftmax, JointDistribution
 from vae_lightning.posteriors.inverse_autoregressive import InverseAutoregressiveFlow
 from vae_lightning.posteriors.planar import PlanarFlow
@@ -10,6 +11,8 @@ from vae_lightning.posteriors.von_mises_fisher import VonMisesFisher, VonMisesFi
 __all__ = [
     "FullCovariance",
     "FullGaussian",
+    "Gamma",
+    "GammaDistribution",
     "GumbelSoftmax",
     "InverseAutoregressiveFlow",
     "JointDistribution",

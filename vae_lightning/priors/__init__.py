@@ -1,14 +1,15 @@
 """Priors with enough capacity to match an aggregate posterior: mixtures, flows, autoregressive and flow matching.
 
 They are learned for a trained model (`models.LatentPrior`). Those of continuous latents with a density can also be
-learned together with a model. `UniformSphere`, `WrappedNormalPrior`, `UniformCategories` and `UniformCodes` have
-nothing to learn.
+learned together with a model. `UniformSphere`, `WrappedNormalPrior`, `GammaPrior`, `UniformCategories` and
+`UniformCodes` have nothing to learn.
 """
 
 from vae_lightning.priors.code_pixel_cnn import CodePixelCNN
 from vae_lightning.priors.code_transformer import CodeTransformer
 from vae_lightning.priors.flow_matching import FlowMatching
 from vae_lightning.priors.flows import AutoregressiveFlow, CouplingFlow
+from vae_lightning.priors.gamma import GammaPrior
 from vae_lightning.priors.mixture import MixturePrior
 from vae_lightning.priors.second_stage import SecondStageVAE
 from vae_lightning.priors.uniform_categories import UniformCategories
@@ -22,6 +23,7 @@ __all__ = [
     "CodeTransformer",
     "CouplingFlow",
     "FlowMatching",
+    "GammaPrior",
     "MixturePrior",
     "SecondStageVAE",
     "UniformCategories",

@@ -10,7 +10,7 @@ from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.plotting import compare_reconstructions, compare_samples, compare_traversals
-from vae_lightning.plotting.traversals import ranges, traverse
+from vae_lightning.plotting.traversals import traverse
 
 NUM_IMAGES, NUM_SAMPLES, NUM_STEPS, NUM_LATENTS = 10, 36, 8, 3
 
@@ -69,7 +69,7 @@ def model_images(run: LoadedRun) -> ModelImages:
         traversals, ends = None, None
         if context.posterior is not None:
             latents = context.posterior.order[:NUM_LATENTS]
-            ends = ranges(context.posterior.mu, context.posterior.logvar)[latents]
+            ends = context.ranges[latents]
             z = traverse(model.encode(x, y).mean[0], latents, ends, NUM_STEPS).flatten(0, 1)
             first_label = None if y is None else y[:1].expand(len(z), *y.shape[1:])
             traversals = model.decode(z, first_label).mean.unflatten(0, (-1, NUM_STEPS))
