@@ -120,7 +120,7 @@ def test_loss_decreases(cls, parts, images):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0] - 3
+    assert losses[-1] < losses[0] - 1
 
 
 def test_latents_may_form_a_map():

@@ -14,13 +14,14 @@ class GammaPrior(FixedPrior):
     Args:
         concentration: α, from 0.1 to 10,000. Below 1, the density is infinite at 0, and latents are sparse. For a large
             α, it is close to a Gaussian.
-        rate: β > 0, which only scales the latents. Their mean is α / β.
+        rate: β > 0, which only scales the latents. Their mean is α / β, by default 1, as that of q(z|x) is before
+            training.
         **shapes: those of `FixedPrior`.
     """
 
     support = "positive vectors"
 
-    def __init__(self, *, concentration: float = 2.0, rate: float = 1.0, **shapes: Any) -> None:
+    def __init__(self, *, concentration: float = 2.0, rate: float = 2.0, **shapes: Any) -> None:
         super().__init__(**shapes)
         self.concentration, self.rate = concentration, rate
 
