@@ -54,6 +54,7 @@ from vae_lightning.models import (
     ELBOModule,
     HamiltonianVAE,
     JointVAE,
+    RiemannianHamiltonianVAE,
     VaDE,
 )
 from vae_lightning.networks import Ladder
@@ -108,6 +109,7 @@ MODELS = {
     "vdvae": partial(VDVAE, network=Ladder(channels=[4, 8], groups=[0, 2])),
     "hiwae": partial(HIWAE, num_samples=3, upper_dims=[2], hidden_dims=[8]),
     "hamiltonian_vae": HamiltonianVAE,
+    "riemannian_hamiltonian_vae": partial(RiemannianHamiltonianVAE, num_centroids=5),
     "joint_vae": partial(JointVAE, categories=[2]),
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=torch.optim.Adam),
     "autoencoder_kl": AutoencoderKL,
@@ -131,7 +133,7 @@ WITHOUT_CHAINS += ("gamma_vae",)
 CODES = ("vq_vae", "fsq_vae", "lfq_vae", "rvq_vae")
 WITHOUT_DENSITY = (*WITHOUT_RATE, *CODES)
 NOT_FACTORIZED = ("hvae", "hiwae", "vdvae", "full_covariance", "planar_vae", "iaf_vae", "vmf_vae", "poincare_vae")
-NOT_FACTORIZED += ("gamma_vae", "joint_vae", "hamiltonian_vae", "hvae_mixture")
+NOT_FACTORIZED += ("gamma_vae", "joint_vae", "hamiltonian_vae", "riemannian_hamiltonian_vae", "hvae_mixture")
 
 
 def build(name: str, parts: dict[str, Any]) -> ELBOModule:

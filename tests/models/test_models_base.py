@@ -46,6 +46,7 @@ from vae_lightning.models import (
     HamiltonianVAE,
     InfoVAE,
     JointVAE,
+    RiemannianHamiltonianVAE,
     VaDE,
 )
 from vae_lightning.networks import Conv, Ladder, ResNet
@@ -111,6 +112,7 @@ MODELS = {
         BetaVAE, beta=2.0, posterior=partial(GumbelSoftmax, categories=[3]), prior=UniformCategories
     ),
     "hamiltonian_vae": partial(HamiltonianVAE, leapfrog_steps=2),
+    "riemannian_hamiltonian_vae": partial(RiemannianHamiltonianVAE, leapfrog_steps=2, num_centroids=5),
     "joint_vae": partial(JointVAE, categories=[2]),
     "hvae": partial(HVAE, num_groups=2, hidden_dims=[8]),
     "hvae_vamp": partial(HVAE, num_groups=2, hidden_dims=[8], prior=partial(VampPrior, num_components=4)),

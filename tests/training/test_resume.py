@@ -69,7 +69,10 @@ def test_training_further_discards_the_evaluation_of_the_earlier_weights(small, 
     assert json.loads(metrics.read_text()).keys() == trained.keys()
 
 
-@pytest.mark.parametrize("model", [["model=vae"], ["model=vamp_vae", "model.prior.from_images=true"]])
+@pytest.mark.parametrize(
+    "model",
+    [["model=vae"], ["model=vamp_vae", "model.prior.from_images=true"], ["model=riemannian_hamiltonian_vae"]],
+)
 def test_resume_with_more_epochs_equals_a_longer_run(model, small, tmp_path):
     expected = train(small(*model, run="long"))
     train(small(*model, "trainer.max_epochs=1", run="short"))

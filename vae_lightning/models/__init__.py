@@ -31,6 +31,7 @@ from vae_lightning.models.m2 import M2
 from vae_lightning.models.miwae import MIWAE
 from vae_lightning.models.piwae import PIWAE
 from vae_lightning.models.rae import RAE
+from vae_lightning.models.riemannian_hamiltonian_vae import RiemannianHamiltonianVAE
 from vae_lightning.models.rvq_vae import RVQVAE
 from vae_lightning.models.swae import SWAE
 from vae_lightning.models.tvae import TVAE
@@ -82,5 +83,6 @@ __all__ = [
     "LatentPrior",
     "LatentVariableModel",
     "QuantizedVAE",
+    "RiemannianHamiltonianVAE",
     "VaDE",
 ]

@@ -23,8 +23,8 @@ class HamiltonianDraw(NamedTuple):
 
     Attributes:
         start: q(z_0|x), (B, D).
-        log_q: log q(z_0|x) + log N(γ; 0, I) - log N(ρ_K; 0, I), (B,), in nats, for momenta that started at γ and ended
-            at ρ_K. With log p(x, z_K) it gives the weights of the augmented space, whose mean is p(x).
+        log_q: log q(z_0|x), plus the log density of the first momentum, minus that of the last, (B,), in nats. With
+            log p(x, z_K) it gives the weights of the augmented space, whose mean is p(x).
     """
 
     start: DiagonalGaussian
@@ -98,15 +98,23 @@ class HamiltonianVAE(ELBOModule):
         q = self.encode(x, y).repeat(num_samples)
         x, y = repeat_rows(self.as_images(x), num_samples), repeat_rows(y, num_samples)
         noise = noise_like(q.mu.repeat(1, 2)) if noise is None else noise.to(q.mu)
-        of_start, momentum = noise.chunk(2, dim=1)
+        of_start, of_momentum = noise.chunk(2, dim=1)
         start = q.rsample(of_start)
-        z, final_momentum = self.move(start, momentum, x, y)
-        log_q = q.log_prob(start) + 0.5 * (final_momentum.square() - momentum.square()).sum(1)
-        return HamiltonianDraw(q, log_q), z
+        z, log_ratio = self.follow(start, of_momentum, x, y)
+        return HamiltonianDraw(q, q.log_prob(start) + log_ratio), z
+
+    def follow(self, z: Tensor, noise: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Draw momenta from standard normal noise and move latents, (B, D) each.
+
+        Returns:
+            the new latents, and the log density of the first momenta minus that of the last, (B,).
+        """
+        moved, final_momentum = self.move(z, noise, x, y)
+        return moved, 0.5 * (final_momentum.square() - noise.square()).sum(1)
 
     def move(self, z: Tensor, momentum: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Move latents and momenta γ, (B, D) each, by K leapfrog steps with tempering."""
-        step_size = MAX_STEP_SIZE * torch.sigmoid(self.step_logit)
+        step_size = self.step_size()
         scales = self.momentum_scales()
         momentum = scales[0] * momentum
         force = self.log_joint_gradient(z, x, y)
@@ -116,6 +124,10 @@ class HamiltonianVAE(ELBOModule):
             force = self.log_joint_gradient(z, x, y)
             momentum = (momentum + 0.5 * step_size * force) * (scale / previous)
         return z, momentum
+
+    def step_size(self) -> Tensor:
+        """Return the learned step size of each latent, (D,)."""
+        return MAX_STEP_SIZE * torch.sigmoid(self.step_logit)
 
     def momentum_scales(self) -> Tensor:
         """Return β_k^(-1/2) for k = 0, ..., K, which falls quadratically in k to 1. Caterini et al. 2018, section 3."""
