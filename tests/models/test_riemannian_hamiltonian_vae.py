@@ -53,7 +53,7 @@ def test_inverse_metric_is_the_regularized_sum_over_centroids(model):
     for center, (a, b, c) in zip(model.encode(x).mu, entries, strict=True):
         factor = torch.stack([a.exp(), torch.zeros_like(a), b, c.exp()]).view(2, 2)
         for row in range(3):
-            expected[row] += factor @ factor.T / 4 * torch.exp(-(z[row] - center).square().sum() / 1.5**2)
+            expected[row] += factor @ factor.T * torch.exp(-(z[row] - center).square().sum() / 1.5**2)
     torch.testing.assert_close(LocalMetric(model.metric(), z).inverse, expected)
 
 

@@ -86,21 +86,20 @@ class LocalMetric:
 class RiemannianHamiltonianVAE(HamiltonianVAE):
     """A Hamiltonian VAE whose momentum has the covariance G(z_0), a learned metric. Chadebec et al. 2020.
 
-    G⁻¹(z) = Σ_i L_i L_iᵀ exp(-‖z - c_i‖² / T²) / N + λ I has N training images x_i as centroids, c_i = μ(x_i). A second
+    G⁻¹(z) = Σ_i L_i L_iᵀ exp(-‖z - c_i‖² / T²) + λ I has training images x_i as centroids, c_i = μ(x_i). A second
     encoder maps x_i to L_i, lower triangular with a positive diagonal. The paper has one centroid per training image,
-    and those of the batch during training; here they are the same in each step and in evaluation. Its sum lacks 1/N,
-    which L_i absorbs.
+    and those of the batch during training; here they are the same in each step and in evaluation.
 
     The energy is not separable, so each leapfrog step is implicit and solved by fixed-point iterations. It preserves
     volume if they converge. Estimates of log p(x), and the rate, have the error of the log determinant.
 
     Args:
-        num_centroids: N.
+        num_centroids: number of training images that define the metric. With more of them, smaller steps are needed.
         metric_temperature: T > 0, the distance from a centroid at which its weight is 1/e.
         metric_regularization: λ > 0, the metric far from all centroids.
         fixed_point_iterations: of each implicit equation, two per leapfrog step.
-        network: builds encoder and decoder, and another encoder for the metric; None for a `default_network`.
         leapfrog_step_size: see `HamiltonianVAE`.
+        network: builds encoder and decoder, and another encoder for the metric; None for a `default_network`.
         **kwargs: the others of `HamiltonianVAE`.
     """
 
@@ -115,11 +114,12 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         metric_temperature: float = 1.5,
         metric_regularization: float = 0.01,
         fixed_point_iterations: int = 3,
+        leapfrog_step_size: float = 0.01,
         network: Network | None = None,
         **kwargs: Any,
     ) -> None:
         network = network or type(self).default_network()
-        super().__init__(network=network, **kwargs)
+        super().__init__(leapfrog_step_size=leapfrog_step_size, network=network, **kwargs)
         self.metric_temperature, self.metric_regularization = metric_temperature, metric_regularization
         self.fixed_point_iterations = fixed_point_iterations
         self.metric_encoder = network.encoder(self.image_shape, self.condition_dim)
@@ -160,7 +160,7 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         factors = entries.new_zeros(len(x), self.latent_dim, self.latent_dim)
         factors[:, rows, columns] = torch.where(rows == columns, entries.exp(), entries)
         with torch.autocast(x.device.type, enabled=False):
-            matrices = factors @ factors.mT / len(x)
+            matrices = factors @ factors.mT
         return Metric(centroids, matrices.flatten(1), self.metric_temperature, self.metric_regularization)
 
     def follow(self, z: Tensor, noise: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
