@@ -260,7 +260,7 @@ ERRORS = {  # overrides -> start of the error
     "model=joint_vae model.categories=[1]": "model.categories=[1]: must be a list of at least 1 value, each an integer",
     "model=joint_vae model/prior=standard_normal model.latent_dim=10": "model/prior: StandardNormal is a distribution",
     "model=hamiltonian_vae model.leapfrog_step_size=2": "model.leapfrog_step_size=2: must be between 0 and 0.5. Set",
-    "model=riemannian_hamiltonian_vae model.num_centroids=2000": "model.num_centroids=2000: there are only 1257 training",
+    "model=riemannian_hamiltonian_vae model.num_centroids=2000": "model.num_centroids=2000: there are only 1257 ",
     "model/posterior=nope": "model/posterior=nope: no such choice. Choose one of full_covariance, ",
     "model=beta_tcvae model/prior=vamp": "model/prior: BetaTCVAE requires N(0, I). Set model/prior=standard_normal.",
 }

@@ -189,3 +189,15 @@ def test_training_images_are_the_centroids_and_belong_to_the_checkpoint(parts, t
     assert torch.equal(loaded.centroid_images, model.centroid_images)
     z = torch.randn(2, 3)
     assert torch.equal(LocalMetric(loaded.metric(), z).inverse, LocalMetric(model.metric(), z).inverse)
+
+
+def test_samples_by_volume_follow_the_volume_element(model, monkeypatch):
+    """With one centroid and hardly any regularization, √|G⁻¹| is a Gaussian with the variance T² / D."""
+    center = torch.tensor([[2.0, -3.0]]).double()
+    single = Metric(center, torch.eye(2).double().flatten()[None], 1.5, 1e-9)
+    monkeypatch.setattr(model, "metric", lambda: single)
+    monkeypatch.setattr("vae_lightning.models.riemannian_hamiltonian_vae.TRANSITIONS", 20)
+    z = model.sample_prior(1000, generator=torch.Generator().manual_seed(0), volume=True)
+    torch.testing.assert_close(z.mean(0), center[0], rtol=0, atol=0.15)
+    torch.testing.assert_close(z.T.cov(), 1.5**2 / 2 * torch.eye(2).double(), rtol=0, atol=0.2)
+    assert model.sample(3, volume=True).shape == (3, 1, 8, 8)

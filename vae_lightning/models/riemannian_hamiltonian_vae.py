@@ -7,10 +7,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_lightning.distributions.posterior import promote_to_float32
+from vae_lightning.distributed.batch_sharding import random_integers
+from vae_lightning.distributions.posterior import promote_to_float32, sample_noise
 from vae_lightning.errors import UserError
 from vae_lightning.models.hamiltonian_vae import HamiltonianVAE
 from vae_lightning.networks import Network
+
+# Of the chains that sample from the volume element.
+TRANSITIONS = 100
+LEAPFROG_STEPS = 15
+STEP_SIZE = 0.1
 
 
 class Metric(NamedTuple):
@@ -79,8 +85,12 @@ class LocalMetric:
 
     def kinetic_energy(self, momentum: Tensor) -> Tensor:
         """Return the kinetic energy, (B,), in nats."""
-        log_volume = self.factor.diagonal(dim1=1, dim2=2).log().sum(1)  # ½ log |G⁻¹|
-        return 0.5 * (momentum * self.velocity(momentum)).sum(1) - log_volume
+        return 0.5 * (momentum * self.velocity(momentum)).sum(1) - self.log_volume
+
+    @cached_property
+    def log_volume(self) -> Tensor:
+        """½ log |G⁻¹|, (B,), whose gradient with respect to z is the force on momenta of zero."""
+        return self.factor.diagonal(dim1=1, dim2=2).log().sum(1)
 
 
 class RiemannianHamiltonianVAE(HamiltonianVAE):
@@ -91,12 +101,12 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
     and those of the batch during training; here they are the same in each step and in evaluation.
 
     The energy is not separable, so each leapfrog step is implicit and solved by fixed-point iterations. It preserves
-    volume if they converge. Estimates of log p(x), and the rate, have the error of the log determinant.
+    volume if they converge. The rate and estimates of log p(x) have the error of the log determinant.
 
     Args:
         num_centroids: number of training images that define the metric. With more of them, smaller steps are needed.
         metric_temperature: T > 0, the distance from a centroid at which its weight is 1/e.
-        metric_regularization: λ > 0, the metric far from all centroids.
+        metric_regularization: λ > 0, the inverse metric far from all centroids.
         fixed_point_iterations: of each implicit equation, two per leapfrog step.
         leapfrog_step_size: see `HamiltonianVAE`.
         network: builds encoder and decoder, and another encoder for the metric; None for a `default_network`.
@@ -124,8 +134,7 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         self.fixed_point_iterations = fixed_point_iterations
         self.metric_encoder = network.encoder(self.image_shape, self.condition_dim)
         self.metric_factor = nn.Linear(self.metric_encoder.num_features, self.latent_dim * (self.latent_dim + 1) // 2)
-        # Noise, until `on_fit_start` replaces it.
-        images = torch.randint(256, (num_centroids, *self.image_shape), dtype=torch.uint8)
+        images = torch.randint(256, (num_centroids, *self.image_shape), dtype=torch.uint8)  # until `on_fit_start`
         self.register_buffer("centroid_images", images)
         self.register_buffer("centroid_labels", torch.zeros(num_centroids, self.condition_dim))
 
@@ -136,9 +145,10 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
             UserError: if there are fewer than centroids.
         """
         super().check_data(data)
-        if (n := len(data.splits["train"].x)) < len(self.centroid_images):
+        num_centroids, n = len(self.centroid_images), len(data.splits["train"].x)
+        if n < num_centroids:
             raise UserError(
-                f"model.num_centroids={len(self.centroid_images)}: there are only {n} training images. Set {n} or fewer."
+                f"model.num_centroids={num_centroids}: there are only {n} training images. Set {n} or fewer."
             )
 
     def on_fit_start(self) -> None:
@@ -192,3 +202,35 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
             force = self.log_joint_gradient(z, x, y)
             momentum = (momentum + half_step * (force + local.force(momentum))) * (scale / previous)
         return z, momentum
+
+    @torch.no_grad()
+    def sample_prior(
+        self, n: int, y: Tensor | None = None, generator: torch.Generator | None = None, volume: bool = False
+    ) -> Tensor:
+        """Sample n latents from the prior, (n, D), or near the centroids.
+
+        Args:
+            n: number of samples.
+            y: labels of a conditional model.
+            generator: for reproducible samples.
+            volume: sample from √|G⁻¹(z)| instead, by chains of Hamiltonian Monte Carlo that start at random centroids.
+                Chadebec et al. 2022. Their number of transitions is fixed, since this density is constant far away and
+                has no integral.
+        """
+        if not volume:
+            return super().sample_prior(n, y, generator)
+        metric = self.metric()
+        current = LocalMetric(metric, metric.centroids[random_integers(len(metric.centroids), n, generator=generator)])
+        rest = torch.zeros_like(current.z)
+        for _ in range(TRANSITIONS):
+            momentum = start = sample_noise(n, self.latent_dim, generator).to(rest)
+            proposed, force = current, current.force(rest)
+            for _ in range(LEAPFROG_STEPS):
+                momentum = momentum + 0.5 * STEP_SIZE * force
+                proposed = LocalMetric(metric, proposed.z + STEP_SIZE * momentum)
+                force = proposed.force(rest)
+                momentum = momentum + 0.5 * STEP_SIZE * force
+            log_ratio = proposed.log_volume - current.log_volume + 0.5 * (start.square() - momentum.square()).sum(1)
+            is_accepted = torch.rand(n, generator=generator).log().to(rest) < log_ratio
+            current = LocalMetric(metric, torch.where(is_accepted[:, None], proposed.z, current.z))
+        return current.z
