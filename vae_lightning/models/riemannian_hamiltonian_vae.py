@@ -158,8 +158,8 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
             n = len(self.centroid_images)
             x, y = next(iter(self.data_module.random_batches(n, n)))
             self.centroid_images.copy_(x)
-            if self.condition_dim:
-                self.centroid_labels.copy_(self.condition(y))
+            if (labels := self.condition(y)) is not None:
+                self.centroid_labels.copy_(labels)
 
     def metric(self) -> Metric:
         """Return the metric of the current networks."""
