@@ -161,7 +161,7 @@ def test_prior_with_a_loop_over_the_batch_is_named(build, tmp_path):
 def test_images_decoded_pixel_by_pixel_are_not_exported(build, tmp_path):
     model = build(likelihood=Autoregressive(image_shape=(1, 8, 8)))
     for graph in ("decoder", "sampler"):
-        with pytest.raises(UserError, match=r"decodes in as many passes as an image has pixels.* --only encoder"):
+        with pytest.raises(UserError, match=r"decoded in as many passes as they have pixels.*--only encoder"):
             write_graphs(model, tmp_path, "torchscript", [graph])
     assert [path.name for path in write_graphs(model, tmp_path, "torchscript", ["encoder"])] == ["encoder.pt"]
 

@@ -64,7 +64,7 @@ ERRORS = {  # overrides -> start of the error
     "logger=nope": "logger=nope: no such choice. Choose one of csv, mlflow, none, tensorboard, wandb.",
     "experiment=nope": "experiment=nope: no such choice. Choose one of celeba_ae, celeba_beta_tcvae,",
     "model/network=nope": "model/network=nope: no such choice. Choose one of burgess, celeba, conv, conv_batch_norm,",
-    "model/likelihood=nope": "model/likelihood=nope: no such choice. Choose one of absolute_error, autoregressive, bernoulli,",
+    "model/likelihood=nope": "model/likelihood=nope: no such choice. Choose one of absolute_error, autoregressive,",
     "model/optimizer=nope": "model/optimizer=nope: no such choice. Choose one of adagrad, adam, adamax, adamw, sgd.",
     "model/prior=nope": "model/prior=nope: no such choice. Choose one of autoregressive_flow, class_conditional,",
     "model.latnt_dim=3": "model.latnt_dim: no such option. Did you mean model.latent_dim?",

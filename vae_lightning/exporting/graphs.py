@@ -73,31 +73,13 @@ class EncoderGraph(Graph):
         return torch.rand(n, *self.model.image_shape, generator=generator)
 
 
-def check_decodable(model: ELBOModule) -> None:
-    """Check that a graph can decode latents.
-
-    Raises:
-        UserError: if images are decoded pixel by pixel.
-    """
-    if model.likelihood.is_autoregressive:
-        raise UserError(
-            "decoder: an autoregressive likelihood decodes in as many passes as an image has pixels, which no file"
-            " can hold. Export the rest with --only encoder."
-        )
-
-
 class DecoderGraph(Graph):
-    """Latents (B, D) and a condition -> the mean of p(x|z), (B, C, H, W) in [0, 1].
-
-    Raises:
-        UserError: if images are decoded pixel by pixel.
-    """
+    """Latents (B, D) and a condition -> the mean of p(x|z), (B, C, H, W) in [0, 1]."""
 
     name, input_name = "decoder", "z"
 
     def __init__(self, model: ELBOModule) -> None:
         super().__init__(model)
-        check_decodable(model)
         self.output_names = ["image"]
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> tuple[Tensor]:
@@ -118,14 +100,13 @@ class SamplerGraph(Graph):
         noise_dim: M.
 
     Raises:
-        UserError: if the prior draws in a loop that depends on the batch, or images are decoded pixel by pixel.
+        UserError: if the prior draws in a loop that depends on the batch.
     """
 
     name, input_name = "sampler", "noise"
 
     def __init__(self, model: ELBOModule) -> None:
         super().__init__(model)
-        check_decodable(model)
         self.output_names = ["image"]
         if isinstance(model.prior, CodePixelCNN | CodeTransformer | FlowMatching):
             raise UserError(
@@ -155,6 +136,11 @@ def graphs_of(model: ELBOModule, names: Collection[str] = tuple(GRAPHS)) -> list
     """Return encoder, decoder and sampler of a model, or some of them.
 
     Raises:
-        UserError: if there is no graph of a name, or the sampler cannot be one.
+        UserError: if there is no graph of a name, the sampler cannot be one, or images are decoded pixel by pixel.
     """
+    if model.likelihood.is_autoregressive and {*names} - {"encoder"}:
+        raise UserError(
+            "model/likelihood=autoregressive: images are decoded in as many passes as they have pixels, which no file"
+            " can hold. Export the encoder (--only encoder), or serve the explorer without --static."
+        )
     return [GRAPHS[check_choice("--only", name, GRAPHS)](model) for name in names]
