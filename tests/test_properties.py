@@ -41,6 +41,8 @@ SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast
     "lfq_vae": {"code_dim": 2},
     "rvq_vae": {"codebook_size": 4},
     "vamp_vae": {"prior": {"num_components": 3}},
+    "riemannian_hamiltonian_vae": {"num_centroids": 3},
+    "autoregressive": {"width": 4},
 }
 
 

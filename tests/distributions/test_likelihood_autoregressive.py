@@ -80,11 +80,13 @@ def test_log_prob_is_the_sum_over_pixels_given_those_before():
     torch.testing.assert_close(likelihood(output).log_prob(x), total)
 
 
-@pytest.mark.parametrize(("layers", "kernel_size"), [(1, 3), (2, 3), (3, 5)])
-def test_images_are_filled_with_the_distributions_of_one_pass(layers, kernel_size):
+@pytest.mark.parametrize(
+    ("size", "layers", "kernel_size"), [((6, 7), 1, 3), ((6, 7), 2, 3), ((6, 7), 3, 5), ((2, 1), 2, 5)]
+)
+def test_images_are_filled_with_the_distributions_of_one_pass(size, layers, kernel_size):
     """The distribution that a pixel was drawn from is that of `log_prob` for the finished image."""
-    likelihood = build((3, 6, 7), pixels=DiscretizedLogistic(), scale=0.3, layers=layers, kernel_size=kernel_size)
-    px = likelihood(context(2, 6, 7))
+    likelihood = build((3, *size), pixels=DiscretizedLogistic(), scale=0.3, layers=layers, kernel_size=kernel_size)
+    px = likelihood(context(2, *size))
     means = []
 
     def choose(pixel):
@@ -93,7 +95,7 @@ def test_images_are_filled_with_the_distributions_of_one_pass(layers, kernel_siz
 
     images = px.fill(choose)
     expected = likelihood.pixels(likelihood.network(images, px.context)).mean
-    torch.testing.assert_close(torch.cat(means, dim=2).view(2, 3, 6, 7), expected)
+    torch.testing.assert_close(torch.cat(means, dim=2).view(2, 3, *size), expected)
 
 
 def test_frequencies_of_draws_are_their_probabilities():

@@ -110,7 +110,7 @@ class PixelCNN(nn.Module):
                 v, maps = layer.see_above(rows[n], context[:, :, i : i + 1])
                 above.append(maps)
             pixels, h = [], blank[..., :1]
-            columns = [blank[..., : self.radius + 1]] * len(self.layers)
+            columns = [h.expand(-1, -1, -1, self.radius + 1)] * len(self.layers)
             for j in range(width):
                 for n, layer in enumerate(self.layers):
                     columns[n] = torch.cat([columns[n][..., 1:], h], dim=3)
