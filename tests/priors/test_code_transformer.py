@@ -2,7 +2,13 @@
 
 import pytest
 import torch
-from prior_shapes import SHAPES, code_shapes
+from prior_shapes import (
+    SHAPES,
+    all_codes,
+    assert_codes_depend_on_earlier_ones_only,
+    assert_samples_occur_with_their_probability,
+    code_shapes,
+)
 
 from vae_lightning.errors import UserError
 from vae_lightning.priors import CodeTransformer
@@ -19,33 +25,19 @@ def transformer(num_codes=4, codebook_size=3, condition_dim=0, **options):
     return prior
 
 
-def all_sequences(num_codes: int, codebook_size: int) -> torch.Tensor:
-    """Return all sequences of codes."""
-    return torch.cartesian_prod(*[torch.arange(codebook_size)] * num_codes)
-
-
 @torch.no_grad()
 def test_probabilities_of_all_sequences_sum_to_one():
     prior = transformer()
-    z = all_sequences(4, 3)
+    z = all_codes(4, 3)
     assert prior(None, None).log_prob(z).exp().sum().item() == pytest.approx(1, abs=1e-5)
     y = torch.eye(2)[[1]].expand(81, -1)
     prior = transformer(condition_dim=2)
-    z = all_sequences(4, 3)
+    z = all_codes(4, 3)
     assert prior(None, y).log_prob(z).exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
-@torch.no_grad()
 def test_a_code_depends_on_earlier_ones_only():
-    prior = transformer()
-    indices = torch.tensor([[0, 1, 2, 0]])
-    log_probs = prior.log_probs(indices, None)
-    for position in range(4):
-        changed = indices.clone()
-        changed[0, position] = (indices[0, position] + 1) % 3
-        other = prior.log_probs(changed, None)
-        torch.testing.assert_close(other[:, : position + 1], log_probs[:, : position + 1])
-        assert position == 3 or not torch.equal(other[:, position + 1], log_probs[:, position + 1])
+    assert_codes_depend_on_earlier_ones_only(transformer())
 
 
 @torch.no_grad()
@@ -61,13 +53,8 @@ def test_cached_logits_equal_those_of_a_full_pass():
         before = prior.codes(indices[:, position])
 
 
-@torch.no_grad()
 def test_samples_occur_with_their_probability():
-    prior = transformer(num_codes=2)
-    p = prior(None, None)
-    indices = p.sample(60_000, torch.Generator().manual_seed(0))
-    frequency = torch.bincount(3 * indices[:, 0] + indices[:, 1], minlength=9) / 60_000
-    torch.testing.assert_close(frequency, p.log_prob(all_sequences(2, 3)).exp(), atol=0.008, rtol=0)
+    assert_samples_occur_with_their_probability(transformer(num_codes=2))
 
 
 @torch.no_grad()

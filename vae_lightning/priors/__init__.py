@@ -1,4 +1,4 @@
-"""Priors with enough capacity to match an aggregate posterior: mixtures, flows, autoregressive and flow matching.
+"""Priors that can match an aggregate posterior: mixtures, flows, autoregressive models of codes, flow matching.
 
 They are learned for a trained model (`models.LatentPrior`). Those of continuous latents with a density can also be
 learned together with a model. `UniformSphere`, `WrappedNormalPrior`, `GammaPrior`, `UniformCategories` and
