@@ -57,7 +57,7 @@ def check_complete(folder: Path) -> None:
     x, y = (torch.cat([split[k] for split in splits.values()]) for k in (0, 1))
     assert torch.equal(y, torch.arange(N))
     assert torch.equal(x, (y % 256).to(torch.uint8)[:, None, None, None].expand(N, 1, 4, 4))
-    assert sorted(path.name for path in folder.parent.iterdir()) == [".lock", folder.name]
+    assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
 
 
 def test_ensure_cache_decodes_in_several_processes(images, tmp_path):

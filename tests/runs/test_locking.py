@@ -1,8 +1,5 @@
 """Tests that two processes do not train in the same run directory."""
 
-import fcntl
-import os
-
 import pytest
 
 from vae_lightning.errors import UserError
@@ -32,11 +29,6 @@ def test_directory_without_files_is_removed(tmp_path):
 def test_run_that_another_process_trains_is_left_alone(small, tmp_path):
     train(small("trainer.max_epochs=1"))
     before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
-    descriptor = os.open(tmp_path / "run", os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    try:
-        with pytest.raises(UserError, match="another process trains this run"):
-            train(small(f"resume={tmp_path / 'run'}"))
-    finally:
-        os.close(descriptor)
+    with exclusive(tmp_path / "run"), pytest.raises(UserError, match="another process trains this run"):
+        train(small(f"resume={tmp_path / 'run'}"))
     assert {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()} == before

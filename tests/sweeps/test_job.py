@@ -1,6 +1,5 @@
 """Tests that a rerun sweep skips finished jobs, resumes interrupted ones, and continues after failures."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from sweep_commands import OPTIONS, STUDY, run_sweep
 
 from vae_lightning.config.comparison import config_identity, trains_longer
 from vae_lightning.config.overrides import name_jobs, split_flags
+from vae_lightning.runs.locking import exclusive
 from vae_lightning.runs.recording import save_metrics
 
 __all__ = ["run_sweep"]  # a fixture
@@ -31,12 +31,8 @@ def find_job(part: str) -> Path:
 
 def test_job_that_another_process_runs_is_skipped(run_sweep):
     run_sweep("model.latent_dim=2", "trainer.max_epochs=1")
-    descriptor = os.open(find_job("dim=2"), os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    try:
+    with exclusive(find_job("dim=2")):
         out = run_sweep("model.latent_dim=2", "trainer.max_epochs=2")
-    finally:
-        os.close(descriptor)
     assert f"skipping job that another process runs: {find_job('dim=2').name}" in out
     assert not (find_job("dim=2") / "failure.txt").exists()
 

@@ -31,7 +31,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         seed: for shuffling the training images.
         binarize: `none`, or set each pixel to 1 with the probability of its gray value: once (`fixed`, as in
             Salakhutdinov & Murray 2008) or again in each batch (`dynamic`, as in Burda et al. 2016).
-        flip: mirror each training image left to right with probability 1/2, drawn anew in each epoch.
+        flip: mirror each training image left to right with probability 1/2, drawn again in each epoch.
         device_resident: keep the images on the accelerator: true, false, or `auto` for a GPU if they fill less than
             half of its free memory.
         labeled_per_class: number of training images per class whose label is given, for semi-supervised models; that of

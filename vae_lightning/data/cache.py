@@ -5,7 +5,6 @@ is resumed.
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -25,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vae_lightning.data.mapped_images import seal
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.file_lock import file_lock
 from vae_lightning.io.image_decoding import (
     DECODER_VERSION,
     Crop,
@@ -126,8 +126,7 @@ def cache_lock(root: Path) -> Iterator[None]:
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with (root / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with file_lock(root / ".lock"):
             yield
     except OSError as error:
         fix = "Free some space, or set" if error.errno == errno.ENOSPC else "Set"

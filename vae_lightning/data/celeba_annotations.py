@@ -24,7 +24,7 @@ ATTRIBUTES: tuple[str, ...] = (
 
 
 class Annotations(NamedTuple):
-    """Images of CelebA with what is known of them.
+    """Images of CelebA and their annotations.
 
     Attributes:
         names: names of the N images in the source.

@@ -1,6 +1,5 @@
 """Downloading a file, completely or not at all, and the error if it cannot be read."""
 
-import fcntl
 import sys
 import urllib.request
 from contextlib import AbstractContextManager, suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from vae_lightning.errors import UserError, as_user_error, one_line
+from vae_lightning.io.file_lock import file_lock
 
 
 def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
@@ -28,8 +28,7 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
     new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with file_lock(lock):
             if not path.is_file():
                 download(url, part, f"downloading {path.name}")
                 part.replace(path)
@@ -41,7 +40,6 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
     finally:
         with suppress(OSError):  # raised if the directory is not empty
             part.unlink(missing_ok=True)
-            lock.unlink(missing_ok=True)
             if new:
                 path.parent.rmdir()
 

@@ -12,7 +12,7 @@ from vae_lightning.types import LatentShape
 
 
 class ResidualQuantizer(Quantizer):
-    """Approximates each vector by the sum of N codes, each the nearest to what the previous ones leave.
+    """Approximates each vector by the sum of N codes, each the nearest to the residual of the previous ones.
 
     r_0 = f, k_n = argmin_k ‖r_{n-1} - e(k)‖, r_n = r_{n-1} - e(k_n), for depths n = 1, ..., N (Lee et al. 2022, section
     3.1). Each image has P·N indices: the N indices of a vector are consecutive, from coarse to fine. A codebook shared

@@ -1,4 +1,4 @@
-"""What the page shows of a run, as files: the same ones for the server and for a static folder."""
+"""The contents of a run's page, as files: the same ones for the server and for a static folder."""
 
 import io
 import json

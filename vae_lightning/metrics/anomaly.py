@@ -1,4 +1,4 @@
-"""How well a score tells anomalous images from normal ones, and a score of how simple an image is."""
+"""How well a score separates anomalous images from normal ones, and a score of how simple an image is."""
 
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ class AUROC(NamedTuple):
     """Area under the ROC curve: the probability that an anomaly has a higher score than a normal image.
 
     Attributes:
-        value: 0.5 for a score that tells nothing, 1 for one that separates both. Ties count half.
+        value: 0.5 for an uninformative score, 1 for one that separates both. Ties count half.
         error: its standard error, 0 if the scores are separated; NaN with a single score on either side.
     """
 

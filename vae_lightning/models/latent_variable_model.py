@@ -1,4 +1,4 @@
-"""The parts of a variational autoencoder, and what can be done with them."""
+"""The parts of a variational autoencoder, and the operations on them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -83,29 +83,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
         self.condition_dim = condition_size(conditional, num_classes)
         network = network or type(self).default_network()
         likelihood = likelihood or type(self).default_likelihood()
-        if not isinstance(network, Network):
-            raise UserError(f"network={network!r}: must be an object such as networks.Conv().")
-        if not isinstance(likelihood, Likelihood):
-            raise UserError(f"likelihood={likelihood!r}: must be an object such as distributions.Bernoulli().")
-        if latent_dim < 1:
-            raise UserError(f"model.latent_dim={latent_dim}: must be an integer >= 1.")
-        if len(image_shape) != 3:
-            raise UserError(f"image_shape={tuple(image_shape)}: must be (channels, height, width).")
-        if network.multi_resolution and not self.multi_resolution:
-            raise UserError(
-                f"model/network: {type(self).__name__} does not support latents at several resolutions. Set"
-                " model=vdvae, or model/network=resnet."
-            )
-        if likelihood.fits_batch and not self.supports_fitted_scale:
-            raise UserError(
-                f"model.likelihood.scale_type=optimal: {type(self).__name__} also decodes images that hardly count in"
-                " its bound, and the scale would be fitted to them. Set model.likelihood.scale_type=model."
-            )
-        if likelihood.is_autoregressive and self.compares_images:
-            raise UserError(
-                f"model/likelihood: {type(self).__name__} requires the gradient of decoded images, which an"
-                " autoregressive likelihood does not have. Set model/likelihood=bernoulli."
-            )
+        self.check_arguments(image_shape, latent_dim, network, likelihood)
         channels, height, width = image_shape
         self.image_shape = (channels, height, width)
         self.latent_shape = network.latent_shape(self.image_shape, latent_dim)
@@ -131,6 +109,36 @@ class LatentVariableModel(Configurable, L.LightningModule):
         if init_std is not None:
             for part in (self.encoder, self.posterior, self.decoder):
                 part.apply(partial(init_layer, std=init_std))
+
+    def check_arguments(self, image_shape: Shape, latent_dim: int, network: Network, likelihood: Likelihood) -> None:
+        """Check the arguments, and that this model supports the network and the likelihood.
+
+        Raises:
+            UserError: if it does not.
+        """
+        if not isinstance(network, Network):
+            raise UserError(f"network={network!r}: must be an object such as networks.Conv().")
+        if not isinstance(likelihood, Likelihood):
+            raise UserError(f"likelihood={likelihood!r}: must be an object such as distributions.Bernoulli().")
+        if latent_dim < 1:
+            raise UserError(f"model.latent_dim={latent_dim}: must be an integer >= 1.")
+        if len(image_shape) != 3:
+            raise UserError(f"image_shape={tuple(image_shape)}: must be (channels, height, width).")
+        if network.multi_resolution and not self.multi_resolution:
+            raise UserError(
+                f"model/network: {type(self).__name__} does not support latents at several resolutions. Set"
+                " model=vdvae, or model/network=resnet."
+            )
+        if likelihood.fits_batch and not self.supports_fitted_scale:
+            raise UserError(
+                f"model.likelihood.scale_type=optimal: {type(self).__name__} also decodes images that hardly count in"
+                " its bound, and the scale would be fitted to them. Set model.likelihood.scale_type=model."
+            )
+        if likelihood.is_autoregressive and self.compares_images:
+            raise UserError(
+                f"model/likelihood: {type(self).__name__} requires the gradient of decoded images, which an"
+                " autoregressive likelihood does not have. Set model/likelihood=bernoulli."
+            )
 
     def build_prior(self, prior: Callable[..., Prior]) -> Prior:
         """Build the prior for the shapes and the posterior of this model.
@@ -213,7 +221,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
 
     @classmethod
     def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> Any:
-        """Refuse: Lightning's method needs all arguments of the model, which our checkpoints hold."""
+        """Raise an error: Lightning's method needs all arguments of the model, which our checkpoints hold."""
         raise UserError(f"{cls.__name__}.load_from_checkpoint: not available. Use vae_lightning.load(path).")
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:

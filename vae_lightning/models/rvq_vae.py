@@ -11,8 +11,9 @@ from vae_lightning.regularizers import Quantization
 class RVQVAE(QuantizedVAE):
     """distortion + β · Σ_n ‖f - sg[e_1 + ... + e_n]‖², n = 1, ..., N. RQ-VAE, Lee et al. 2022, section 3.1, Eq. 7.
 
-    Each vector is the sum of N codes, each the nearest to what the previous ones leave, so K^N values with a codebook
-    of K. It is updated by moving averages. `perplexity` and `codes_in_use` are of the indices of all depths together.
+    Each vector is the sum of N codes, each the nearest to the residual of the previous ones, so K^N values with a
+    codebook of K, which is updated by moving averages. `perplexity` and `codes_in_use` are of the indices of all depths
+    together.
 
     Args:
         beta: β > 0, the weight of the commitment loss.

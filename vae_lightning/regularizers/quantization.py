@@ -124,7 +124,7 @@ def joint_probabilities(ones: Tensor) -> Tensor:
 
 
 def code_terms(out: ForwardPass, codebook_size: int) -> dict[str, Tensor]:
-    """Return what is logged of the codes of a batch.
+    """Return the logged metrics of the codes of a batch.
 
     - rate: the KL from the choice of the codes to the prior, P · log K if P codes are equally likely a priori.
     - perplexity: the exponential of the entropy of the batch's codes, the effective number of codes in use.

@@ -1,4 +1,4 @@
-"""What the page of a run shows: its figures, curves, configuration and log. All text is `visible`."""
+"""The page of a run: its figures, curves, configuration and log. All text is `visible`."""
 
 import json
 import shutil

@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 @dataclass
 class SectionView:
-    """What the page shows of a section.
+    """A section, as the page shows it.
 
     Attributes:
         title: of the section.
@@ -71,7 +71,7 @@ class SectionView:
 
 
 def view_section(section: Section, pictures: list[Picture]) -> SectionView:
-    """Return what the page shows of a section."""
+    """Return a section as the page shows it."""
     columns = section_columns(section)
     series = series_names(section.groups)
     runs = [

@@ -64,7 +64,7 @@ RENAMED_VALUES = {("model.likelihood.scale_type", "none"): "fixed"}
 
 
 def check_version(checkpoint: Mapping[str, Any], path: Path) -> None:
-    """Refuse a checkpoint of a newer version than this one can read.
+    """Check that a checkpoint is not of a newer version than this one can read.
 
     Raises:
         UserError: if the version is newer, or not a version at all.

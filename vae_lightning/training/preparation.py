@@ -32,7 +32,7 @@ class PreparedRun(NamedTuple):
 
     Attributes:
         config: the resolved configuration.
-        resumption: what the run resumes from, or None for a new run.
+        resumption: the checkpoint that the run resumes from, or None for a new run.
         logger_ids: name of a logger -> the identifier under which it continues; empty for a new run.
         data: after its setup.
         model: with initial weights, even if the run resumes.

@@ -54,7 +54,7 @@ class AutoregressiveImages(NamedTuple):
 class Autoregressive(Likelihood):
     """A PixelCNN whose context is the decoder's output. Gulrajani et al. 2017 (PixelVAE), Chen et al. 2017.
 
-    The network models what a pixel's neighborhood says about it, and the latents the rest. Keep the neighborhood of
+    The network models the dependence of a pixel on its neighborhood, and the latents the rest. Keep the neighborhood of
     `layers * (kernel_size // 2) + 1` pixels small: a network that sees the whole image needs no latents, and the
     rate falls to 0 (Chen et al. 2017, section 3).
 

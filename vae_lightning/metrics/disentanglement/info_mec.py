@@ -20,7 +20,7 @@ class InfoMEC(NamedTuple):
     """The three scores, higher is better, 1 is perfect. Hsu et al. 2023, section 5.
 
     Attributes:
-        modularity: 1 if each latent tells about a single factor, 0 if it tells equally much about all.
+        modularity: 1 if each latent is informative about a single factor, 0 if about all equally.
         compactness: 1 if each factor is in a single latent, 0 if it is spread evenly over all.
         explicitness: the part of the entropy of a factor that a linear classifier explains, averaged over factors.
     """

@@ -10,7 +10,7 @@ from vae_lightning.metrics.disentanglement.mutual_information import entropies, 
 
 
 def mig_sup(codes: Any, factors: Any, *, bins: int = BINS, threshold: float = ACTIVE_UNIT_VARIANCE) -> float:
-    """Return the gap between the two factors that each latent tells most about, averaged over latents, in [0, 1].
+    """Return the gap between the two factors that share most with each latent, averaged over latents, in [0, 1].
 
     Li et al. 2020, section 4: I(z_d; v_k) / H(v_k) of the first factor minus that of the second. MIG asks whether each
     factor is in a single latent, MIG-sup whether each latent holds a single factor: two factors merged in one latent
