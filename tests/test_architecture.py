@@ -19,7 +19,7 @@ def test_import_diagram_is_up_to_date():
 
 def test_top_level_modules():
     modules = {file.stem for file in PACKAGE.glob("*.py")} - {"__init__"}
-    assert modules == {"__main__", "errors", "rng", "types"}
+    assert modules == {"__main__", "errors", "pixels", "rng", "types"}
 
 
 def test_every_package_is_documented():

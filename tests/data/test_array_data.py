@@ -14,6 +14,7 @@ from vae_lightning.callbacks import Figures
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.data import ArrayDataModule
 from vae_lightning.errors import UserError
+from vae_lightning.evaluation.evaluate import evaluate
 from vae_lightning.models import VAE
 from vae_lightning.networks import MLP
 from vae_lightning.training.train import train
@@ -51,6 +52,14 @@ def test_images_of_every_shape_and_type_are_converted_exactly(x, expected, conve
     data = loaded(convert(x), test=convert(x))
     assert data.image_shape == expected.shape[1:]
     assert np.array_equal(data.splits["test"].x, expected)
+
+
+@pytest.mark.parametrize("x", [X, X / 255, X / np.float32(255), torch.from_numpy(X) / 255])
+def test_floats_are_kept_if_they_are_to_be(x):
+    data = loaded(x, test=x, dtype="float32")
+    images = data.splits["test"].x
+    assert images.dtype == torch.float32
+    np.testing.assert_array_equal(images, X[:, None] / np.float32(255))
 
 
 def test_missing_splits_are_held_out_with_their_labels():
@@ -111,6 +120,31 @@ def test_labels_may_be_factors_or_attributes():
 def test_unsuitable_arrays_are_rejected(arrays, options, message):
     with pytest.raises(UserError, match=f"^{message}"):
         loaded(*arrays, **options)
+
+
+def test_floats_are_trained_on_evaluated_and_shown_unrounded(configuration, tmp_path):
+    x, y = load_digits(return_X_y=True)
+    x = (x.reshape(-1, 8, 8) / 16 + np.random.default_rng(0).uniform(0, 1, (len(x), 8, 8))) / 2
+    np.savez(tmp_path / "digits.npz", x_train=x, y_train=y)
+    options = [*(option for option in SMALL if not option.startswith("data.")), "trainer.max_epochs=1"]
+    options += ["data=arrays", f"data.root={tmp_path / 'digits.npz'}", "data.dtype=float32"]
+    figures = "callbacks.figures.final=[reconstructions,nearest_images,extreme_reconstructions]"
+    train(configuration(*options, "model/likelihood=gaussian", "model.likelihood.scale_type=model", figures))
+    drawn = {file.stem for file in (tmp_path / "run" / "figures").iterdir()}
+    assert {"reconstructions", "nearest_images", "extreme_reconstructions"} <= drawn
+    run = load_run(tmp_path / "run")
+    kept = run.data.splits["train"].x[:, 0].numpy()
+    assert kept.dtype == np.float32
+    assert np.isin(kept, x.astype(np.float32)).all()
+    images = run.data.splits["test"]
+    assert torch.equal(run.model(*images).x, images.x)
+    metrics = evaluate(
+        tmp_path / "run", quick=True, only=["likelihood", "samples"], images=100, samples=5, device="cpu"
+    )
+    assert {"likelihood/log_px", "samples/fid", "samples/psnr"} <= metrics.keys()
+    assert metrics["likelihood/bits_per_dim"] is None
+    with pytest.raises(UserError, match=r"^model/likelihood: DiscretizedLogistic is a distribution of 8-bit images, a"):
+        train(configuration(*options, "model/likelihood=discretized_logistic", run="other"))
 
 
 def test_files_contain_the_same_as_arrays(tmp_path):

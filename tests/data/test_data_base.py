@@ -49,8 +49,10 @@ def test_validation_split_test_validates_on_the_test_images():
     assert torch.equal(torch.cat([batch.x for batch in data.val_dataloader()]), data.splits["test"].x)
 
 
-def test_binarized_pixel_is_white_with_the_probability_of_its_gray_value():
+@pytest.mark.parametrize("is_float", [False, True])
+def test_binarized_pixel_is_white_with_the_probability_of_its_gray_value(is_float):
     x = torch.tensor([0, 51, 204, 255], dtype=torch.uint8).expand(100_000, 4)
+    x = x / 255 if is_float else x
     white = binarized(x)
     assert white.dtype == torch.uint8
     assert set(white.unique().tolist()) == {0, 255}
@@ -181,16 +183,25 @@ class Mine(ImageDataModule):
     [
         (
             (5, 1, 2, 2),
-            torch.float32,
-            r"^data: the train images are torch.float32 of shape \(5, 1, 2, 2\), but",
+            torch.float64,
+            r"^data: the train images are torch.float64 of shape \(5, 1, 2, 2\), but",
         ),
         ((5, 2, 2), torch.uint8, r"^data: the train images are torch.uint8 of shape \(5, 2, 2\), .* in Mine.load"),
     ],
 )
-def test_setup_rejects_images_that_are_not_uint8_in_four_dimensions(shape, dtype, message):
+def test_setup_rejects_images_of_another_type_or_shape(shape, dtype, message):
     images = Batch(torch.zeros(shape, dtype=dtype), None)
     with pytest.raises(UserError, match=message):
         Mine({"train": images, "val": images, "test": images}).setup()
+
+
+def test_setup_rejects_floats_outside_of_the_unit_interval():
+    x = torch.full((5, 1, 2, 2), 0.5)
+    Mine({"train": Batch(x, None), "val": Batch(x[:0], None), "test": Batch(x, None)}).setup()
+    for value, shown in ((1.5, "0.5 to 1.5"), (-1.0, "-1 to 0.5"), (torch.nan, "nan to nan")):
+        images = Batch(x.index_fill(0, torch.tensor(0), value), None)
+        with pytest.raises(UserError, match=rf"^data: the test images have values from {shown}\. Scale them to"):
+            Mine({"train": Batch(x, None), "val": Batch(x[:0], None), "test": images}).setup()
 
 
 def test_setup_rejects_labels_in_some_splits_only():

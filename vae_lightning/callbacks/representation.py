@@ -24,7 +24,7 @@ class Representation:
 
     Args:
         model: in eval mode.
-        images: uint8 (N, C, H, W), and their labels.
+        images: uint8 or float32 in [0, 1], (N, C, H, W), and their labels.
     """
 
     model: ELBOModule

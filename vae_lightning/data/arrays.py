@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vae_lightning.data.base import ImageDataModule, hold_out
 from vae_lightning.data.in_memory import Batch
-from vae_lightning.errors import UserError, as_user_error
+from vae_lightning.errors import UserError, as_user_error, check_choice
 from vae_lightning.types import SPLITS, Shape
 
 NAMES = [f"{kind}_{split}" for split in SPLITS for kind in "xy"]  # of the arrays in a file
@@ -25,8 +25,8 @@ class ArrayDataModule(ImageDataModule):
     (1, 28, 28)
 
     Images have the shape (N, H, W), (N, C, H, W), or (N, H, W, C) with 1 or 3 channels. They are uint8 from 0 to 255,
-    or floats from 0 to 1, which are rounded to 8 bits. Labels are integers: classes (N,), or factors (N, A), which are
-    attributes if `num_classes` is A.
+    or floats from 0 to 1. Labels are integers: classes (N,), or factors (N, A), which are attributes if `num_classes`
+    is A.
 
     Args:
         x_train: images, from which those of missing splits are held out at random.
@@ -39,6 +39,7 @@ class ArrayDataModule(ImageDataModule):
         test_fraction: fraction of the training images held out for testing, if there are no images for it.
         split_seed: seed of the splits, which do not depend on `seed`.
         image_shape: (C, H, W); None for that of the images.
+        dtype: `uint8` rounds floats to 8 bits, `float32` keeps them, in four times the memory.
         **loading: arguments of `ImageDataModule`.
 
     Raises:
@@ -57,13 +58,15 @@ class ArrayDataModule(ImageDataModule):
         test_fraction: float = 0.1,
         split_seed: int = 0,
         image_shape: Shape | None = None,
+        dtype: str = "uint8",
         **loading: Any,
     ) -> None:
         if (root is None) == all(array is None for array in (x_train, y_train, val, test)):
             raise UserError(f"data.root={root}: the images are either arrays or a file. Pass x_train or root.")
         self.root = None if root is None else Path(root).expanduser()
         arrays = read_arrays(self.root) if self.root else {"train": (x_train, y_train), "val": val, "test": test}
-        given = {split: to_batch(split, value) for split, value in arrays.items() if value is not None}
+        check_choice("data.dtype", dtype, ("uint8", "float32"))
+        given = {split: to_batch(split, value, dtype) for split, value in arrays.items() if value is not None}
         n, channels, height, width = given["train"].x.shape
         super().__init__(image_shape=image_shape or (channels, height, width), **loading)
         self.val_fraction = val_fraction
@@ -108,21 +111,21 @@ def read_arrays(path: Path) -> Mapping[str, Any]:
     return {split: (arrays[f"x_{split}"], arrays.get(f"y_{split}")) for split in SPLITS if f"x_{split}" in arrays}
 
 
-def to_batch(split: str, arrays: Any) -> Batch:
+def to_batch(split: str, arrays: Any, dtype: str) -> Batch:
     """Convert images, or a pair of images and labels.
 
     Raises:
         UserError: if they have another shape or type, or there are not as many labels as images.
     """
     images, labels = arrays if isinstance(arrays, tuple) else (arrays, None)
-    x, y = to_images(split, images), None if labels is None else to_labels(split, labels)
+    x, y = to_images(split, images, dtype), None if labels is None else to_labels(split, labels)
     if y is not None and len(y) != len(x):
         raise UserError(f"data: there are {len(x)} {split} images but {len(y)} labels. Pass one per image.")
     return Batch(x, y)
 
 
-def to_images(split: str, images: ArrayLike | Tensor) -> Tensor:
-    """Convert images of any accepted shape and type to uint8 (N, C, H, W).
+def to_images(split: str, images: ArrayLike | Tensor, dtype: str) -> Tensor:
+    """Convert images of any accepted shape and type to (N, C, H, W), uint8 or float32 in [0, 1], and copy them.
 
     Raises:
         UserError: if the shape, the type or the range of the values is another.
@@ -136,7 +139,9 @@ def to_images(split: str, images: ArrayLike | Tensor) -> Tensor:
         )
     if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
         x = x.transpose(0, 3, 1, 2)
-    if x.dtype != np.uint8:
+    if x.dtype == np.uint8:
+        values = x if dtype == "uint8" else x / 255
+    else:
         if x.dtype.kind != "f":
             raise UserError(f"data: the {split} images are {x.dtype}. Convert them to uint8 from 0 to 255.")
         if not 0 <= x.min() <= x.max() <= 1:
@@ -144,8 +149,8 @@ def to_images(split: str, images: ArrayLike | Tensor) -> Tensor:
                 f"data: the {split} images have values from {x.min():g} to {x.max():g}. Scale them to [0, 1], or"
                 " convert them to uint8 from 0 to 255."
             )
-        x = np.rint(255 * x)
-    return torch.tensor(x.astype(np.uint8))
+        values = np.rint(255 * x) if dtype == "uint8" else x
+    return torch.tensor(values.astype(dtype))
 
 
 def to_labels(split: str, labels: ArrayLike | Tensor) -> Tensor:

@@ -19,7 +19,7 @@ UNKNOWN = -1  # the label of an image whose class is not given
 
 
 class ImageDataModule(L.LightningDataModule, ABC):
-    """Images in memory as uint8, in splits `train`, `val` (may be empty) and `test`.
+    """Images in memory, uint8 or float32, in splits `train`, `val` (may be empty) and `test`.
 
     A data set consists of one subclass with a method `load`, and one file in `conf/data/`.
 
@@ -86,7 +86,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     @abstractmethod
     def load(self) -> dict[str, Batch]:
-        """Return the images, uint8 (N, C, H, W), and labels of each split.
+        """Return the images, uint8 or float32 in [0, 1], (N, C, H, W), and labels of each split.
 
         Labels are int64, (N,) for classes and (N, A) for attributes, or None for unlabeled data.
         """
@@ -147,10 +147,15 @@ class ImageDataModule(L.LightningDataModule, ABC):
             UserError: if they do not match it, or each other.
         """
         x, y = split
-        if x.dtype != torch.uint8 or x.dim() != 4:
+        if x.dtype not in (torch.uint8, torch.float32) or x.dim() != 4:
             raise UserError(
-                f"data: the {name} images are {x.dtype} of shape {tuple(x.shape)}, but must be torch.uint8"
-                f" (N, C, H, W) from 0 to 255. Convert them in {type(self).__name__}.load."
+                f"data: the {name} images are {x.dtype} of shape {tuple(x.shape)}, but must be (N, C, H, W),"
+                f" torch.uint8 from 0 to 255 or torch.float32 from 0 to 1. Convert them in {type(self).__name__}.load."
+            )
+        if x.dtype == torch.float32 and len(x) and not 0 <= x.min() <= x.max() <= 1:
+            raise UserError(
+                f"data: the {name} images have values from {x.min():g} to {x.max():g}. Scale them to [0, 1] in"
+                f" {type(self).__name__}.load."
             )
         if tuple(x.shape[1:]) != self.image_shape:
             shape = list(x.shape[1:])
@@ -254,14 +259,17 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
 
 def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Set each pixel to 255 with probability gray / 255, else to 0: uint8 of the same shape."""
+    """Set each pixel to 255 with the probability of its gray value, else to 0: uint8 of the same shape."""
     shape = (global_batch_size(len(x)), *x.shape[1:])
-    threshold = local_rows(torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device))
-    return (threshold < x).to(torch.uint8) * 255
+    if x.dtype == torch.uint8:
+        threshold = torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device)
+    else:
+        threshold = torch.rand(shape, generator=generator, device=x.device)
+    return (local_rows(threshold) < x).to(torch.uint8) * 255
 
 
 def flipped(x: Tensor) -> Tensor:
-    """Mirror each image left to right with probability 1/2: uint8 of the same shape."""
+    """Mirror each image left to right with probability 1/2."""
     coins = local_rows(torch.randint(2, (global_batch_size(len(x)), 1, 1, 1), dtype=torch.uint8, device=x.device))
     return torch.where(coins == 1, x.flip(3), x)
 

@@ -15,7 +15,7 @@ class Batch(NamedTuple):
     """Images and their labels; also used for a complete split.
 
     Attributes:
-        x: uint8 (B, C, H, W).
+        x: uint8, or float32 in [0, 1], (B, C, H, W).
         y: int64 (B,) for classes (-1 if it is not given), (B, A) for attributes or factors, or None for unlabeled data.
     """
 

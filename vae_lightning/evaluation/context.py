@@ -19,6 +19,7 @@ from vae_lightning.metrics.passes import Collect, Track
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.encoding import Encoded, encode
 from vae_lightning.models.log_px import importance_log_terms
+from vae_lightning.pixels import white
 
 BATCH_SIZE = 250  # images per pass
 
@@ -34,7 +35,7 @@ class EvaluationContext:
         unfinished: where long computations are kept if they are interrupted.
 
     Attributes:
-        x: the images, uint8 (N, C, H, W).
+        x: the images, uint8 or float32 in [0, 1], (N, C, H, W).
         y: their labels, (N,) or (N, A), or None.
     """
 
@@ -96,7 +97,7 @@ class EvaluationContext:
     @property
     def is_binary(self) -> bool:
         """Whether every pixel is black or white."""
-        return bool(((self.x == 0) | (self.x == 255)).all())
+        return bool(((self.x == 0) | (self.x == white(self.x))).all())
 
     def batches(self, images: Batch) -> Iterator[Batch]:
         """Iterate over images in batches on the device."""

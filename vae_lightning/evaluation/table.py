@@ -11,17 +11,22 @@ from rich.table import Column, Table
 from vae_lightning.evaluation.results import Result, Results
 from vae_lightning.runs.metrics import MAIN_METRICS
 
+REPEATED = '"'  # the ditto mark
 LABEL_WIDTH = 9  # of the columns of a comparison
 
 
 def build_table(results: dict[str, Results], title: str) -> Table:
-    """Build a table with one section per group of metrics."""
-    names = Column(overflow="fold")  # long names wrap instead of being cut off
+    """Build a table with one section per group of metrics, in which a note that is repeated is shown once."""
+    width = max((len(name) for group_results in results.values() for name in group_results), default=0)
+    names = Column(overflow="fold", min_width=width)  # merged names wrap instead of being cut off
     table = Table(names, "value", "±", "details", title=title, title_justify="left")
     for group_results in results.values():
         table.add_section()
+        previous = ""
         for name, result in merge_unavailable(group_results).items():
-            table.add_row(name, *format_result(result))
+            *numbers, note = format_result(result)
+            table.add_row(name, *numbers, REPEATED if note and note == previous else note)
+            previous = note
     return table
 
 

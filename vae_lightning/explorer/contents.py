@@ -19,6 +19,7 @@ from vae_lightning.evaluation.context import BATCH_SIZE, draw_images
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.encoding import Encoded, encode
+from vae_lightning.pixels import to_float
 from vae_lightning.plotting.images import sprite
 from vae_lightning.plotting.style import class_colors
 
@@ -136,7 +137,7 @@ def describe_condition(model: ELBOModule, data: ImageDataModule, names: list[str
 
 def thumbnail_images(x: Tensor) -> Tensor:
     """Scale images down to at most `MAX_THUMBNAIL` pixels per side, (N, C, h, w) in [0, 1]."""
-    x = x.float() / 255 if x.dtype == torch.uint8 else x
+    x = to_float(x)
     factor = MAX_THUMBNAIL / max(x.shape[2:])
     if factor >= 1:
         return x

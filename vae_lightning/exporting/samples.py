@@ -10,6 +10,7 @@ from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.distributed.device import resolve_device
 from vae_lightning.errors import UserError
+from vae_lightning.pixels import to_8_bit
 
 PER_PASS = 500  # images
 
@@ -63,7 +64,7 @@ def write_samples(
     for rows in torch.arange(n).split(PER_PASS):
         y = None if labels is None else labels[rows]
         images = model.sample(len(rows), None if y is None else y.to(model.device), generator)
-        pixels = (255 * images).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        pixels = to_8_bit(images).permute(0, 2, 3, 1).cpu().numpy()
         for i, image in zip(rows.tolist(), pixels, strict=True):
             file = (folder if labels is None else folder / str(int(labels[i]))) / f"{i:06}.png"
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from vae_lightning.figures.context import FigureContext
 from vae_lightning.figures.posterior_stats import NUM_PROBES
 from vae_lightning.figures.registry import Drawing, register_figure
 from vae_lightning.models import VDVAE
+from vae_lightning.pixels import to_float
 from vae_lightning.plotting.nearest import nearest_indices
 from vae_lightning.regularizers.kl import kl
 
@@ -82,7 +83,7 @@ def nearest_images(ctx: FigureContext) -> Drawing:
     labels = torch.arange(len(classes), device=ctx.model.device).repeat(NUM_SAMPLE_ROWS) if classes else None
     x = ctx.samples(NUM_SAMPLE_ROWS * (len(classes) or NUM_COLUMNS), labels)
     images = ctx.data.splits["train"].x
-    nearest = images[nearest_indices(x, images).to(images.device)].float() / 255
+    nearest = to_float(images[nearest_indices(x, images).to(images.device)])
     title = f"Samples from the prior above their nearest training images, by pixels\n{ctx.title}"
     return plotting.nearest_images(x, nearest, title, classes)
 

@@ -4,10 +4,11 @@ import torch
 
 from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.data.base import binarized
+from vae_lightning.pixels import to_float
 
 
 def probe_images(data: ImageDataModule, n: int) -> Batch:
-    """Return the first n validation images in a fixed random order, as uint8, and their labels.
+    """Return the first n validation images in a fixed random order, and their labels.
 
     If there are no validation images, training images are used. The order is random because a data set may be sorted.
     """
@@ -20,6 +21,6 @@ def probe_images(data: ImageDataModule, n: int) -> Batch:
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
-    """Move a batch to a device and convert its images from uint8 to float in [0, 1]."""
+    """Move a batch to a device and convert its images to float32 in [0, 1]."""
     x, y = batch.to(device)
-    return Batch(x.float() / 255, y)
+    return Batch(to_float(x), y)

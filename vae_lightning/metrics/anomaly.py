@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vae_lightning.errors import UserError
 from vae_lightning.metrics.arrays import as_array
+from vae_lightning.pixels import to_8_bit
 
 
 class AUROC(NamedTuple):
@@ -50,9 +51,10 @@ def png_bits(x: Tensor) -> Tensor:
     """Return the size of each image as a PNG file in bits, float64 (N,), an upper bound on its Kolmogorov complexity.
 
     Args:
-        x: uint8 (N, C, H, W). Three channels are compressed as colors; any other number one below the other, in gray.
+        x: uint8 (N, C, H, W), or floats in [0, 1], which are rounded. Three channels are compressed as colors; any
+            other number one below the other, in gray.
     """
-    x = x.cpu()
+    x = to_8_bit(x.cpu())
     pixels = x.permute(0, 2, 3, 1) if x.shape[1] == 3 else x.flatten(1, 2)
     return torch.tensor([8.0 * png_bytes(image) for image in pixels.contiguous().numpy()], dtype=torch.float64)
 

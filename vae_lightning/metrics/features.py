@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.metrics.passes import Track
+from vae_lightning.pixels import to_float
 
 BATCH_SIZE = 128
 
@@ -61,7 +62,7 @@ def train_classifier(x: Tensor, y: Tensor, *, steps: int, seed: int = 0, track: 
     """Train a classifier on labeled images. The result is deterministic given the seed.
 
     Args:
-        x: images, uint8 (N, C, H, W), on the device to train on.
+        x: images, uint8 or float in [0, 1], (N, C, H, W), on the device to train on.
         y: labels starting at 0, int64 (N,) or (N, A).
         steps: steps of Adam with learning rate 0.001, on 128 images each.
         seed: of the weights and the batches.
@@ -76,6 +77,6 @@ def train_classifier(x: Tensor, y: Tensor, *, steps: int, seed: int = 0, track: 
     for _ in track(range(steps)):
         batch = torch.randint(len(x), (BATCH_SIZE,), generator=generator).to(x.device)
         optimizer.zero_grad()
-        classifier.loss(x[batch].float() / 255, labels[batch]).backward()
+        classifier.loss(to_float(x[batch]), labels[batch]).backward()
         optimizer.step()
     return classifier.eval().requires_grad_(False)

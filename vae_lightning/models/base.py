@@ -130,6 +130,11 @@ class ELBOModule(LatentVariableModel):
                 f"data.labeled_per_class={data.labeled_per_class}: {type(self).__name__} with model.conditional=true"
                 " requires the label of every image. Set data.labeled_per_class=null or model=m2."
             )
+        if self.likelihood.eight_bit and data.splits["train"].x.dtype != torch.uint8:
+            raise UserError(
+                f"model/likelihood: {type(self.likelihood).__name__} is a distribution of 8-bit images, and these are"
+                " floats. Set data.dtype=uint8 or model/likelihood=gaussian."
+            )
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss and all logged terms, in the same way for training, validation and test."""

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
+from vae_lightning.pixels import to_8_bit
 from vae_lightning.plotting.style import MARGIN, gray, label_width, new_figure, styled
 
 GAP = 1  # pixels of background between two images
@@ -188,4 +189,4 @@ def sprite(x: Tensor) -> np.ndarray:
     square = torch.zeros(side * side, 3, *x.shape[2:])
     square[: len(x)] = displayable(x).cpu()  # gray is repeated in all three channels
     picture = square.unflatten(0, (side, side)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
-    return (picture * 255).round().to(torch.uint8).numpy()
+    return to_8_bit(picture).numpy()

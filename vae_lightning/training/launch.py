@@ -45,7 +45,7 @@ class Run:
 
     @cached_property
     def data(self) -> ImageDataModule:
-        """The data module, whose `splits` hold the images of `train`, `val` and `test`, uint8 (N, C, H, W)."""
+        """The data module, whose `splits` hold the images of `train`, `val` and `test`, (N, C, H, W)."""
         return load_run(self.run_dir, trust=self.packages).data
 
     @property
