@@ -43,8 +43,9 @@ def test_mosaic_clips_values():
         ((40, 10, 3, 64, 64), ["z₃₂  12.05 nats  [\N{MINUS SIGN}12.5, \N{MINUS SIGN}10.1]"] * 40, ()),
         ((3, 11, 1, 28, 28), ["style of"] * 3, ["", *["T-shirt/top"] * 10]),
         ((10, 11, 1, 60, 20), ["Ankle boot"] * 10, ["Ankle boot"] * 11),
+        ((6, 10, 1, 1, 20), ["input", "output"] * 3, ()),
     ],
-    ids=["one", "many rows", "wide names", "tall images"],
+    ids=["one", "many rows", "wide names", "tall images", "vectors"],
 )
 def test_image_grid_is_readable(shape, row_labels, column_labels):
     title = (

@@ -16,6 +16,7 @@ from vae_lightning.plotting.style import MARGIN, gray, label_width, new_figure, 
 GAP = 1  # pixels of background between two images
 MAX_WIDTH, MAX_HEIGHT = 6.0, 8.5  # inches: of a grid
 MAX_IMAGE_WIDTH = 1.2  # inches: of one image
+MIN_ROW_HEIGHT = 0.14  # inches: of one image, which is stretched if it is lower, such as a vector
 MIN_FIGURE_WIDTH = 3.6  # inches: leaves room for the title
 LABEL_HEIGHT, LABEL_GAP = 0.1, 0.08  # inches: of a line of labels, and between labels and grid
 
@@ -67,7 +68,7 @@ def grid_size(rows: Tensor) -> tuple[float, float]:
     n_rows, n_columns, _, height, width = rows.shape
     width_px, height_px = n_columns * (width + GAP) - GAP, n_rows * (height + GAP) - GAP
     scale = min(MAX_WIDTH / width_px, MAX_HEIGHT / height_px, MAX_IMAGE_WIDTH / width)
-    return scale * width_px, scale * height_px
+    return scale * width_px, max(scale * height_px, n_rows * MIN_ROW_HEIGHT)
 
 
 def grid_figure(rows: Tensor, title: str, left: float = 0, top: float = 0, bottom: float = 0) -> tuple[Figure, Axes]:
@@ -115,6 +116,7 @@ def labeled_grid(
     bottom = LABEL_HEIGHT + LABEL_GAP if bottom_labels else 0
     figure, axes = grid_figure(rows, title, label_width(row_labels) + LABEL_GAP if row_labels else 0, top, bottom)
     image = draw_mosaic(axes, rows)
+    axes.set_aspect("auto")  # the axes have the aspect of the grid, unless low images are stretched
     axes.xaxis.tick_top()
     axes.set_xticks(image_centers(len(column_labels), width), column_labels, rotation=90 * vertical)
     axes.set_yticks(image_centers(len(row_labels), height), row_labels)
