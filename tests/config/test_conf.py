@@ -96,6 +96,8 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
     "autoencoder_kl": {"beta", "perceptual", "generator_loss", "adaptive_weight"},
     "ada_gvae": {"beta"},
     "ada_ml_vae": {"beta"},
+    "s2_beta_vae": {"beta", "factor_cross_entropy"},
+    "s2_beta_tcvae": {"beta", "factor_cross_entropy", *DECOMPOSITION},
     "vade": {"beta", "cluster_rate"},
     "pixel_vae": {"beta", "bits_per_dim"},
     "tvae": {"beta", "triplet_weight", "triplet_loss", "triplet_accuracy"},
@@ -107,10 +109,13 @@ LOGGED = {  # besides loss, objective and distortion, and where there is a rate,
 TRAINING_ONLY = {"train/discriminator_loss", "train/shared_latents"}
 SPRITES = ["data=sprites", "data.image_shape=[1,16,16]", "data.factor_sizes=[3,2,2,4,4]", "data.val_size=20"]
 PAIRS = [*SPRITES, "data.test_size=50", "data.pairs=1"]
+FACTORS = [*SPRITES, "data.test_size=50", "model.num_labeled=20"]
 SMALL_PIXEL_CNN = ["model.likelihood.width=4", "model.likelihood.layers=1"]
 OPTIONS = {
     "ada_gvae": PAIRS,
     "ada_ml_vae": PAIRS,
+    "s2_beta_vae": FACTORS,
+    "s2_beta_tcvae": FACTORS,
     "factor_vae": ["model.discriminator_dims=[16]"],
     "pixel_vae": SMALL_PIXEL_CNN,
 }
@@ -139,7 +144,8 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
 
 @pytest.mark.parametrize("model", [m for m in choices("model") if m not in WITHOUT_RATE and "q_vae" not in m])
 def test_warmup_reaches_every_model(model, small):
-    options = [f"model.latent_dim={20 if model == 'joint_vae' else 3}", *OPTIONS.get(model, [])]
+    latent_dim = {"joint_vae": 20, "s2_beta_vae": 5, "s2_beta_tcvae": 5}.get(model, 3)
+    options = [f"model.latent_dim={latent_dim}", *OPTIONS.get(model, [])]
     metrics = train(small(f"model={model}", "callbacks.warmup.epochs=10", "trainer.max_epochs=1", *options))
     weight = "capacity" if model in ("annealed_vae", "joint_vae") else "beta"
     final = small(f"model={model}").model.get(weight, 1.0)

@@ -257,7 +257,7 @@ def test_labeled_images_are_not_the_first_of_an_epoch():
 
 def test_random_batch_of_labeled_images_has_no_unknown_label():
     data = digits(labeled_per_class=2)
-    x, y = data.random_batch(1000, torch.device("cpu"), labeled=True)
+    x, y = data.random_batch(1000, torch.device("cpu"), data.labeled)
     assert set(y.tolist()) == set(range(10))
     assert len(x.flatten(1).unique(dim=0)) == 20
     assert UNKNOWN in data.random_batch(1000, torch.device("cpu")).y

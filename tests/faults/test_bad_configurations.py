@@ -101,6 +101,8 @@ ERRORS = {  # overrides -> start of the error
     "model=vade model/prior=standard_normal": "model/prior: VaDE requires a mixture. Set model/prior=gaussian_mixture.",
     "model=vade model.prior.covariance=round": "model.prior.covariance=round: not a valid choice. Choose one of full,",
     "model=vade model.pretrain_epochs=-1": "model.pretrain_epochs=-1: must be an integer >= 0.",
+    "model=s2_beta_vae": "data: S2BetaVAE requires the factors of each image, which this data does not have. Set",
+    "model=s2_beta_vae data=sprites data.image_shape=[1,16,16] model.latent_dim=4": "model.latent_dim=4: S2BetaVAE req",
     "model=tvae data=sprites data.image_shape=[1,16,16]": "model=tvae: triplets require one class per image, which",
     "model=tvae model.margin=-1": "model.margin=-1: must be a number >= 0.",
     "model=m2 model.conditional=false": "model.conditional=false: M2 requires classes. Set model.conditional=true.",

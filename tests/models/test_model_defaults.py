@@ -21,6 +21,7 @@ from vae_lightning.models import (
     Adversarial,
     BetaTCVAE,
     ELBOModule,
+    FewLabels,
     Hierarchical,
     LatentPrior,
     LatentVariableModel,
@@ -171,6 +172,7 @@ def test_every_model_has_a_yaml_file():
     classes = {getattr(vae_lightning.models, name) for name in vae_lightning.models.__all__} - {
         ELBOModule,
         LatentVariableModel,
+        FewLabels,
         Adversarial,
         Hierarchical,
         LatentPrior,

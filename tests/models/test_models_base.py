@@ -47,6 +47,8 @@ from vae_lightning.models import (
     InfoVAE,
     JointVAE,
     RiemannianHamiltonianVAE,
+    S2BetaTCVAE,
+    S2BetaVAE,
     VaDE,
 )
 from vae_lightning.networks import Conv, Ladder, ResNet
@@ -100,6 +102,8 @@ MODELS = {
     "ciwae": partial(CIWAE, num_samples=3, gradient="dreg"),
     "ada_gvae": partial(AdaGVAE, beta=2.0),
     "ada_ml_vae": partial(AdaMLVAE, beta=2.0),
+    "s2_beta_vae": partial(S2BetaVAE, beta=2.0),
+    "s2_beta_tcvae": partial(S2BetaTCVAE, beta=2.0),
     "vade": partial(VaDE, pretrain_epochs=0),
     "vamp_vae": partial(VAE, prior=partial(VampPrior, num_components=4)),
     "full_covariance": partial(VAE, posterior=FullCovariance),

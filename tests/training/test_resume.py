@@ -27,6 +27,7 @@ SOME_POINTS = [("on_train_batch_start", 4), ("on_train_batch_start", 8), ("on_va
 LATE_POINTS = [("on_train_batch_start", 4), ("on_train_batch_start", 10)]
 PAIRS = ["data=sprites", "data.pairs=random", "data.image_shape=[1,16,16]", "data.factor_sizes=[3,2,5,7,9]"]
 PAIRS += ["data.val_size=180", "data.test_size=453"]  # 1,257 training images, as many as of digits
+FACTORS = [*PAIRS, "data.pairs=null", "model.num_labeled=50", "model.latent_dim=5"]
 DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
 
 
@@ -38,6 +39,7 @@ DISCRIMINATOR = ["model=factor_vae", "model.discriminator_dims=[16]"]
         (["model=autoencoder_kl", "model.discriminator_start=1.5"], LATE_POINTS),  # from the ninth batch on
         (["model=m2", "data.labeled_per_class=5"], LATE_POINTS),  # a second batch, of images with labels
         (["model=ada_gvae", *PAIRS], LATE_POINTS),  # a random partner for each image
+        (["model=s2_beta_vae", *FACTORS], LATE_POINTS),  # a second batch, of images whose factors are given
         (["model=vade", "model.pretrain_epochs=1"], SOME_POINTS),  # clusters fitted after the first epoch
         (["model=cvae_gan"], LATE_POINTS),  # class centers updated by moving averages
         (["model=geco_vae", "model.tolerance=30"], SOME_POINTS),  # a multiplier and a moving average

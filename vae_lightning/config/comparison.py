@@ -34,6 +34,7 @@ OF_THE_DATA = ("image_shape", "num_classes")
 MMD_OPTIONS = {"bandwidth": None, "bandwidth_factors": [1.0], "mmd_estimator": "unbiased"}
 # Options that a class was given later, with the values that runs had before. So an older run is still the same run.
 ADDED_OPTIONS: dict[str, dict[str, Any]] = {
+    "vae_lightning.data.ArrayDataModule": {"dtype": "uint8"},
     "vae_lightning.distributions.VampPrior": {"from_images": False},
     "vae_lightning.models.AnnealedVAE": {"initial_capacity": 0.0},
     "vae_lightning.models.HVAE": {"inference": "ladder"},
@@ -79,6 +80,7 @@ CHANGEABLE = {
     "perceptual_weight",
     "pixel_weight",
     "step_size",
+    "supervision_weight",
     "temperature",
     "tolerance",
     "triplet_weight",

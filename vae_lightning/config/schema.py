@@ -190,6 +190,8 @@ FIELD_RULES = {
     "pixel_weight": NOT_NEGATIVE,
     "classification_weight": NOT_NEGATIVE,
     "triplet_weight": NOT_NEGATIVE,
+    "supervision_weight": NOT_NEGATIVE,
+    "num_labeled": SIZE,
     "margin": NOT_NEGATIVE,
     "discriminator_weight": NOT_NEGATIVE,
     "discriminator_start": NOT_NEGATIVE,

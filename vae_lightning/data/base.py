@@ -204,20 +204,17 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """Whether the class of some training images is not given."""
         return self.labeled is not None and len(self.labeled) < len(self.splits["train"].x)
 
-    def random_batch(self, n: int, device: torch.device, *, labeled: bool = False) -> Batch:
+    def random_batch(self, n: int, device: torch.device, among: Tensor | None = None) -> Batch:
         """Sample n training images with replacement, on the device, independently of the current batch.
 
         Args:
             n: number of images of this process.
             device: where to put them.
-            labeled: sample only images whose class is given.
+            among: indices of the images to sample from, such as `labeled`; None for all.
         """
         images = self.splits["train"]
-        if labeled:
-            assert self.labeled is not None
-            index = self.labeled[random_integers(len(self.labeled), n)]
-        else:
-            index = random_integers(len(images.x), n)
+        index = random_integers(len(images.x if among is None else among), n)
+        index = index if among is None else among[index]
         return self.transform(images.rows(index).to(device), training=True)
 
     def random_batches(self, n: int, batch_size: int) -> InMemoryLoader:

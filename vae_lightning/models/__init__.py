@@ -33,6 +33,7 @@ from vae_lightning.models.piwae import PIWAE
 from vae_lightning.models.rae import RAE
 from vae_lightning.models.riemannian_hamiltonian_vae import RiemannianHamiltonianVAE
 from vae_lightning.models.rvq_vae import RVQVAE
+from vae_lightning.models.s2_vae import FewLabels, S2BetaTCVAE, S2BetaVAE
 from vae_lightning.models.swae import SWAE
 from vae_lightning.models.tvae import TVAE
 from vae_lightning.models.vade import VaDE
@@ -75,6 +76,7 @@ __all__ = [
     "BetaVAE",
     "ELBOModule",
     "FactorVAE",
+    "FewLabels",
     "FreeBitsVAE",
     "HamiltonianVAE",
     "Hierarchical",
@@ -84,5 +86,7 @@ __all__ = [
     "LatentVariableModel",
     "QuantizedVAE",
     "RiemannianHamiltonianVAE",
+    "S2BetaTCVAE",
+    "S2BetaVAE",
     "VaDE",
 ]

@@ -133,7 +133,7 @@ class M2(ELBOModule):
     def training_objective(self, batch: Any) -> dict[str, Tensor]:
         """Compute the terms of a batch, with the cross-entropy of as many images with labels."""
         out = self(*batch)
-        return self.objective(out, self.data_module.random_batch(len(batch[0]), self.device, labeled=True))
+        return self.objective(out, self.data_module.random_batch(len(batch[0]), self.device, self.data_module.labeled))
 
 
 def every_class(y: Tensor, num_classes: int) -> Tensor:
