@@ -8,9 +8,9 @@ import torch
 from vae_lightning.cli.main import main
 from vae_lightning.distributions import Autoregressive, ClassConditional
 from vae_lightning.errors import UserError
-from vae_lightning.exporting import export as module
-from vae_lightning.exporting.export import TOLERANCE, compare, largest_deviation, serialize, write_graphs
+from vae_lightning.exporting import graph_files as module
 from vae_lightning.exporting.formats import FORMATS, torch_export
+from vae_lightning.exporting.graph_files import TOLERANCE, compare, largest_deviation, serialize, write_graphs
 from vae_lightning.exporting.graphs import DecoderGraph, EncoderGraph, SamplerGraph, graphs_of
 from vae_lightning.models import AE, HIWAE, HVAE, VAE, VDVAE, VQVAE, JointVAE, LatentPrior
 from vae_lightning.networks import Ladder

@@ -41,15 +41,15 @@ def run(args: argparse.Namespace) -> None:
     options = {"checkpoint": args.checkpoint, "trust": args.trust}
     # These import torch, which --help does not need.
     if args.format == "safetensors":
-        from vae_lightning.checkpointing.export import export
+        from vae_lightning.exporting.weights import export_weights
 
-        print(display_path(export(args.path, args.out, **options)))
+        print(display_path(export_weights(args.path, args.out, **options)))
     elif args.format == "hub":
         from vae_lightning.exporting.model_card import export_hub
 
         print(display_path(export_hub(args.path, args.out, **options)))
     else:
-        from vae_lightning.exporting.export import export_graphs
+        from vae_lightning.exporting.graph_files import export_graphs
 
         for path, deviation in export_graphs(
             args.path, args.out, format=args.format, only=args.only, **options

@@ -5,8 +5,8 @@ from pathlib import Path
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.explorer.contents import ExploredRun, site_files
 from vae_lightning.explorer.onnxruntime_web import copy_runtime
-from vae_lightning.exporting.export import write_graphs
 from vae_lightning.exporting.formats import check_installed
+from vae_lightning.exporting.graph_files import write_graphs
 
 
 def write_static(runs: list[ExploredRun], folder: Path, onnxruntime: Path | None) -> Path:

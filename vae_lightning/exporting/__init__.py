@@ -1,1 +1,1 @@
-"""Models for use elsewhere: ONNX, TorchScript and PT2 files, and the Hugging Face hub."""
+"""Models for use elsewhere: safetensors, ONNX, TorchScript and PT2 files, and the Hugging Face hub."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from vae_lightning.checkpointing.export import export
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.config.comparison import NOT_COMPARED
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.errors import as_user_error
+from vae_lightning.exporting.weights import export_weights
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.io.escaping import escape_markdown, markdown_code_block, visible
 from vae_lightning.runs.artifacts import is_number, read_config, read_metrics, read_overrides
@@ -68,7 +68,7 @@ def export_hub(
         for path in [Path("figures") / name for name in figures] + [Path(METRICS)] * bool(metrics):
             check_regular_file(run_dir / path, run_dir)  # what is copied may be published
             shutil.copyfile(run_dir / path, folder / path)
-        export(run, folder / EXPORTED, checkpoint=checkpoint, trust=trust)
+        export_weights(run, folder / EXPORTED, checkpoint=checkpoint, trust=trust)
         if not (folder / CARD).exists():
             atomic_write(model_card(config, metrics, overrides, figures, repository), folder / CARD)
     return folder

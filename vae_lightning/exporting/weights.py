@@ -16,10 +16,12 @@ from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.runs.layout import EXPORTED, find_checkpoint, run_dir_of
 
 
-def export(run: str | Path, out: str | Path | None = None, *, checkpoint: str = "best", trust: Trust = ()) -> Path:
+def export_weights(
+    run: str | Path, out: str | Path | None = None, *, checkpoint: str = "best", trust: Trust = ()
+) -> Path:
     """Write the model of a run as safetensors and return the file.
 
-    >>> export("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
+    >>> export_weights("runs/vae-digits/2026-01-31_12-00-00")  # doctest: +SKIP
 
     Args:
         run: a run directory, `latest`, or a checkpoint.

@@ -9,10 +9,10 @@ from safetensors.torch import save_file
 
 import vae_lightning
 from vae_lightning.checkpointing.checkpoint_io import load_verified
-from vae_lightning.checkpointing.export import export
 from vae_lightning.checkpointing.safetensors_io import build_metadata, deserialize, serialize
 from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
+from vae_lightning.exporting.weights import export_weights
 from vae_lightning.models import VQVAE
 from vae_lightning.networks import SpatialResNet
 from vae_lightning.training.train import train
@@ -52,17 +52,17 @@ def test_weights_with_channels_last_are_serialized(tmp_path):
 
 
 def test_export_of_the_last_checkpoint(run):
-    path = export(run, checkpoint="last")
+    path = export_weights(run, checkpoint="last")
     assert path == run / "model.safetensors"
     last = load_verified(run / "checkpoints" / "last.ckpt")["state_dict"]
     weights = vae_lightning.load(path).state_dict()
     assert all(torch.equal(last[name], weights[name]) for name in last)
     with pytest.raises(UserError, match=r"--checkpoint=first: not a valid choice. Choose one of best, last"):
-        export(run, checkpoint="first")
+        export_weights(run, checkpoint="first")
 
 
 def test_export_can_be_read_by_safetensors(run):
-    with safe_open(export(run), "pt") as file:
+    with safe_open(export_weights(run), "pt") as file:
         config = json.loads(file.metadata()["config"])
         assert "decoder.0.weight" in file.keys()  # noqa: SIM118 - not a mapping
     assert config["model"]["_target_"] == "vae_lightning.models.VQVAE"
@@ -70,7 +70,7 @@ def test_export_can_be_read_by_safetensors(run):
 
 
 def test_damaged_export_raises(run):
-    path = export(run)
+    path = export_weights(run)
     content = path.read_bytes()
     for at in [*range(0, 3000, 5), *range(3000, len(content), 97)]:
         damaged = bytearray(content)
@@ -107,7 +107,7 @@ def test_file_without_metadata_raises(tmp_path):
 
 
 def test_resume_from_an_export_raises(run, small):
-    options = [*QUICK, "model=vq_vae", "model.latent_dim=4", f"resume={export(run)}"]
+    options = [*QUICK, "model=vq_vae", "model.latent_dim=4", f"resume={export_weights(run)}"]
     with pytest.raises(UserError, match=r"model.safetensors: has no epoch, .*It holds weights only, .*Start a new run"):
         train(small(*options))
 
@@ -115,4 +115,4 @@ def test_resume_from_an_export_raises(run, small):
 def test_export_to_a_missing_directory_raises(run, tmp_path):
     problem = r"model.safetensors: cannot be written \(No such file"
     with pytest.raises(UserError, match=rf"{problem} .*\. Pass another file with --out"):
-        export(run, tmp_path / "nowhere" / "model.safetensors")
+        export_weights(run, tmp_path / "nowhere" / "model.safetensors")
