@@ -8,8 +8,7 @@ README beside them, written as well, also lists the models from other machines.
 
 from pathlib import Path
 
-from records import read_record
-from tables import RECORDS, ROOT, RUNS, TABLES, Row, read_table
+from tables import ROOT, RUNS, TABLES, Row, read_table
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
 from vae_lightning.checkpointing.pretrained import FOLDER
@@ -55,7 +54,7 @@ def main() -> None:
         path = FOLDER / f"{name}{SUFFIX}"
         if is_finished(RUNS / row.run_names[0]):
             write(row, path)
-        record = read_record(RECORDS / row.run_names[0])
+        record = row.record(0)
         if record is None or not path.is_file():
             print(f"{name}: {RUNS / row.run_names[0]} has not finished")
             continue

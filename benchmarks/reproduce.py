@@ -24,7 +24,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from records import read_record, write_record
+from records import write_record
 from tables import RECORDS, ROOT, RUNS, TABLES, Row, copy_images, read_table, write_results
 
 from vae_lightning.io.atomic import atomic_write
@@ -59,13 +59,6 @@ class Interruptible:
         self.stopped.set()
         for process in list(self.running):
             process.terminate()
-
-
-def is_recorded(row: Row, seed: int) -> bool:
-    """Return whether the run of a row has finished with the row's settings, on this machine or another."""
-    record = read_record(RECORDS / row.run_names[seed]) or {}
-    settings = row.settings(seed)
-    return settings == {key: record.get(key) for key in settings}
 
 
 def run(row: Row, seed: int, folders: dict[str, str], commands: Interruptible) -> None:
@@ -134,9 +127,7 @@ def main() -> None:
         folders = {"DATA": args.root, "FACES": args.faces or args.root}
         rows = [row for path in paths for row in read_table(path)]
         with ThreadPoolExecutor(args.jobs) as pool:
-            runs = [
-                (row, seed) for row in rows for seed in range(row.seeds) if args.again or not is_recorded(row, seed)
-            ]
+            runs = [(row, seed) for row in rows for seed in range(row.seeds) if args.again or not row.record(seed)]
             runs.sort(key=lambda run: (run[0].is_long, run[1]))  # the first run of every row before further ones
             jobs = [pool.submit(run, row, seed, folders, commands) for row, seed in runs]
             try:

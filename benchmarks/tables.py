@@ -77,7 +77,12 @@ class Row:
     @property
     def records(self) -> list[dict[str, Any]]:
         """The records of the runs that have finished."""
-        return [record for name in self.run_names if (record := read_record(RECORDS / name))]
+        return [record for seed in range(self.seeds) if (record := self.record(seed))]
+
+    def record(self, seed: int) -> dict[str, Any] | None:
+        """Return the record of a run, or None if it has not finished with these settings on any machine."""
+        record, settings = read_record(RECORDS / self.run_names[seed]), self.settings(seed)
+        return record if record and settings == {key: record.get(key) for key in settings} else None
 
     def settings(self, seed: int) -> dict[str, Any]:
         """Return what determines the metrics of a run, the directories of the data sets apart."""

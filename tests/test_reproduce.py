@@ -1,6 +1,5 @@
 """The tables of benchmarks/reproduce.py."""
 
-import json
 import shutil
 import sys
 from dataclasses import replace
@@ -70,13 +69,16 @@ def results(tables, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "RESULTS", tmp_path / "results.md")
     (tables.TABLES / "1-t.yaml").write_text(TABLE)
     tables.RESULTS.write_text("before\n<!-- table 1-t -->\nold\n<!-- /table -->\nafter\n")
-    for name, nelbo in {"a_b": -99.0, "two_seeds-0": -78.0, "two_seeds-1": -82.0}.items():
-        run_dir = write_run(tables.RUNS / "1-t" / name, {"test/nelbo": nelbo, "test/rate": 0.25, "test/other": 1})
+    one, two, _ = tables.read_table(tables.TABLES / "1-t.yaml")
+    for row, seed, nelbo in ((one, 0, -99.0), (two, 0, -78.0), (two, 1, -82.0)):
+        run_dir = write_run(
+            tables.RUNS / row.run_names[seed], {"test/nelbo": nelbo, "test/rate": 0.25, "test/other": 1}
+        )
         (run_dir / "metrics.csv").write_text("step,train/objective,val/objective\n10,99,100\n20,98,99\n")
         (run_dir / "figures").mkdir()
         Image.new("RGB", (3, 2), "red").save(run_dir / "figures" / "samples.png")
-        made = {"seconds": 5000, "commit": "abc", "epochs": 7}
-        write_record(tables.RECORDS / "1-t" / name, run_dir, ["test/nelbo", "test/rate"], made)
+        made = {"seconds": 5000, "commit": "abc", "epochs": 7, **row.settings(seed)}
+        write_record(tables.RECORDS / row.run_names[seed], run_dir, ["test/nelbo", "test/rate"], made)
 
     def update() -> str:
         tables.write_results()
@@ -142,12 +144,12 @@ def test_a_record_has_the_columns_standard_errors_and_thinned_curves(tables, tmp
     assert curves["val/objective"] == {step: step + 1 for step in steps if step % 2}
 
 
-def test_rows_with_a_record_of_the_same_settings_are_skipped(results, tables):
-    import reproduce
-
-    row, *_ = tables.read_table(tables.TABLES / "1-t.yaml")
-    assert not reproduce.is_recorded(row, 0)
-    path = tables.RECORDS / row.run_names[0] / "record.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | row.settings(0)))
-    assert reproduce.is_recorded(row, 0)
-    assert not reproduce.is_recorded(replace(row, overrides=[*row.overrides, "model.beta=2"]), 0)
+def test_a_record_of_other_settings_is_not_shown(results, tables):
+    row, _, other = tables.read_table(tables.TABLES / "1-t.yaml")
+    assert row.record(0)["epochs"] == 7
+    assert other.record(0) is None
+    for change in ({"overrides": [*row.overrides, "model.beta=2"]}, {"evaluate": ["--quick"]}):
+        assert replace(row, **change).record(0) is None
+    path = tables.TABLES / "1-t.yaml"
+    path.write_text(path.read_text().replace("overrides: seed=0", "overrides: seed=1"))
+    assert results().count("not run") == 3
