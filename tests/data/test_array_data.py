@@ -145,6 +145,7 @@ def test_floats_are_trained_on_evaluated_and_shown_unrounded(configuration, tmp_
     assert metrics["likelihood/bits_per_dim"] is None
     with pytest.raises(UserError, match=r"^model/likelihood: DiscretizedLogistic is a distribution of 8-bit images, a"):
         train(configuration(*options, "model/likelihood=discretized_logistic", run="other"))
+    train(configuration(*options, "model/likelihood=discretized_logistic", "data.binarize=dynamic", run="binary"))
 
 
 def test_files_contain_the_same_as_arrays(tmp_path):

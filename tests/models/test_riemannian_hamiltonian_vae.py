@@ -10,7 +10,7 @@ from linear_gaussian import LinearGaussian
 from torch.distributions import MultivariateNormal
 
 import vae_lightning
-from vae_lightning.data import DigitsDataModule
+from vae_lightning.data import ArrayDataModule, DigitsDataModule
 from vae_lightning.models import HamiltonianVAE, RiemannianHamiltonianVAE
 from vae_lightning.models.riemannian_hamiltonian_vae import LocalMetric, Metric
 from vae_lightning.networks import MLP
@@ -173,6 +173,15 @@ def test_draws_in_inference_mode_equal_those_without(model):
         q, z = model.draw(x * 1, None, 2, noise)
     torch.testing.assert_close(z, expected_z)
     torch.testing.assert_close(q.log_q, expected.log_q)
+
+
+def test_centroids_of_float_images_are_rounded(parts):
+    x = torch.rand(60, 1, 8, 8)
+    data = ArrayDataModule(x, dtype="float32")
+    model = Riemannian(**{**parts, "num_classes": None})
+    quiet_trainer(max_steps=1).fit(model, data)
+    centroids = model.centroid_images / 255
+    assert torch.cdist(centroids.flatten(1), x.flatten(1), p=torch.inf).amin(1).max() < 0.5001 / 255
 
 
 def test_training_images_are_the_centroids_and_belong_to_the_checkpoint(parts, tmp_path):

@@ -10,9 +10,11 @@ from adversarial_models import quiet_trainer
 
 from vae_lightning.data import SpritesDataModule
 from vae_lightning.errors import UserError
-from vae_lightning.models import DIPVAE, VAE, FewLabels, S2BetaVAE
+from vae_lightning.models import DIPVAE, VAE, AdaGVAE, FactorVAE, FewLabels, S2BetaVAE
 from vae_lightning.models.s2_vae import factor_cross_entropy
 from vae_lightning.networks import MLP
+from vae_lightning.posteriors import Gamma
+from vae_lightning.priors import GammaPrior
 
 pytestmark = pytest.mark.filterwarnings("ignore:`isinstance")  # Lightning's own use of torch
 OPTIONS = {"image_shape": (1, 16, 16), "network": MLP(hidden_dims=[32]), "latent_dim": 6}
@@ -64,12 +66,25 @@ def test_objective_is_that_of_the_other_model_and_the_cross_entropy():
     torch.testing.assert_close(labeled, factor_cross_entropy(model.encode(other.x).mean, other.y, model.factor_sizes))
 
 
-def test_only_the_factors_of_the_given_images_are_used():
-    """The factors of all others are replaced by noise, which changes nothing."""
+class S2DIPVAE(FewLabels, DIPVAE):
+    """A model whose regularizer is another one."""
+
+
+class S2FactorVAE(FewLabels, FactorVAE):
+    """A model with two optimizers."""
+
+
+class S2AdaGVAE(FewLabels, AdaGVAE):
+    """A model with pairs of images."""
+
+
+@pytest.mark.parametrize("cls", [S2BetaVAE, S2DIPVAE, partial(S2FactorVAE, discriminator_dims=[8])])
+def test_only_the_factors_of_the_given_images_are_used(cls):
+    """The factors of all others are replaced by others, which changes nothing."""
     weights = []
     for is_noisy in (False, True):
         L.seed_everything(0, verbose=False)
-        model, data = S2BetaVAE(num_labeled=20, **OPTIONS), sprites()
+        model, data = cls(num_labeled=20, **OPTIONS), sprites()
         model.check_data(data)
         assert len(model.labeled.unique()) == 20
         if is_noisy:
@@ -98,17 +113,25 @@ def test_given_images_do_not_depend_on_the_seed(split_seed):
     assert other.labeled.tolist() != chosen[0]
 
 
+def test_pairs_are_kept():
+    model = S2AdaGVAE(num_labeled=20, **OPTIONS)
+    quiet_trainer(max_epochs=1).fit(model, datamodule=sprites(pairs=1))
+    assert {"train/shared_latents", "train/factor_cross_entropy"} <= model.trainer.callback_metrics.keys()
+
+
 def test_too_few_images_are_reported():
     message = r"^model.num_labeled=133: there are only 132 training images. Set 132 or fewer"
     with pytest.raises(UserError, match=message):
         S2BetaVAE(num_labeled=133, **OPTIONS).check_data(sprites())
 
 
-class S2DIPVAE(FewLabels, DIPVAE):
-    """Another model with few labels."""
+def test_latents_with_restricted_values_are_reported():
+    message = r"^model/posterior: S2BetaVAE requires latents with any value, not positive vectors. Leave it out"
+    with pytest.raises(UserError, match=message):
+        S2BetaVAE(posterior=Gamma, prior=GammaPrior, **OPTIONS)
 
 
-@pytest.mark.parametrize("cls", [S2BetaVAE, partial(S2DIPVAE, lambda_od=1.0)])
+@pytest.mark.parametrize("cls", [S2BetaVAE, partial(S2FactorVAE, discriminator_dims=[8])])
 def test_latents_learn_their_factors(cls):
     """The correlation of each factor with its latent, on validation images, is far above that without supervision."""
     L.seed_everything(0, verbose=False)

@@ -140,7 +140,7 @@ def to_images(split: str, images: ArrayLike | Tensor, dtype: str) -> Tensor:
     if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
         x = x.transpose(0, 3, 1, 2)
     if x.dtype == np.uint8:
-        values = x if dtype == "uint8" else x / 255
+        values = x if dtype == "uint8" else np.divide(x, 255, dtype=np.float32)
     else:
         if x.dtype.kind != "f":
             raise UserError(f"data: the {split} images are {x.dtype}. Convert them to uint8 from 0 to 255.")
@@ -150,7 +150,7 @@ def to_images(split: str, images: ArrayLike | Tensor, dtype: str) -> Tensor:
                 " convert them to uint8 from 0 to 255."
             )
         values = np.rint(255 * x) if dtype == "uint8" else x
-    return torch.tensor(values.astype(dtype))
+    return torch.from_numpy(values.astype(dtype, order="C"))
 
 
 def to_labels(split: str, labels: ArrayLike | Tensor) -> Tensor:

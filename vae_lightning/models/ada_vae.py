@@ -50,8 +50,9 @@ class AdaGVAE(ELBOModule):
         """Check that the data has pairs.
 
         Raises:
-            UserError: if the data has no pairs.
+            UserError: if the data does not suit the model, or has no pairs.
         """
+        super().check_data(data)
         if getattr(data, "pairs", None) is None:
             raise UserError(
                 f"data.pairs=null: {type(self).__name__} learns from pairs of images. Set data=sprites or"
@@ -64,7 +65,7 @@ class AdaGVAE(ELBOModule):
         x = torch.cat([self.as_images(batch[0]), self.as_images(partners.x)])
         qz, is_shared = self.share(self.encode(x))
         z = qz.rsample()
-        terms = self.objective(ForwardPass(x, None, qz, self.prior(self.encode, None), z, self.decode(z)))
+        terms = self.training_terms(ForwardPass(x, None, qz, self.prior(self.encode, None), z, self.decode(z)))
         return {**terms, "shared_latents": is_shared.sum(1).float().mean()}
 
     def share(self, q: DiagonalGaussian) -> tuple[DiagonalGaussian, Tensor]:

@@ -61,7 +61,7 @@ class Adversarial(ELBOModule):
         with self.shard:
             self.toggle_optimizer(autoencoder)
             out = self(*batch)
-            terms = self.objective(out)
+            terms = self.training_terms(out)
             self.step_optimizer(autoencoder, terms["loss"])
             self.untoggle_optimizer(autoencoder)
 

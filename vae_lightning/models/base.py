@@ -130,7 +130,7 @@ class ELBOModule(LatentVariableModel):
                 f"data.labeled_per_class={data.labeled_per_class}: {type(self).__name__} with model.conditional=true"
                 " requires the label of every image. Set data.labeled_per_class=null or model=m2."
             )
-        if self.likelihood.eight_bit and data.splits["train"].x.dtype != torch.uint8:
+        if self.likelihood.eight_bit and data.binarize != "dynamic" and data.splits["train"].x.dtype != torch.uint8:
             raise UserError(
                 f"model/likelihood: {type(self.likelihood).__name__} is a distribution of 8-bit images, and these are"
                 " floats. Set data.dtype=uint8 or model/likelihood=gaussian."
@@ -151,8 +151,12 @@ class ELBOModule(LatentVariableModel):
             return scale_loss(terms["loss"])
 
     def training_objective(self, batch: Any) -> dict[str, Tensor]:
-        """Compute the loss and all logged terms of a training batch, for models that learn from further images too."""
-        return self.objective(self(*batch))
+        """Compute the loss and all logged terms of a training batch, for models that encode further images with it."""
+        return self.training_terms(self(*batch))
+
+    def training_terms(self, out: ForwardPass) -> dict[str, Tensor]:
+        """Compute the loss and all logged terms, for models whose loss has further terms in training."""
+        return self.objective(out)
 
     def accumulate_metrics(self, batch: Any, terms: dict[str, Tensor]) -> None:
         """Add one batch to the training means."""

@@ -130,10 +130,10 @@ class M2(ELBOModule):
             "accuracy": (log_probs.argmax(1) == labels).sum() / num_known,
         }
 
-    def training_objective(self, batch: Any) -> dict[str, Tensor]:
+    def training_terms(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the terms of a batch, with the cross-entropy of as many images with labels."""
-        out = self(*batch)
-        return self.objective(out, self.data_module.random_batch(len(batch[0]), self.device, self.data_module.labeled))
+        n, data = len(out.x) // self.condition_dim, self.data_module
+        return self.objective(out, data.random_batch(n, self.device, data.labeled))
 
 
 def every_class(y: Tensor, num_classes: int) -> Tensor:

@@ -12,6 +12,7 @@ from vae_lightning.distributions.posterior import promote_to_float32, sample_noi
 from vae_lightning.errors import UserError
 from vae_lightning.models.hamiltonian_vae import HamiltonianVAE
 from vae_lightning.networks import Network
+from vae_lightning.pixels import to_8_bit
 
 # Of the chains that sample from the volume element.
 TRANSITIONS = 100
@@ -157,7 +158,7 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         if not self.images_seen:
             n = len(self.centroid_images)
             x, y = next(iter(self.data_module.random_batches(n, n)))
-            self.centroid_images.copy_(x)
+            self.centroid_images.copy_(to_8_bit(x))
             if (labels := self.condition(y)) is not None:
                 self.centroid_labels.copy_(labels)
 

@@ -27,13 +27,22 @@ class FewLabels(ELBOModule):
         supervision_weight: γ >= 0. The authors sum H over a batch of 64 images, so theirs is multiplied by 64 here.
         num_labeled: number of training images whose factors are given, the same for all seeds.
         **kwargs: those of the other model.
+
+    Raises:
+        UserError: if the posterior means are restricted, as on a sphere.
     """
 
+    requires_vector = True
     factor_sizes: Tensor | None = None  # number of values of each factor, (A,), once the data is known
     labeled: Tensor | None = None  # indices of the training images whose factors are given
 
     def __init__(self, *, supervision_weight: float = 64.0, num_labeled: int = 1000, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if self.posterior.support != "vectors":
+            raise UserError(
+                f"model/posterior: {type(self).__name__} requires latents with any value, not {self.posterior.support}."
+                " Leave it out."
+            )
         self.supervision_weight, self.num_labeled = supervision_weight, num_labeled
 
     def check_data(self, data: Any) -> None:
@@ -81,9 +90,9 @@ class FewLabels(ELBOModule):
         totals = {name: terms[name] + supervision for name in ("loss", "objective")}
         return {**terms, **totals, "factor_cross_entropy": cross_entropy}
 
-    def training_objective(self, batch: Any) -> dict[str, Tensor]:
+    def training_terms(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the terms of a batch, with the cross-entropy of as many images whose factors are given."""
-        return self.objective(self(*batch), self.data_module.random_batch(len(batch[0]), self.device, self.labeled))
+        return self.objective(out, self.data_module.random_batch(len(out.x), self.device, self.labeled))
 
 
 def factor_cross_entropy(mean: Tensor, y: Tensor, sizes: Tensor) -> Tensor:
