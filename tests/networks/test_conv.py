@@ -7,6 +7,7 @@ from torch import nn
 
 from vae_lightning.errors import UserError
 from vae_lightning.networks import Conv
+from vae_lightning.networks.conv import BatchNorm
 
 CONV = Conv()
 CELEBA = configured_network("celeba")
@@ -69,19 +70,31 @@ def test_batch_norm_and_linear_layers_are_in_the_right_places():
     """Batch norm only between convolutions, linear layers between convolutions and latents."""
     network = Conv(channels=[4, 6, 8], kernels=[4, 4, 3], hidden_dims=[20, 10], activation="ELU", batch_norm=True)
     encoder, decoder = network.encoder((3, 16, 16), 0), network.decoder(5, (3, 16, 16))
-    block, last, linear = ["Conv2d", "BatchNorm2d", "ELU"], ["Conv2d", "ELU", "Flatten"], ["Linear", "ELU"]
+    block, last, linear = ["Conv2d", "BatchNorm", "ELU"], ["Conv2d", "ELU", "Flatten"], ["Linear", "ELU"]
     assert layer_names(encoder.layers) == [*block, *block, *last, *linear, *linear]
     assert [layer.out_features for layer in encoder.layers if isinstance(layer, nn.Linear)] == [20, 10]
     assert encoder.num_features == 10
-    block = ["ConvTranspose2d", "BatchNorm2d", "ELU"]
+    block = ["ConvTranspose2d", "BatchNorm", "ELU"]
     assert layer_names(decoder) == [*linear, *linear, *linear, "Unflatten", *block, *block, "ConvTranspose2d"]
     assert [layer.out_features for layer in decoder if isinstance(layer, nn.Linear)] == [10, 20, 8 * 2 * 2]
+
+
+def test_batch_norm_of_a_single_value_per_channel_has_no_variance_to_divide_by():
+    norm = BatchNorm(3)
+    norm.running_mean[:], norm.running_var[:] = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 1.0, 9.0])
+    x = torch.tensor([5.0, 5.0, 0.0]).view(1, 3, 1, 1)
+    torch.testing.assert_close(norm(x).flatten(), torch.tensor([2.0, 3.0, -1.0]), atol=1e-4, rtol=0)
+    assert norm.running_mean.tolist() == [1, 2, 3]
+    several, expected = torch.randn(2, 3, 1, 1), torch.nn.BatchNorm2d(3)
+    expected.load_state_dict(norm.state_dict())
+    assert torch.equal(norm(several), expected(several))
+    assert torch.equal(norm.running_var, expected.running_var)
 
 
 def test_celeba_network_has_six_convolutions_with_leaky_relu_and_batch_norm_in_between():
     """overview-ae-vae-beta-tcvae-celeba, section VI.A."""
     encoder, decoder = CELEBA.encoder((3, 64, 64), 0), CELEBA.decoder(32, (3, 64, 64))
-    assert layer_names(encoder.layers) == 5 * ["Conv2d", "BatchNorm2d", "LeakyReLU"] + [
+    assert layer_names(encoder.layers) == 5 * ["Conv2d", "BatchNorm", "LeakyReLU"] + [
         "Conv2d",
         "LeakyReLU",
         "Flatten",

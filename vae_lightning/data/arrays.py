@@ -65,7 +65,7 @@ class ArrayDataModule(ImageDataModule):
             raise UserError(f"data.root={root}: the images are either arrays or a file. Pass x_train or root.")
         self.root = None if root is None else Path(root).expanduser()
         arrays = read_arrays(self.root) if self.root else {"train": (x_train, y_train), "val": val, "test": test}
-        check_choice("data.dtype", dtype, ("uint8", "float32"))
+        self.dtype = check_choice("data.dtype", dtype, ("uint8", "float32"))
         given = {split: to_batch(split, value, dtype) for split, value in arrays.items() if value is not None}
         n, channels, height, width = given["train"].x.shape
         super().__init__(image_shape=image_shape or (channels, height, width), **loading)

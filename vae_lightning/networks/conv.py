@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lightning.errors import UserError
@@ -85,7 +86,7 @@ class Conv(Network):
     def norm_and_activation(self, channels: int, norm: bool) -> list[nn.Module]:
         """Return the layers after a convolution: batch norm, if any, and the activation."""
         activation = activation_layer(self.activation)
-        return [nn.BatchNorm2d(channels), activation] if norm else [activation]
+        return [BatchNorm(channels), activation] if norm else [activation]
 
     def shapes(self, image_shape: Shape) -> list[Shape]:
         """Return the shape of the image and of the output of each convolution, from image to latents.
@@ -103,6 +104,16 @@ class Conv(Network):
                 f" {len(self.kernels)} times. Use fewer channels and kernels, or set model/network=mlp."
             )
         return shapes
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm that normalizes a single value per channel, which has no variance, by the running statistics."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        if self.training and x.numel() == x.shape[1]:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
 
 
 class ConvEncoder(Encoder):
