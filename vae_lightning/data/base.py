@@ -125,7 +125,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
         if self.labeled_per_class is not None:
             train = self.splits["train"]
-            kept = labeled_subset(train.y, self.labeled_per_class, seed=getattr(self, "split_seed", 0))
+            kept = labeled_subset(train.y, self.labeled_per_class, self.labeling_order())
             self.splits["train"] = Batch(train.x, kept)
             if not len(self.splits[self.validation_split].x):  # figures would show training images
                 raise UserError(
@@ -203,6 +203,15 @@ class ImageDataModule(L.LightningDataModule, ABC):
     def has_unknown_labels(self) -> bool:
         """Whether the class of some training images is not given."""
         return self.labeled is not None and len(self.labeled) < len(self.splits["train"].x)
+
+    def labeling_order(self) -> Tensor:
+        """Return the indices of the training images in random order; the labels of the first ones are given.
+
+        It depends on `split_seed` only, so all runs are given the same labels.
+        """
+        seed, n = getattr(self, "split_seed", 0), len(self.splits["train"].x)
+        # The third number, since (seed,) and (seed, 0) are the same to NumPy, and the latter shuffles the first epoch.
+        return torch.from_numpy(np.random.default_rng((seed, 0, 1)).permutation(n))
 
     def random_batch(self, n: int, device: torch.device, among: Tensor | None = None) -> Batch:
         """Sample n training images with replacement, on the device, independently of the current batch.
@@ -332,8 +341,8 @@ def hold_out(items: Iterable[T], fractions: dict[str, float], seed: int) -> dict
     return parts
 
 
-def labeled_subset(y: Tensor | None, per_class: int, seed: int) -> Tensor:
-    """Keep the labels (N,) of `per_class` random images of each class, and replace all others by `UNKNOWN`.
+def labeled_subset(y: Tensor | None, per_class: int, order: Tensor) -> Tensor:
+    """Keep the labels (N,) of the first `per_class` images of each class in an order, and replace others by `UNKNOWN`.
 
     Raises:
         UserError: if the labels are not classes, or a class has fewer images.
@@ -347,7 +356,5 @@ def labeled_subset(y: Tensor | None, per_class: int, seed: int) -> Tensor:
         raise UserError(
             f"data.labeled_per_class={per_class}: a class has only {fewest} training images. Set {fewest} or less."
         )
-    # The third number, since (seed,) and (seed, 0) are the same to NumPy, and the latter shuffles the first epoch.
-    order = torch.from_numpy(np.random.default_rng((seed, 0, 1)).permutation(len(y)))
     kept = torch.cat([order[y[order] == k][:per_class] for k in y.unique()])
     return torch.full_like(y, UNKNOWN).index_copy(0, kept, y[kept])

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from vae_lightning.data.base import ImageDataModule, stratified_split
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.pixels import to_8_bit
 
 
 class DigitsDataModule(ImageDataModule):
@@ -37,7 +38,7 @@ class DigitsDataModule(ImageDataModule):
         digits = load_digits()
         x = torch.from_numpy(digits.images).float()[:, None] / 16  # (1797, 1, 8, 8) in [0, 1]
         x = F.interpolate(x, size=self.image_shape[1:], mode="bicubic", align_corners=False)
-        x = (x.clamp(0, 1) * 255).round().to(torch.uint8).repeat(1, self.image_shape[0], 1, 1)
+        x = to_8_bit(x.clamp(0, 1)).repeat(1, self.image_shape[0], 1, 1)
         y = torch.from_numpy(digits.target).long()
         rest, test = stratified_split(Batch(x, y), self.test_size, self.split_seed)
         train, val = stratified_split(rest, self.val_size, self.split_seed)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,7 +14,7 @@ from vae_lightning.models.beta_vae import BetaVAE
 
 
 class FewLabels(ELBOModule):
-    """The objective of another model + γ · Σ_k H(v_k / n_k, σ(μ_k)). Locatello et al. 2020b, section 3.2.
+    """The objective of another model + γ · Σ_k H(v_k / n_k, σ(μ_k)). Locatello et al. 2020 (ICLR), section 3.2.
 
     Factor k, with n_k values v_k = 0, ..., n_k - 1, is predicted by the mean μ_k of latent k; H is the binary
     cross-entropy. In training it is that of a second batch, drawn from the few images whose factors are given. In
@@ -33,7 +32,7 @@ class FewLabels(ELBOModule):
     """
 
     requires_vector = True
-    factor_sizes: Tensor | None = None  # number of values of each factor, (A,), once the data is known
+    factor_sizes: Tensor | None  # number of values of each factor, (A,), once the data is known
     labeled: Tensor | None = None  # indices of the training images whose factors are given
 
     def __init__(self, *, supervision_weight: float = 64.0, num_labeled: int = 1000, **kwargs: Any) -> None:
@@ -44,6 +43,7 @@ class FewLabels(ELBOModule):
                 " Leave it out."
             )
         self.supervision_weight, self.num_labeled = supervision_weight, num_labeled
+        self.register_buffer("factor_sizes", None, persistent=False)  # which moves to the device with the model
 
     def check_data(self, data: Any) -> None:
         """Check that the data has factors, and choose the images whose factors are given.
@@ -68,10 +68,9 @@ class FewLabels(ELBOModule):
             raise UserError(
                 f"model.num_labeled={self.num_labeled}: there are only {n} training images. Set {n} or fewer."
             )
-        self.factor_sizes = torch.stack([split.y.amax(0) for split in data.splits.values() if len(split.x)]).amax(0) + 1
-        # The third number, since (seed,) and (seed, 0) are the same to NumPy, and the latter shuffles the first epoch.
-        order = np.random.default_rng((getattr(data, "split_seed", 0), 0, 1)).permutation(n)
-        self.labeled = torch.from_numpy(order[: self.num_labeled])
+        largest = torch.stack([split.y.amax(0) for split in data.splits.values() if len(split.x)]).amax(0)
+        self.factor_sizes = (largest + 1).to(self.device)
+        self.labeled = data.labeling_order()[: self.num_labeled]
 
     def objective(self, out: ForwardPass, labeled: tuple[Tensor, Tensor] | None = None) -> dict[str, Tensor]:
         """Compute the loss and all logged terms.
@@ -103,7 +102,7 @@ def factor_cross_entropy(mean: Tensor, y: Tensor, sizes: Tensor) -> Tensor:
         y: factors v, int64 (B, A).
         sizes: n, (A,).
     """
-    logits, targets = mean[:, : y.shape[1]], y / sizes.to(y.device)
+    logits, targets = mean[:, : y.shape[1]], y / sizes
     return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), reduction="none").sum(1).mean()
 
 

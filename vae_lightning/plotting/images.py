@@ -72,7 +72,7 @@ def grid_size(rows: Tensor) -> tuple[float, float]:
 
 
 def grid_figure(rows: Tensor, title: str, left: float = 0, top: float = 0, bottom: float = 0) -> tuple[Figure, Axes]:
-    """Create a figure whose axes have exactly the size of the grid, which an automatic layout does not ensure.
+    """Draw a grid in axes of exactly its size, which an automatic layout does not ensure.
 
     Args:
         rows: (R, N, C, H, W).
@@ -87,7 +87,10 @@ def grid_figure(rows: Tensor, title: str, left: float = 0, top: float = 0, botto
     full_width, full_height = figure.get_size_inches()
     figure.suptitle(figure.get_suptitle(), y=1 - MARGIN / full_height)
     x, y = (full_width - width - left) / 2 + left, bottom + MARGIN
-    return figure, figure.add_axes((x / full_width, y / full_height, width / full_width, height / full_height))
+    axes = figure.add_axes((x / full_width, y / full_height, width / full_width, height / full_height))
+    draw_mosaic(axes, rows)
+    axes.set_aspect("auto")  # that of the grid, unless low images are stretched
+    return figure, axes
 
 
 @styled
@@ -115,8 +118,6 @@ def labeled_grid(
     top = (label_width(column_labels) if vertical else LABEL_HEIGHT) + LABEL_GAP if column_labels else 0
     bottom = LABEL_HEIGHT + LABEL_GAP if bottom_labels else 0
     figure, axes = grid_figure(rows, title, label_width(row_labels) + LABEL_GAP if row_labels else 0, top, bottom)
-    image = draw_mosaic(axes, rows)
-    axes.set_aspect("auto")  # the axes have the aspect of the grid, unless low images are stretched
     axes.xaxis.tick_top()
     axes.set_xticks(image_centers(len(column_labels), width), column_labels, rotation=90 * vertical)
     axes.set_yticks(image_centers(len(row_labels), height), row_labels)
@@ -125,7 +126,7 @@ def labeled_grid(
         axes.annotate(
             label, (center, 0), (0, -3), ("data", "axes fraction"), "offset points", ha="center", va="top", size=7
         )
-    return figure, image
+    return figure, axes.images[0]
 
 
 def reconstructions(x: Tensor, x_hat: Tensor, title: str) -> Figure:

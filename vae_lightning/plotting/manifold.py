@@ -45,7 +45,6 @@ def manifold(x: Tensor, values: Tensor, title: str) -> Figure:
     labeled = sorted({round(i * (n - 1) / 9) for i in range(10)})  # at most ten, including both ends
     labels = [format_number(values[i].item(), 2) for i in labeled]
     figure, axes = grid_figure(rows, title, left=label_width(labels) + 0.3, bottom=0.4)
-    draw_mosaic(axes, rows)
     axes.set_xticks([image_centers(n, x.shape[3])[i] for i in labeled], labels)
     axes.set_yticks([image_centers(n, x.shape[2])[-1 - i] for i in labeled], labels)
     axes.set(xlabel="$z_0$ (in $\\sigma$ of the prior)", ylabel="$z_1$ (in $\\sigma$ of the prior)")
