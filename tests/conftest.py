@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from on_disk import celeba, dsprites_root
 from report_runs import make_run, sweep
 
+from vae_lightning.data import DigitsDataModule
 from vae_lightning.distributions import Bernoulli
 from vae_lightning.networks import MLP
 
@@ -47,6 +48,18 @@ SMALL = [
 
 
 LADDER = ["model.network.channels=[4,4]", "model.network.groups=[1,1]"]
+
+
+@pytest.fixture
+def digits() -> Callable[..., DigitsDataModule]:
+    """Return a function that makes a data module with its images loaded: digits(binarize="fixed")."""
+
+    def load(**options: Any) -> DigitsDataModule:
+        data = DigitsDataModule(**options)
+        data.setup()
+        return data
+
+    return load
 
 
 @pytest.fixture

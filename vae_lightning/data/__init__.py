@@ -1,7 +1,7 @@
 """Data sets as LightningDataModules: images in memory, gathered into batches by index."""
 
 from vae_lightning.data.arrays import ArrayDataModule
-from vae_lightning.data.base import ImageDataModule, stratified_split
+from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.binarized_mnist import BinarizedMNISTDataModule
 from vae_lightning.data.caltech_silhouettes import CaltechSilhouettesDataModule
 from vae_lightning.data.cars3d import Cars3DDataModule
@@ -16,6 +16,7 @@ from vae_lightning.data.mpi3d import MPI3DDataModule
 from vae_lightning.data.omniglot import OmniglotDataModule
 from vae_lightning.data.shapes3d import Shapes3DDataModule
 from vae_lightning.data.small_norb import SmallNORBDataModule
+from vae_lightning.data.splits import stratified_split
 from vae_lightning.data.sprites import SpritesDataModule
 from vae_lightning.data.torchvision_sets import CIFAR10DataModule, FashionMNISTDataModule, MNISTDataModule
 

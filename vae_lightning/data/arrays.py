@@ -9,8 +9,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vae_lightning.data.base import ImageDataModule, hold_out
+from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.data.splits import hold_out
 from vae_lightning.errors import UserError, as_user_error, check_choice
 from vae_lightning.types import SPLITS, Shape
 

@@ -1,8 +1,7 @@
 """Base class of all data modules."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import lightning as L
 import numpy as np
@@ -10,12 +9,11 @@ import torch
 from torch import Tensor
 
 from vae_lightning.data.in_memory import Batch, EpochSampler, InMemoryLoader
-from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, local_rows, random_integers
+from vae_lightning.data.labels import UNKNOWN, labeled_subset
+from vae_lightning.data.transforms import binarized, flipped
+from vae_lightning.distributed.batch_sharding import BatchShard, random_integers
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.types import SPLITS, Shape
-
-T = TypeVar("T")
-UNKNOWN = -1  # the label of an image whose class is not given
 
 
 class ImageDataModule(L.LightningDataModule, ABC):
@@ -262,99 +260,3 @@ class ImageDataModule(L.LightningDataModule, ABC):
         if resident == "auto":
             resident = device.type == "cuda" and 2 * images.x.nbytes < torch.cuda.mem_get_info(device)[0]
         return images.to(device) if resident else images
-
-
-def binarized(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Set each pixel to 255 with the probability of its gray value, else to 0: uint8 of the same shape."""
-    shape = (global_batch_size(len(x)), *x.shape[1:])
-    if x.dtype == torch.uint8:
-        threshold = torch.randint(255, shape, generator=generator, dtype=torch.uint8, device=x.device)
-    else:
-        threshold = torch.rand(shape, generator=generator, device=x.device)
-    return (local_rows(threshold) < x).to(torch.uint8) * 255
-
-
-def flipped(x: Tensor) -> Tensor:
-    """Mirror each image left to right with probability 1/2."""
-    coins = local_rows(torch.randint(2, (global_batch_size(len(x)), 1, 1, 1), dtype=torch.uint8, device=x.device))
-    return torch.where(coins == 1, x.flip(3), x)
-
-
-def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]:
-    """Split off `size` images with the same class proportions; return (remaining images, split-off images).
-
-    Raises:
-        UserError: if either part would have fewer images than there are classes.
-    """
-    from sklearn.model_selection import train_test_split  # slow to import, and only some data sets need it
-
-    x, y = images
-    assert y is not None
-    if size == 0:
-        return images, Batch(x[:0], y[:0])
-    num_classes = len(y.unique())
-    if not num_classes <= size <= len(x) - num_classes:
-        raise UserError(
-            f"data: cannot hold out {size} of {len(x)} images of {num_classes} classes. Set data.val_size and"
-            f" data.test_size to {num_classes} or more, leaving as many for training."
-        )
-    kept, held_out = train_test_split(np.arange(len(x)), test_size=size, stratify=y.numpy(), random_state=seed)
-    return Batch(x[kept], y[kept]), Batch(x[held_out], y[held_out])
-
-
-def split_in_order(images: Batch, val_size: int, test_size: int) -> dict[str, Batch]:
-    """Split images that are already in random order into consecutive parts, without copying them.
-
-    Raises:
-        UserError: if no training images would be left.
-    """
-    n = len(images.x)
-    if val_size + test_size >= n:
-        raise UserError(
-            f"data: {n:,} images are too few for data.val_size={val_size} and data.test_size={test_size}."
-            " Set smaller sizes."
-        )
-    sizes = [test_size, val_size, n - val_size - test_size]
-    labels = [None] * 3 if images.y is None else images.y.split(sizes)
-    parts = (Batch(x, y) for x, y in zip(images.x.split(sizes), labels, strict=True))
-    test, val, train = parts
-    return {"train": train, "val": val, "test": test}
-
-
-def hold_out(items: Iterable[T], fractions: dict[str, float], seed: int) -> dict[str, list[T]]:
-    """Split off random parts, one after the other.
-
-    Args:
-        items: images by name or index.
-        fractions: name of each part, and its fraction of the items that are left.
-        seed: of the random order.
-
-    Returns:
-        The items of each part, and those that are left as `train`.
-    """
-    generator = np.random.default_rng(seed)
-    parts = {"train": list(items)}
-    for name, fraction in fractions.items():
-        shuffled = generator.permutation(np.array(parts["train"])).tolist()
-        n = round(fraction * len(shuffled))
-        parts[name], parts["train"] = shuffled[:n], shuffled[n:]
-    return parts
-
-
-def labeled_subset(y: Tensor | None, per_class: int, order: Tensor) -> Tensor:
-    """Keep the labels (N,) of the first `per_class` images of each class in an order, and replace others by `UNKNOWN`.
-
-    Raises:
-        UserError: if the labels are not classes, or a class has fewer images.
-    """
-    if y is None or y.dim() != 1:
-        raise UserError(
-            f"data.labeled_per_class={per_class}: the labels of these images are not classes. Set"
-            " data.labeled_per_class=null."
-        )
-    if int(fewest := y.unique(return_counts=True)[1].min()) < per_class:
-        raise UserError(
-            f"data.labeled_per_class={per_class}: a class has only {fewest} training images. Set {fewest} or less."
-        )
-    kept = torch.cat([order[y[order] == k][:per_class] for k in y.unique()])
-    return torch.full_like(y, UNKNOWN).index_copy(0, kept, y[kept])

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 
-from vae_lightning.data.base import ImageDataModule, stratified_split
+from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.data.splits import stratified_split
 from vae_lightning.pixels import to_8_bit
 
 

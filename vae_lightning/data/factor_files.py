@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from vae_lightning.data.base import split_in_order
 from vae_lightning.data.cache import cache_lock, fingerprint, image_progress, reserve
 from vae_lightning.data.download import explain_unreadable, fetch
 from vae_lightning.data.factors import FactorDataModule
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.data.mapped_images import open_cache, seal
+from vae_lightning.data.splits import split_in_order
 from vae_lightning.errors import UserError
 
 

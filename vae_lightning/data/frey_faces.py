@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vae_lightning.data.base import ImageDataModule, split_in_order
+from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.download import explain_unreadable, fetch
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.data.splits import split_in_order
 
 URL = "https://cs.nyu.edu/~roweis/data/frey_rawface.mat"
 MATLAB, NUMPY = "frey_rawface.mat", "frey_faces_uint8_1965x28x20.npy"

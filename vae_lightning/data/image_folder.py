@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.base import hold_out
 from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
 from vae_lightning.data.files import ImageFiles
+from vae_lightning.data.splits import hold_out
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.image_sources import FolderSource
 from vae_lightning.types import SPLITS

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vae_lightning.data.base import split_in_order
 from vae_lightning.data.factors import FactorDataModule, all_combinations
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.data.splits import split_in_order
 from vae_lightning.errors import UserError
 
 FACTORS = ("shape", "scale", "orientation", "x", "y")

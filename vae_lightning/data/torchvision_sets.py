@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import torch
 
-from vae_lightning.data.base import ImageDataModule, stratified_split
+from vae_lightning.data.base import ImageDataModule
 from vae_lightning.data.in_memory import Batch
+from vae_lightning.data.splits import stratified_split
 from vae_lightning.errors import UserError, one_line
 
 IDX = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]

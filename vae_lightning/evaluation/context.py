@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vae_lightning.checkpointing.run_loading import LoadedRun
 from vae_lightning.data import Batch, ImageDataModule
-from vae_lightning.data.base import UNKNOWN
+from vae_lightning.data.labels import UNKNOWN
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.fingerprint import fingerprint
 from vae_lightning.evaluation.settings import Settings

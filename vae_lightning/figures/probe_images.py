@@ -3,7 +3,7 @@
 import torch
 
 from vae_lightning.data import Batch, ImageDataModule
-from vae_lightning.data.base import binarized
+from vae_lightning.data.transforms import binarized
 from vae_lightning.pixels import to_float
 
 
