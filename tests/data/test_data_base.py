@@ -3,11 +3,7 @@
 import pytest
 import torch
 
-from vae_lightning.data import (
-    Batch,
-    ImageDataModule,
-    MNISTDataModule,
-)
+from vae_lightning.data import Batch, ImageDataModule, MNISTDataModule
 from vae_lightning.errors import UserError
 
 

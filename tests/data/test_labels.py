@@ -3,10 +3,7 @@
 import pytest
 import torch
 
-from vae_lightning.data import (
-    MNISTDataModule,
-    SpritesDataModule,
-)
+from vae_lightning.data import MNISTDataModule, SpritesDataModule
 from vae_lightning.data.labels import UNKNOWN
 from vae_lightning.errors import UserError
 

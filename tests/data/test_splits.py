@@ -3,10 +3,7 @@
 import pytest
 import torch
 
-from vae_lightning.data import (
-    Batch,
-    stratified_split,
-)
+from vae_lightning.data import Batch, stratified_split
 from vae_lightning.data.splits import hold_out
 from vae_lightning.errors import UserError
 

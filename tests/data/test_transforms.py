@@ -4,10 +4,7 @@ import lightning as L
 import pytest
 import torch
 
-from vae_lightning.data import (
-    ArrayDataModule,
-    Batch,
-)
+from vae_lightning.data import ArrayDataModule, Batch
 from vae_lightning.data.transforms import binarized, flipped
 from vae_lightning.distributed.batch_sharding import BatchShard
 from vae_lightning.evaluation.context import draw_images

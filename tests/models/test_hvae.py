@@ -30,6 +30,20 @@ def test_posterior_without_evidence_is_the_prior():
     torch.testing.assert_close(product.logvar, b.logvar)
 
 
+def test_infer_equals_the_forward_pass(parts):
+    """The noise of a forward pass gives the same draws and the same ratio of densities."""
+    model = HVAE(num_groups=2, hidden_dims=[8], **parts)
+    x = torch.rand(4, 1, 8, 8)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        out = model(x)
+        torch.manual_seed(0)
+        noise = torch.cat([torch.randn(4, 3), torch.randn(4, 3)], dim=1)
+    qz, pz, z = model.infer(x, noise=noise)
+    torch.testing.assert_close(z, out.z)
+    torch.testing.assert_close(pz.log_prob(z) - qz.log_prob(z), out.pz.log_prob(out.z) - out.qz.log_prob(out.z))
+
+
 def test_unknown_inference_raises(parts):
     with pytest.raises(UserError, match=r"^model.inference=up: .*ladder.*residual"):
         HVAE(inference="up", **parts)
