@@ -14,6 +14,6 @@ def to_8_bit(x: Tensor) -> Tensor:
     return x if x.dtype == torch.uint8 else (255 * x).round().to(torch.uint8)
 
 
-def white(x: Tensor) -> int:
+def max_value(x: Tensor) -> int:
     """Return the largest value that pixels of this type can have, 255 or 1."""
     return 255 if x.dtype == torch.uint8 else 1

@@ -32,7 +32,7 @@ def log_epochs(parts, monkeypatch):
 def posterior(*spreads: float, rates: list[float] | None = None) -> PosteriorStats:
     """Return statistics of two images, with the given standard deviation of the mean of each latent."""
     mu = torch.tensor([-1.0, 1.0])[:, None] * torch.tensor(spreads)
-    return PosteriorStats(mu, None, mu, None if rates is None else torch.tensor(rates))
+    return PosteriorStats(mu, None, mu, mu, None if rates is None else torch.tensor(rates))
 
 
 def test_latents_whose_means_have_a_variance_above_a_hundredth_are_active(log_epochs):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, SMALL
 
-from vae_lightning.config.overrides import expand_resume, job_dir_name
+from vae_lightning.config.job_names import job_dir_name
+from vae_lightning.config.overrides import expand_resume, place_run
 from vae_lightning.errors import UserError
 
 
@@ -43,6 +44,12 @@ def test_error_is_one_line_and_nothing_is_written(overrides, tmp_path):
     assert done.stderr.count("\n") == 1
     assert ERRORS[overrides] in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_hydra_creates_the_directory_that_run_dir_names():
+    assert place_run(["model=ae", "run_dir='a b=1'"]) == ["hydra.run.dir='a b=1'"]
+    assert place_run(["model=ae"]) == []
+    assert place_run(["run_dir=a", "hydra.run.dir=b"]) == []
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def test_dsprites_keeps_images_and_factors_aligned(dsprites_root):
 def test_dsprites_unpacks_the_file_once(dsprites_root, monkeypatch):
     first = dsprites(dsprites_root)
     first.setup()
-    monkeypatch.setattr("vae_lightning.data.factor_files.FactorFiles.unpack", None)
+    monkeypatch.setattr("vae_lightning.data.factor_files.FactorFilesDataModule.unpack", None)
     second = dsprites(dsprites_root, val_size=30)
     second.setup()
     assert torch.equal(first.splits["test"].x, second.splits["test"].x)

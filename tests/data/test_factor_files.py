@@ -139,7 +139,7 @@ def test_images_are_resized_and_unpacked_once(files, choice, monkeypatch):
     large = files()
     large.setup()
     assert torch.equal(small.splits["test"].x, large.splits["test"].x[:, :, :32, :16])  # of one color
-    monkeypatch.setattr("vae_lightning.data.factor_files.FactorFiles.unpack", None)
+    monkeypatch.setattr("vae_lightning.data.factor_files.FactorFilesDataModule.unpack", None)
     again = files(val_size=0)
     again.setup()
     assert torch.equal(again.splits["test"].x, large.splits["test"].x)

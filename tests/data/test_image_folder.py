@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_lightning.data import ImageFolderDataModule
+from vae_lightning.data import ImageFolderDataModule, image_folder
 from vae_lightning.errors import UserError
 
 
@@ -191,3 +191,12 @@ def test_image_folder_reports_missing_few_and_damaged_images(tmp_path):
     ):
         datamodule(tmp_path)
     assert sum(sizes(datamodule(tmp_path, skip_corrupt=True)).values()) == 9
+
+
+def test_directories_of_splits_are_looked_for_once(tmp_path, monkeypatch):
+    for split in ("train", "test"):
+        write_images(tmp_path / split / "cats", 100, 10)
+    calls = []
+    monkeypatch.setattr(image_folder, "has_split_folders", lambda names: calls.append(len(names)) or True)
+    assert datamodule(tmp_path).num_classes is None
+    assert calls == [20, 20]  # for the splits, and for the classes

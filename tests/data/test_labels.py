@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vae_lightning.data import MNISTDataModule, SpritesDataModule
-from vae_lightning.data.labels import UNKNOWN
+from vae_lightning.data import ArrayDataModule, MNISTDataModule, SpritesDataModule
+from vae_lightning.data.labels import UNKNOWN, labeled_subset
 from vae_lightning.errors import UserError
 
 
@@ -42,12 +42,23 @@ def test_random_batch_of_labeled_images_has_no_unknown_label(digits):
 
 
 def test_labeled_per_class_rejects_too_few_images_factors_and_no_validation_images(digits, mnist_root):
-    with pytest.raises(UserError, match=r"data.labeled_per_class=9: a class has only 8 training images. Set 8 or less"):
+    with pytest.raises(UserError, match=r"data.labeled_per_class=9: the smallest class has 8 labeled training images"):
         MNISTDataModule(root=str(mnist_root), download=False, val_size=20, labeled_per_class=9).setup()
     sprites = SpritesDataModule(
         factor_sizes=[3, 2, 2, 2, 2], image_shape=[1, 16, 16], val_size=5, test_size=5, labeled_per_class=2
     )
     with pytest.raises(UserError, match=r"data.labeled_per_class=2: the labels of these images are not classes"):
         sprites.setup()
-    with pytest.raises(UserError, match=r"data.labeled_per_class=2: requires validation images, which keep their"):
+    with pytest.raises(UserError, match=r"data: the class of some training images is not given, which requires"):
         digits(labeled_per_class=2, val_size=0)
+
+
+def test_images_whose_class_is_not_given_are_no_class():
+    y = torch.tensor([UNKNOWN, 0, 0, 1, 1])
+    assert torch.equal(labeled_subset(y, 2, torch.arange(5)), y)
+
+
+def test_unknown_classes_require_validation_images():
+    x, y = torch.rand(20, 1, 8, 8), torch.arange(20) % 3 - 1
+    with pytest.raises(UserError, match=r"^data: the class of some training images is not given, which requires"):
+        ArrayDataModule(x, y, test=(x, y + 1), val_fraction=0).setup()

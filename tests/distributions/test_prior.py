@@ -64,7 +64,7 @@ def test_pseudo_images_can_start_at_images():
     prior = VampPrior(**SHAPES, condition_dim=0, num_components=3, from_images=True)
     noise, x = prior.logits[2].clone(), torch.rand(2, 1, 4, 4).clamp(0.02, 0.98)
     x[0, 0, 0] = torch.tensor([0.0, 1.0, 0.5, 0.5])
-    prior.start_from(x)
+    prior.initialize_from_images(x)
     expected = x.clone()
     expected[0, 0, 0, :2] = torch.tensor([0.01, 0.99])
     torch.testing.assert_close(torch.sigmoid(prior.logits[:2]), expected)

@@ -9,8 +9,9 @@ from evaluation_cases import TINY, build
 from vae_lightning.data import Batch
 from vae_lightning.evaluation.downstream import downstream
 from vae_lightning.evaluation.feature_network import feature_network
-from vae_lightning.evaluation.samples import samples
+from vae_lightning.evaluation.samples import reconstruction_quality, samples
 from vae_lightning.models import AE, VAE
+from vae_lightning.networks import MLP
 
 
 @pytest.mark.parametrize("name", ["vae", "cvae"])
@@ -64,3 +65,12 @@ def test_unlabeled_images_have_no_probe_and_no_classifier(parts, make_context):
     assert found["psnr"].value is not None
     assert "--features inception" in found["fid"].note
     assert found["knn"].note == "unavailable: these images have no labels"
+
+
+def test_vectors_have_no_ssim(make_context):
+    model = VAE(image_shape=(1, 1, 64), latent_dim=2, network=MLP(hidden_dims=[8]))
+    context = make_context(model)
+    context.x = context.x.view(-1, 1, 1, 64)
+    found = reconstruction_quality(context)
+    assert found["mse"].value > 0
+    assert found["ssim"].note == "unavailable: these images have fewer than 3 pixels per side"

@@ -42,6 +42,8 @@ def test_samples_of_a_conditional_model_are_a_labeled_data_set(small, tmp_path):
     some = write_samples(tmp_path / "run", tmp_path / "some", n=3, classes=[7, 2])
     files = sorted(path.relative_to(some).as_posix() for path in some.glob("*/*"))
     assert files == ["2/000001.png", "7/000000.png", "7/000002.png"]
+    with pytest.raises(UserError, match=r"^--classes=12: the classes are 0 to 9\. Choose among them\.$"):
+        write_samples(tmp_path / "run", tmp_path / "other", classes=[3, 12])
 
 
 def test_invalid_options_of_samples_are_rejected(run, tmp_path):

@@ -6,7 +6,7 @@ import torch
 from figure_inputs import build_data, build_model
 
 from vae_lightning.data import Batch
-from vae_lightning.figures.context import format_title
+from vae_lightning.figures.context import FigureContext, format_title
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.posterior_stats import posterior_stats
 from vae_lightning.figures.probe_images import probe_images
@@ -65,3 +65,24 @@ def test_format_title_names_the_run_its_weights_and_the_epoch(small):
     model = build_model(small, "model=beta_vae", "model.beta=4")
     assert format_title("vae-mnist", model, 0.5, 3) == "vae-mnist, β = 2, epoch 3"
     assert format_title("ae-mnist", build_model(small, "model=ae"), 1.0, 3) == "ae-mnist, epoch 3"
+
+
+@pytest.mark.parametrize("posterior", ["gaussian", "full_covariance"])
+def test_ranges_include_the_spread_of_the_posterior_of_each_image(posterior, small):
+    """An untrained encoder gives each image nearly N(0, I)."""
+    options = [] if posterior == "gaussian" else [f"model/posterior={posterior}"]
+    context = FigureContext(build_model(small, "model=vae", *options), build_data(small))
+    with isolated_eval(context.model):
+        low, high = context.ranges.T
+    torch.testing.assert_close(high - low, torch.full((3,), 4.0), atol=0.6, rtol=0)
+
+
+def test_centers_of_a_hamiltonian_vae_are_those_that_the_decoder_receives(small):
+    model, images = build_model(small, "model=hamiltonian_vae"), Batch(torch.rand(500, 1, 8, 8), None)
+    with torch.no_grad():
+        model.step_logit.fill_(1)
+    with isolated_eval(model):
+        torch.manual_seed(0)
+        z = model.infer(images.x)[2]
+        torch.manual_seed(0)
+        torch.testing.assert_close(posterior_stats(model, images).centers, z)

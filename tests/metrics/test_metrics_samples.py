@@ -32,6 +32,14 @@ def test_image_quality_of_identical_images_of_any_size(shape):
     assert [len(values) for values in quality] == [4, 4, 4]
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 20), (3, 2, 2)])
+def test_images_smaller_than_the_smallest_window_have_no_ssim(shape):
+    x = torch.rand(4, *shape)
+    quality = image_quality(x, 1 - x)
+    assert quality.ssim is None
+    torch.testing.assert_close(quality.mse, (1 - 2 * x).square().mean((1, 2, 3)))
+
+
 def test_ssim_kernel_is_the_largest_odd_size_that_fits():
     assert [ssim_kernel(side) for side in (3, 4, 8, 9, 10, 11, 64)] == [3, 3, 7, 9, 9, 11, 11]
 
@@ -84,3 +92,11 @@ def test_inception_without_torch_fidelity_raises(monkeypatch):
     monkeypatch.setattr("vae_lightning.metrics.samples.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install torch-fidelity, or use --features classifier"):
         Inception()
+
+
+def test_inception_rounds_images_to_8_bits(monkeypatch):
+    monkeypatch.setattr(Inception, "__init__", lambda self: nn.Module.__init__(self))
+    inception = Inception()
+    inception.network = nn.Identity()
+    x = torch.tensor([0.0, 1.6, 254.4, 255.0]).view(1, 1, 2, 2) / 255
+    assert inception(x).flatten(2)[0].tolist() == [[0, 2, 254, 255]] * 3

@@ -39,6 +39,9 @@ def test_labels_that_are_no_classes_are_rejected(parts, images):
     for y in ([0, 10], [-1, 3]):
         with pytest.raises(UserError, match=rf"^y: the classes of this model are 0 to 9, got {y[0]} to {y[1]}"):
             model.encode(images[:2], torch.tensor(y))
+    for shape in ((2, 3), (2, 10, 1), ()):
+        with pytest.raises(UserError, match=r"^y: must be classes \(B,\) or attributes \(B, 10\), got shape "):
+            model.encode(images[:2], torch.zeros(shape))
     with pytest.raises(UserError, match=r"^sample: y has 2 labels for n=3 images"):
         model.sample(3, torch.tensor([0, 1]))
 

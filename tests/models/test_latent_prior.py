@@ -191,3 +191,18 @@ def test_deterministic_posterior_has_no_rate():
     model = LatentPrior(autoencoder=AE(**SHAPE), prior=MixturePrior)
     assert isinstance(model.posterior, DeltaPosterior)
     assert model.regularizer.effective_weights(1.0) == {}
+
+
+def test_scheduler_changes_the_learning_rate_of_the_prior(tmp_path):
+    scheduler = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.5)
+    model = LatentPrior(autoencoder=VAE(**SHAPE), scheduler=scheduler)
+    trainer = fit(model, epochs=2, path=str(tmp_path))
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(1e-3 / 4)
+
+
+def test_draws_of_a_hamiltonian_autoencoder_have_no_graph():
+    model = LatentPrior(autoencoder=HamiltonianVAE(**SHAPE)).train()
+    out = model(*batch())
+    assert not out.z.requires_grad
+    model.objective(out)["loss"].backward()
+    assert model.prior.mu.grad is not None

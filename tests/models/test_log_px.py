@@ -22,7 +22,7 @@ def linear(parts):
 def test_estimate_converges_to_the_exact_value_in_any_number_of_passes(linear):
     w, b = linear.decoder[0].weight.detach(), linear.decoder[0].bias.detach()
     px = torch.distributions.MultivariateNormal(b, w @ w.T + SIGMA**2 * torch.eye(4))
-    for chunk in (7, 30_000):
+    for chunk in (2, 7, 30_000):
         generator = torch.Generator().manual_seed(1)
         estimate = linear.log_px(X, samples=10_000, chunk=chunk, generator=generator)
         torch.testing.assert_close(estimate, px.log_prob(X.flatten(1)).double(), rtol=0, atol=0.05)
@@ -56,3 +56,14 @@ def test_invalid_calls_are_rejected(parts, images):
     for name in ("samples", "chunk"):
         with pytest.raises(UserError, match=rf"^log_px: {name}=0: must be an integer >= 1"):
             VAE(**parts).eval().log_px(images, **{name: 0})
+
+
+def test_passes_are_not_larger_than_the_chunk(linear, monkeypatch):
+    sizes, decode = [], linear.decode
+    monkeypatch.setattr(linear, "decode", lambda z, y: sizes.append(len(z)) or decode(z, y))
+    x = X.repeat(10, 1, 1, 1)
+    linear.log_px(x, samples=4, chunk=12)
+    assert (max(sizes), sum(sizes)) == (12, 120)
+    sizes.clear()
+    linear.impute(x, torch.ones_like(x, dtype=torch.bool), method="importance", samples=4, chunk=12)
+    assert (max(sizes), sum(sizes)) == (12, 120)

@@ -210,3 +210,12 @@ def test_samples_by_volume_follow_the_volume_element(model, monkeypatch):
     torch.testing.assert_close(z.mean(0), center[0], rtol=0, atol=0.15)
     torch.testing.assert_close(z.T.cov(), 1.5**2 / 2 * torch.eye(2).double(), rtol=0, atol=0.2)
     assert model.sample(3, volume=True).shape == (3, 1, 8, 8)
+
+
+def test_large_entries_of_the_metric_have_finite_gradients(model):
+    rows, columns = torch.tril_indices(model.latent_dim, model.latent_dim)
+    with torch.no_grad():
+        model.metric_factor.weight.zero_()
+        model.metric_factor.bias.copy_(torch.where(rows == columns, 0.0, 100.0))
+    model.metric().matrices.sum().backward()
+    assert model.metric_factor.bias.grad.isfinite().all()

@@ -41,7 +41,7 @@ def test_clusters_are_fitted_after_the_first_epochs_and_learned_from_then_on(par
     assert "pretrain_epochs" not in caplog.text
     z = model.encode(data.splits["train"].x).rsample().detach()
     fitted = MixturePrior(latent_dim=3, num_components=10, covariance="diagonal")
-    fitted.initialize(z)
+    fitted.initialize_from_latents(z)
     scores = [prior(None, None).log_prob(z).mean().item() for prior in (model.prior, fitted)]
     assert scores[0] == pytest.approx(scores[1], abs=0.3)
     assert len(model.prior.mu.unique(dim=0)) == 10
@@ -61,3 +61,10 @@ def test_pretrain_epochs_0_starts_from_a_random_mixture(parts):
 def test_prior_that_is_not_a_mixture_is_rejected(parts):
     with pytest.raises(UserError, match=r"^model/prior: VaDE requires a mixture\. Set model/prior=gaussian_mixture\.$"):
         partial(VaDE, **parts)(prior=VAE(**parts).prior.__class__)
+
+
+def test_start_initializes_the_prior_as_for_other_models(parts, monkeypatch):
+    monkeypatch.setattr("vae_lightning.models.base.ELBOModule.on_fit_start", lambda model: setattr(model, "ran", True))
+    model = VaDE(**parts)
+    quiet_trainer(max_steps=1).fit(model, datamodule=digits())
+    assert model.ran

@@ -42,7 +42,7 @@ def test_training_learns_a_gaussian_per_class(latent_shape):
     y = torch.eye(2).repeat(128, 1)
     optimizer = torch.optim.Adam(prior.parameters(), 5e-3)
     mean, std = torch.tensor([[-3.0], [5.0]]).repeat(128, 1), torch.tensor([[0.5], [1.5]]).repeat(128, 1)
-    prior.initialize(torch.cat([mean, mean]) + 1.1)
+    prior.initialize_from_latents(torch.cat([mean, mean]) + 1.1)
     for _ in range(300):
         optimizer.zero_grad()
         prior.loss(prior(None, y), mean + std * torch.randn(256, 1)).mean().backward()

@@ -19,7 +19,7 @@ def random_flow(cls, condition_dim=0):
     prior = cls(**SHAPES | {"condition_dim": condition_dim}, transforms=3, hidden_dims=(16,)).double()
     for parameter in prior.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    prior.initialize(torch.tensor([[1.0, -1.0], [3.0, 3.0]]).double())
+    prior.initialize_from_latents(torch.tensor([[1.0, -1.0], [3.0, 3.0]]).double())
     return prior
 
 

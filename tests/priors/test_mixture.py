@@ -53,7 +53,7 @@ def test_expectation_maximization_equals_scikit_learn_and_finds_the_clusters():
     z = two_clusters(4000)
     prior = MixturePrior(**SHAPES, num_components=2)
     before = prior(None, None).log_prob(z).mean()
-    prior.initialize(z)
+    prior.initialize_from_latents(z)
     p = prior(None, None)
     reference = GaussianMixture(2, random_state=0).fit(z.double())
     assert p.log_prob(z).mean().item() == pytest.approx(reference.score(z.double()), abs=1e-3)

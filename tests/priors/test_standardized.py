@@ -21,7 +21,7 @@ def test_density_is_that_of_a_scaled_gaussian():
 def test_initialized_prior_sees_latents_with_mean_0_and_variance_1():
     prior = StandardizedPrior(**SHAPES)
     z = torch.stack([torch.linspace(3, 5, 100), torch.full((100,), 7.0)], dim=1)  # the second is constant
-    prior.initialize(z)
+    prior.initialize_from_latents(z)
     u = Standardized(None, prior.shift, prior.scale).standardize(z)
     torch.testing.assert_close(u.mean(0), torch.zeros(2), atol=1e-4, rtol=0)
     torch.testing.assert_close(u.std(0, correction=0), torch.tensor([1.0, 0.0]))

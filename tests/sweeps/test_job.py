@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from sweep_commands import OPTIONS, STUDY, run_sweep
 
 from vae_lightning.config.comparison import config_identity, trains_longer
-from vae_lightning.config.overrides import name_jobs, split_flags
+from vae_lightning.config.flags import split_flags
+from vae_lightning.config.job_names import name_jobs
 from vae_lightning.runs.locking import exclusive
 from vae_lightning.runs.recording import save_metrics
 

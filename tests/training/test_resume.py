@@ -232,3 +232,11 @@ def test_resume_from_a_damaged_checkpoint_raises(small, tmp_path):
     damaged.write_bytes(b"PK" + bytes(1000))
     with pytest.raises(UserError, match=r"damaged.ckpt: cannot be read as a checkpoint"):
         train(small(f"resume={damaged}"))
+
+
+def test_new_run_does_not_overwrite_another(small, tmp_path):
+    train(small("trainer.max_epochs=1", "logger=none"))
+    before = (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes()
+    with pytest.raises(UserError, match=r"^run_dir=\S+: holds the checkpoints of a run\. Set resume to the same"):
+        train(small("trainer.max_epochs=1", "logger=none", "model.latent_dim=2"))
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes() == before

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Pruning(CheckpointBase):
-    """Reports the objective after each epoch, and raises `TrialPruned` if Optuna's pruner says so.
+    """Reports the objective after each epoch, and raises `TrialPruned` if Optuna's pruner decides to stop the trial.
 
     With several processes it never stops, since one process must not stop alone. It is a checkpoint callback only to be
     called once all metrics of the epoch have been logged.

@@ -9,7 +9,7 @@ from vae_lightning.checkpointing.loading import read_checkpoint
 from vae_lightning.config.comparison import changed_options
 from vae_lightning.errors import UserError
 from vae_lightning.runs.format import RESUME_KEYS, CheckpointKey
-from vae_lightning.runs.layout import BEST, LAST, PREVIOUS, find_checkpoint
+from vae_lightning.runs.layout import BEST, LAST, PREVIOUS, find_checkpoint, has_resumable_checkpoint
 
 
 class Resumption(NamedTuple):
@@ -30,10 +30,15 @@ def find_resumption(config: dict[str, Any]) -> Resumption | None:
     """Return the checkpoint that `resume` refers to, or None. If it is damaged, return the one before it.
 
     Raises:
-        UserError: if the checkpoint cannot be read, lacks what a run needs to resume, or has options that a resumed run
-            cannot change.
+        UserError: if a new run would overwrite the checkpoints of another one; if the checkpoint cannot be read, lacks
+            what a run needs to resume, or has options that a resumed run cannot change.
     """
     if not config["resume"]:
+        if has_resumable_checkpoint(Path(config["run_dir"])):
+            raise UserError(
+                f"run_dir={config['run_dir']}: holds the checkpoints of a run. Set resume to the same directory to"
+                " train it further, or another run_dir."
+            )
         return None
     path, checkpoint = newest_intact_checkpoint(find_checkpoint(config["resume"], preferred="last"))
     missing = [name for name, kind in RESUME_KEYS.items() if not isinstance(checkpoint.get(name), kind)]

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from vae_lightning.checkpointing.hub import download_folder, split_url
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -12,7 +14,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Download the files and print the folder."""
-    from vae_lightning.checkpointing.hub import download_folder, split_url  # imports torch
-
     repository, _ = split_url(args.path)
     print(download_folder(args.path, args.out or Path(repository.partition("/")[2])))

@@ -1,14 +1,7 @@
-"""The command line's overrides before Hydra sees them, and the directory names made from them."""
+"""The command line's overrides before Hydra sees them."""
 
-import hashlib
-import json
-import re
-
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.replay import check_replayable
@@ -19,11 +12,8 @@ from vae_lightning.runs.discovery import LATEST, find_newest_run, newest_autoenc
 from vae_lightning.runs.format import add_old_defaults, override_key
 from vae_lightning.runs.layout import CONFIG, OVERRIDES, find_checkpoint, run_dir_of
 
-VALUE_FLAGS = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
-EXCLUDE_KEYS = "hydra.job.config.override_dirname.exclude_keys"
 LIGHTNING_CHOICES = {"logger=false": "logger=none", "logger=null": "logger=none", "logger=true": "logger=tensorboard"}
 IMPLIED_BY_PRIOR_OF = {"model": "latent_prior", "data": "of_run"}
-MAX_NAME_BYTES = 200  # of a directory; a file system allows 255
 
 
 def expand_resume(arguments: list[str]) -> list[str]:
@@ -108,58 +98,12 @@ def with_prefix(override: str) -> str:
     return f"++{plain}" if is_optional or (override.startswith("+") and "." in key) else override
 
 
-def name_jobs(overrides: list[str]) -> list[str]:
-    """Return an override that names the jobs of a sweep by the swept options only.
-
-    The list is empty if no option is swept, in which case the name lists all overrides.
-    """
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    swept = [override for override in parsed if override.is_sweep_override()]
-    if not swept or any(override.key_or_group == EXCLUDE_KEYS for override in parsed):
+def place_run(overrides: list[str]) -> list[str]:
+    """Return an override that makes Hydra create `run_dir` if it is given, instead of a directory named by the time."""
+    given = {override_key(override): override for override in overrides}
+    if "run_dir" not in given or "hydra.run.dir" in given:
         return []
-    fixed = [json.dumps(override.key_or_group) for override in parsed if not override.is_sweep_override()]
-    return [f"{EXCLUDE_KEYS}=[{','.join(fixed)}]"]
-
-
-def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Split arguments into Hydra's flags, such as `-m` or `--config-dir conf`, and overrides.
-
-    Hydra's parser wants all overrides in one place.
-    """
-    flags: list[str] = []
-    overrides: list[str] = []
-    for previous, argument in zip(["", *arguments], arguments, strict=False):
-        (flags if argument.startswith("-") or previous in VALUE_FLAGS else overrides).append(argument)
-    return flags, overrides
-
-
-def check_flags(flags: list[str]) -> None:
-    """Check that Hydra has all flags.
-
-    Raises:
-        UserError: for an unknown one, which is probably meant to be an option.
-    """
-    known = get_args_parser()._option_string_actions
-    for flag in flags:
-        name = flag.partition("=")[0]
-        if name.startswith("--") and name not in known:
-            raise UserError(
-                f"{name}: no such flag. Options have no dashes, such as trainer.max_epochs=5 or model.beta=4."
-            )
-
-
-def job_dir_name(overrides: str) -> str:
-    """Return the directory name of a sweep's job: its overrides, without slashes and `+`, cut and hashed if too long.
-
-    Registered with OmegaConf as `${folder_name:...}`. A job without overrides is called `defaults`.
-    """
-    name = re.sub(r"(^|,)\++", r"\1", overrides).replace("/", ".").encode() or b"defaults"
-    if len(name) > MAX_NAME_BYTES:
-        name = name[: MAX_NAME_BYTES - 9] + b"-" + hashlib.sha256(name).hexdigest()[:8].encode()
-    return name.decode(errors="ignore")
-
-
-OmegaConf.register_new_resolver("folder_name", job_dir_name, replace=True)
+    return [f"hydra.run.dir={given['run_dir'].partition('=')[2]}"]
 
 
 def overridden_options() -> list[str]:

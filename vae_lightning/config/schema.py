@@ -71,7 +71,7 @@ def integer(low: int, high: int = LARGEST_INTEGER) -> Rule:
     return Rule(lambda v: type(v) is int and low <= v <= high, f"an integer {bounds}")
 
 
-def is_number(value: Any) -> bool:
+def fits_float32(value: Any) -> bool:
     """Return whether a value is a number that single precision can hold, and if an integer, one that a double can."""
     limit = {int: LARGEST_INTEGER, float: LARGEST_FLOAT}.get(type(value), -1)
     return limit > 0 and abs(value) <= limit  # false for NaN
@@ -116,9 +116,9 @@ def is_devices(value: Any) -> bool:
 
 SEED = integer(0, 2**32 - 1)
 FLAG = Rule(lambda v: type(v) is bool, "true or false")
-NOT_NEGATIVE = Rule(lambda v: is_number(v) and v >= 0, "a number >= 0")
-POSITIVE = Rule(lambda v: is_number(v) and v > 0, "a number > 0")
-FRACTION = Rule(lambda v: is_number(v) and 0 <= v < 1, "a number >= 0 and < 1")
+NOT_NEGATIVE = Rule(lambda v: fits_float32(v) and v >= 0, "a number >= 0")
+POSITIVE = Rule(lambda v: fits_float32(v) and v > 0, "a number > 0")
+FRACTION = Rule(lambda v: fits_float32(v) and 0 <= v < 1, "a number >= 0 and < 1")
 TEXT = Rule(lambda v: isinstance(v, str) and v != "", "text")
 TEXTS = list_of(TEXT)
 FOLDER_NAME = Rule(is_folder_name, "the name of a single directory")
@@ -165,14 +165,14 @@ FIELD_RULES = {
     "upper_dims": list_of(SIZE),
     "conditional": FLAG,
     "beta": NOT_NEGATIVE,
-    "alpha": Rule(is_number, "a number"),
+    "alpha": Rule(fits_float32, "a number"),
     "gamma": NOT_NEGATIVE,
     "capacity": NOT_NEGATIVE,
     "initial_capacity": NOT_NEGATIVE,
     "discrete_capacity": NOT_NEGATIVE,
     "free_bits": NOT_NEGATIVE,
     "group_size": SIZE,
-    "tolerance": Rule(is_number, "a number"),
+    "tolerance": Rule(fits_float32, "a number"),
     "step_size": POSITIVE,
     "lambda_od": NOT_NEGATIVE,
     "lambda_d": NOT_NEGATIVE,
@@ -183,7 +183,7 @@ FIELD_RULES = {
     "lambda_decoder": NOT_NEGATIVE,
     "lambda_sw": NOT_NEGATIVE,
     "num_projections": SIZE,
-    "power": Rule(lambda v: is_number(v) and v >= 1, "a number >= 1"),
+    "power": Rule(lambda v: fits_float32(v) and v >= 1, "a number >= 1"),
     "lambda_gd": NOT_NEGATIVE,
     "lambda_gc": NOT_NEGATIVE,
     "perceptual_weight": NOT_NEGATIVE,
@@ -197,7 +197,7 @@ FIELD_RULES = {
     "discriminator_start": NOT_NEGATIVE,
     "num_samples": SIZE,
     "num_bounds": SIZE,
-    "elbo_weight": Rule(lambda v: is_number(v) and 0 <= v <= 1, "a number from 0 to 1"),
+    "elbo_weight": Rule(lambda v: fits_float32(v) and 0 <= v <= 1, "a number from 0 to 1"),
     "num_components": SIZE,
     "pretrain_epochs": integer(0),
     "num_groups": FEW,
@@ -206,7 +206,7 @@ FIELD_RULES = {
     "residual_posterior": FLAG,
     "transforms": FEW,
     "curvature": POSITIVE,
-    "concentration": Rule(lambda v: is_number(v) and 0.1 <= v <= 1e4, "a number from 0.1 to 10,000"),
+    "concentration": Rule(lambda v: fits_float32(v) and 0.1 <= v <= 1e4, "a number from 0.1 to 10,000"),
     "rate": POSITIVE,
     "leapfrog_steps": FEW,
     "leapfrog_step_size": POSITIVE,

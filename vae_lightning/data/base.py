@@ -125,13 +125,13 @@ class ImageDataModule(L.LightningDataModule, ABC):
             train = self.splits["train"]
             kept = labeled_subset(train.y, self.labeled_per_class, self.labeling_order())
             self.splits["train"] = Batch(train.x, kept)
-            if not len(self.splits[self.validation_split].x):  # figures would show training images
-                raise UserError(
-                    f"data.labeled_per_class={self.labeled_per_class}: requires validation images, which keep their"
-                    " labels. Set data.val_size."
-                )
         y = self.splits["train"].y
         self.labeled = (y != UNKNOWN).nonzero().flatten() if y is not None and y.dim() == 1 else None
+        if self.has_unknown_labels and not len(self.splits[self.validation_split].x):
+            raise UserError(  # figures would show training images
+                "data: the class of some training images is not given, which requires validation images. Set"
+                " data.val_size or data.val_fraction."
+            )
 
         if self.binarize == "fixed":  # the same for all seeds, so runs are comparable
             self.splits = {

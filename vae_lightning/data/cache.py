@@ -34,6 +34,7 @@ from vae_lightning.io.image_decoding import (
     exit_with_parent,
 )
 from vae_lightning.io.image_sources import Source
+from vae_lightning.io.resources import available_cores
 
 CHUNK = 256  # images, about a second of decoding: the most work that a core loses when the process is killed
 log = logging.getLogger(__name__)
@@ -141,9 +142,9 @@ def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: 
     Raises:
         UserError: if an image cannot be decoded and `skip_corrupt` is false, or if no image can be decoded.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    partial.mkdir(exist_ok=True)
-    images = partial / "images.u8"
+    unfinished = folder.with_name(folder.name + ".partial")
+    unfinished.mkdir(exist_ok=True)
+    images = unfinished / "images.u8"
     failed, several = decode_all(spec, contents.names, images)
     skipped = {contents.names[i]: reason for i, reason in failed.items()}
     firsts = [contents.names[i] for i in several]
@@ -163,8 +164,8 @@ def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: 
             *(f"{len(firsts):,}", f"{len(contents.names):,}", spec.source.path / firsts[0]),
         )
     if contents.labels is not None:
-        np.save(partial / "labels.npy", contents.labels)
-    (partial / "chunks.jsonl").unlink()
+        np.save(unfinished / "labels.npy", contents.labels)
+    (unfinished / "chunks.jsonl").unlink()
     manifest = {
         **spec.describe(),
         "count": len(contents.names),
@@ -173,7 +174,7 @@ def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: 
         "left_out": skipped,
         "first_of_several": firsts,
     }
-    seal(partial, folder, manifest)
+    seal(unfinished, folder, manifest)
 
 
 def decode_all(spec: CacheSpec, names: list[str], images: Path) -> tuple[dict[int, str], list[int]]:
@@ -216,8 +217,7 @@ def image_progress(description: str, total: int) -> Iterator[Callable[[int], Non
 
 def decode_in_parallel(jobs: list[DecodeJob]) -> Iterator[DecodedChunk]:
     """Decode chunks in one process per core, or in this process if there are fewer than four chunks or one core."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(cores, len(jobs) // 2)
+    workers = min(available_cores(), len(jobs) // 2)
     if workers < 2:
         yield from map(decode_chunk, jobs)
         return

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from vae_lightning.data.in_memory import Batch
-from vae_lightning.data.matlab_file import MatlabFile, as_images
+from vae_lightning.data.matlab_file import MatlabDataModule, as_images
 from vae_lightning.types import SPLITS
 
 
-class CaltechSilhouettesDataModule(MatlabFile):
+class CaltechSilhouettesDataModule(MatlabDataModule):
     """4,100 training, 2,264 validation and 2,307 test images of 1 x 28 x 28: white outlines of 101 kinds of objects."""
 
     choice = "caltech_silhouettes"

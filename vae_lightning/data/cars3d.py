@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.factor_files import FactorFilesDataModule, FactorImages
 from vae_lightning.data.factors import all_combinations
 
 SUFFIX = "_mesh.mat"  # of a file with all views of one car
 
 
-class Cars3DDataModule(FactorFiles):
+class Cars3DDataModule(FactorFilesDataModule):
     """17,568 images of 128 x 128, resized to 3 x 64 x 64: 183 cars seen from every combination of two angles.
 
     The labels are 4 elevations, 24 azimuths and 183 cars, in the order of their names, int64 (N, 3).

@@ -1,5 +1,6 @@
 """CelebA (Liu et al. 2015), in any of the layouts in which it is distributed."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.util import find_spec
@@ -9,15 +10,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
+from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint
 from vae_lightning.data.celeba_annotations import ATTRIBUTES, read_annotations
 from vae_lightning.data.celeba_layout import CelebALayout, locate_celeba
-from vae_lightning.data.files import ImageFiles
+from vae_lightning.data.files import ImageFilesDataModule
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.image_decoding import Crop
 from vae_lightning.io.image_sources import ParquetSource
 from vae_lightning.types import SPLITS
+
+log = logging.getLogger(__name__)
 
 EXPECTED_FILES = (
     "img_align_celeba.zip (or the folder img_align_celeba), list_eval_partition.txt and list_attr_celeba.txt, from the"
@@ -25,7 +28,7 @@ EXPECTED_FILES = (
 )
 
 
-class CelebADataModule(ImageFiles):
+class CelebADataModule(ImageFilesDataModule):
     """202,599 faces with 40 attributes each, in the official training, validation and test sets.
 
     The following layouts are recognized under the root or in its directory `celeba`:
@@ -41,7 +44,7 @@ class CelebADataModule(ImageFiles):
     Args:
         download: download the files with torchvision if no images are found.
         attributes: names of the attributes to use as labels, (N, A) of 0 and 1; empty for unlabeled images.
-        **files: arguments of `ImageFiles`.
+        **files: arguments of `ImageFilesDataModule`.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"image_shape": (3, 64, 64)}

@@ -30,8 +30,11 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(lock):
             if not path.is_file():
-                download(url, part, f"downloading {path.name}")
-                part.replace(path)
+                try:
+                    download(url, part, f"downloading {path.name}")
+                    part.replace(path)
+                finally:  # before another process may write it
+                    part.unlink(missing_ok=True)
     except (OSError, HTTPException) as error:  # includes the errors of urllib
         raise UserError(
             f"data={choice}: no {path.resolve()}, and the download failed ({one_line(error)}). Put {url} there, or use"
@@ -39,7 +42,6 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
         ) from error
     finally:
         with suppress(OSError):  # raised if the directory is not empty
-            part.unlink(missing_ok=True)
             if new:
                 path.parent.rmdir()
 

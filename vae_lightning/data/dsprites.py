@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.factor_files import FactorFilesDataModule, FactorImages
 from vae_lightning.data.npz import stream_rows
 from vae_lightning.data.sprites import FACTORS
 
 FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 
 
-class DSpritesDataModule(FactorFiles):
+class DSpritesDataModule(FactorFilesDataModule):
     """737,280 images of 1 x 64 x 64: every combination of 3 shapes, 6 scales, 40 orientations, 32 x and 32 y.
 
     The labels are these five factors, int64 (N, 5); the sixth, color, is always white.

@@ -32,7 +32,7 @@ class FactorImages(NamedTuple):
     blocks: Iterable[np.ndarray]
 
 
-class FactorFiles(FactorDataModule):
+class FactorFilesDataModule(FactorDataModule):
     """Images of every combination of factors in files, which are unpacked into a cache once, in random order.
 
     The cache is mapped into memory, so images are read only when they are used. A subclass defines the attributes below

@@ -13,7 +13,7 @@ from vae_lightning.errors import UserError
 from vae_lightning.io.image_decoding import Crop
 
 
-class ImageFiles(ImageDataModule):
+class ImageFilesDataModule(ImageDataModule):
     """Image files, decoded into a cache at first use and mapped into memory from then on.
 
     A subclass defines where its files are in `cache_spec`, and how they are split and labeled in `cache_contents`.

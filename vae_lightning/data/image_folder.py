@@ -1,5 +1,6 @@
 """Images in a directory."""
 
+import logging
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -8,12 +9,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, log
-from vae_lightning.data.files import ImageFiles
+from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint
+from vae_lightning.data.files import ImageFilesDataModule
 from vae_lightning.data.splits import hold_out
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.image_sources import FolderSource
 from vae_lightning.types import SPLITS
+
+log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = {
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg"),
@@ -24,7 +27,7 @@ SYSTEM_NAMES = {"__macosx", "$recycle.bin", "desktop.ini", "system volume inform
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-class ImageFolderDataModule(ImageFiles):
+class ImageFolderDataModule(ImageFilesDataModule):
     """All images under a directory, nested or flat, of any size and mode.
 
     - A directory `train` beside `test`, `val` (also called `valid` or `validation`) or both defines the splits; a
@@ -38,7 +41,7 @@ class ImageFolderDataModule(ImageFiles):
         val_fraction: fraction of the training images held out for validation, if there is no directory for it.
         test_fraction: fraction of all images held out for testing, if there is no directory for it.
         split_seed: seed of the splits, which do not depend on `seed`.
-        **files: arguments of `ImageFiles`.
+        **files: arguments of `ImageFilesDataModule`.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"image_shape": (3, 64, 64)}
@@ -94,7 +97,8 @@ class ImageFolderDataModule(ImageFiles):
         splits = self.split(names)
         ordered = [name for split in SPLITS for name in splits[split]]
         sizes = {split: len(splits[split]) for split in SPLITS}
-        classes = [class_of(name, has_split_folders(names)) for name in ordered]
+        in_split = has_split_folders(names)
+        classes = [class_of(name, in_split) for name in ordered]
         label_names = sorted(set(classes))
         if "" in label_names or len(label_names) == 1:
             return CacheContents(ordered, sizes, None, [])

@@ -19,9 +19,11 @@ def labeled_subset(y: Tensor | None, per_class: int, order: Tensor) -> Tensor:
             f"data.labeled_per_class={per_class}: the labels of these images are not classes. Set"
             " data.labeled_per_class=null."
         )
-    if int(fewest := y.unique(return_counts=True)[1].min()) < per_class:
+    classes, counts = y[y != UNKNOWN].unique(return_counts=True)
+    if int(fewest := counts.min()) < per_class:
         raise UserError(
-            f"data.labeled_per_class={per_class}: a class has only {fewest} training images. Set {fewest} or less."
+            f"data.labeled_per_class={per_class}: the smallest class has {fewest} labeled training images. Set"
+            f" {fewest} or less."
         )
-    kept = torch.cat([order[y[order] == k][:per_class] for k in y.unique()])
+    kept = torch.cat([order[y[order] == k][:per_class] for k in classes])
     return torch.full_like(y, UNKNOWN).index_copy(0, kept, y[kept])

@@ -6,7 +6,6 @@ which has their sizes and checksums.
 
 import json
 import mmap
-import os
 import warnings
 import zlib
 from math import prod
@@ -19,7 +18,8 @@ from torch import Tensor
 
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.errors import UserError, one_line
-from vae_lightning.io.memory import total_memory
+from vae_lightning.io.atomic import sync
+from vae_lightning.io.resources import total_memory
 
 MAX_VERIFIED_BYTES = 2**28  # a larger cache is not read through each time it is opened, only its size is checked
 
@@ -116,12 +116,3 @@ def crc32(path: Path) -> int:
         while block := file.read(2**24):
             crc = zlib.crc32(block, crc)
     return crc
-
-
-def sync(path: Path) -> None:
-    """Wait until a file or a directory is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,7 +15,7 @@ from vae_lightning.data.in_memory import Batch
 SHAPE = (1, 28, 28)
 
 
-class MatlabFile(ImageDataModule):
+class MatlabDataModule(ImageDataModule):
     """Images of 1 x 28 x 28 in one file of MATLAB. A subclass defines the attributes below and what the file contains.
 
     Args:

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.factor_files import FactorFilesDataModule, FactorImages
 from vae_lightning.data.factors import all_combinations
 from vae_lightning.data.npz import array_shape, stream_rows
 from vae_lightning.errors import check_choice
@@ -13,7 +13,7 @@ SIZES = ((6, 6, 2, 3, 3, 40, 40), (4, 4, 2, 3, 3, 40, 40))  # of the complete fi
 URL = "https://storage.googleapis.com/disentanglement_dataset/Final_Dataset/mpi3d_{variant}.npz"
 
 
-class MPI3DDataModule(FactorFiles):
+class MPI3DDataModule(FactorFilesDataModule):
     """1,036,800 images of 3 x 64 x 64: a robot arm that holds an object, in every combination of seven factors.
 
     The labels are 6 colors of the object, 6 shapes, 2 sizes, 3 heights of the camera, 3 colors of the background, and
@@ -21,7 +21,7 @@ class MPI3DDataModule(FactorFiles):
 
     Args:
         variant: `toy` and `realistic` for rendered images, `real` for photographs.
-        **options: arguments of `FactorFiles`.
+        **options: arguments of `FactorFilesDataModule`.
 
     Raises:
         UserError: if there is no such variant.

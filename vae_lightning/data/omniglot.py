@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from vae_lightning.data.in_memory import Batch
-from vae_lightning.data.matlab_file import MatlabFile, as_images
+from vae_lightning.data.matlab_file import MatlabDataModule, as_images
 
 
-class OmniglotDataModule(MatlabFile):
+class OmniglotDataModule(MatlabDataModule):
     """24,345 training and 8,070 test images of 1 x 28 x 28: characters of 50 alphabets, gray, without labels.
 
     Burda et al. 2016 shrunk the images of Lake et al. 2013 and published them with IWAE. Published likelihoods are for
@@ -17,7 +17,7 @@ class OmniglotDataModule(MatlabFile):
     Args:
         val_size: number of validation images; 1,345 for published likelihoods.
         split_seed: seed of the choice of validation images, which does not depend on `seed`.
-        **options: arguments of `MatlabFile`.
+        **options: arguments of `MatlabDataModule`.
     """
 
     choice = "omniglot"

@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.factor_files import FactorFilesDataModule, FactorImages
 from vae_lightning.errors import UserError
 
 ROWS = 2000  # read at a time, 25 MB
 
 
-class Shapes3DDataModule(FactorFiles):
+class Shapes3DDataModule(FactorFilesDataModule):
     """480,000 images of 3 x 64 x 64: an object in a room, in every combination of six factors.
 
     The labels are 10 hues of the floor, 10 of the wall, 10 of the object, 8 scales, 4 shapes and 15 orientations,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vae_lightning.data.download import explain_unreadable
-from vae_lightning.data.factor_files import FactorFiles, FactorImages
+from vae_lightning.data.factor_files import FactorFilesDataModule, FactorImages
 from vae_lightning.data.npz import read_rows
 
 URL = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/smallnorb-{part}-{kind}.mat.gz"
@@ -20,7 +20,7 @@ DTYPES: dict[int, np.dtype[Any]] = {0x1E3D4C55: np.dtype("u1"), 0x1E3D4C54: np.d
 ROWS = 1000  # pairs of images read at a time, 18 MB
 
 
-class SmallNORBDataModule(FactorFiles):
+class SmallNORBDataModule(FactorFilesDataModule):
     """48,600 photographs of 96 x 96, resized to 1 x 64 x 64: toys from every combination of four factors.
 
     The labels are 5 categories, 9 elevations, 18 azimuths and 6 lightings, int64 (N, 4). Each combination occurs for

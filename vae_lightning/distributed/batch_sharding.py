@@ -6,7 +6,7 @@ With one process, or outside `with shard:`, each function returns its argument.
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class BatchShard:
@@ -87,6 +87,12 @@ def broadcast_from_rank_zero(x: Tensor) -> Tensor:
     if torch.distributed.is_initialized():
         torch.distributed.broadcast(x, 0)
     return x
+
+
+def broadcast_state(module: nn.Module) -> None:
+    """Broadcast parameters and buffers of a module in place from process 0 to all processes."""
+    for value in module.state_dict().values():
+        broadcast_from_rank_zero(value)
 
 
 def scale_loss(loss: Tensor) -> Tensor:

@@ -55,10 +55,10 @@ class Prior(nn.Module):
             UserError: if it does not.
         """
 
-    def initialize(self, z: Tensor) -> None:
+    def initialize_from_latents(self, z: Tensor) -> None:
         """Start from `prior_variable` of N training images, before the prior of a trained model is learned."""
 
-    def start_from(self, x: Tensor) -> None:
+    def initialize_from_images(self, x: Tensor) -> None:
         """Start from `num_initial_images` training images (N, C, H, W) in [0, 1], or fewer, before the first step."""
 
     def loss(self, pz: Any, z: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ class GaussianMixture(NamedTuple):
 class HierarchicalPrior(NamedTuple):
     """p(z_1) Π_l p(z_l | z_<l) of groups of latents, at draws of those that each group depends on.
 
-    It is no `DiagonalGaussian`, even if all groups are, and so has no KL in closed form.
+    It is not a `DiagonalGaussian`, even if all groups are, and so has no KL in closed form.
 
     Attributes:
         top: p(z_1), of the first latents.
@@ -210,7 +210,7 @@ class VampPrior(Prior):
             raise UserError("model/prior=vamp: requires a network without batch norm. Set model/network=conv.")
 
     @torch.no_grad()
-    def start_from(self, x: Tensor) -> None:
+    def initialize_from_images(self, x: Tensor) -> None:
         """Replace the pseudo-images, or the first ones, by images (N, C, H, W), whose gradients do not vanish."""
         self.logits[: len(x)] = x.clamp(LOWEST, 1 - LOWEST).logit().to(self.logits)
 

@@ -19,7 +19,7 @@ from vae_lightning.metrics.passes import Collect, Track
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.encoding import Encoded, encode
 from vae_lightning.models.log_px import importance_log_terms
-from vae_lightning.pixels import white
+from vae_lightning.pixels import max_value
 
 BATCH_SIZE = 250  # images per pass
 
@@ -97,7 +97,7 @@ class EvaluationContext:
     @property
     def is_binary(self) -> bool:
         """Whether every pixel is black or white."""
-        return bool(((self.x == 0) | (self.x == white(self.x))).all())
+        return bool(((self.x == 0) | (self.x == max_value(self.x))).all())
 
     def batches(self, images: Batch) -> Iterator[Batch]:
         """Iterate over images in batches on the device."""

@@ -48,14 +48,18 @@ def reconstruction_quality(context: EvaluationContext) -> Results:
     for x, y in context.batches(images):
         quality = image_quality(context.model.as_images(x), context.model.reconstruct(x, y).clamp(0, 1))
         for name, values in quality._asdict().items():
-            means[name].update(values.cpu())
+            if values is not None:
+                means[name].update(values.cpu())
     kernel = ssim_kernel(min(context.model.image_shape[1:]))
     notes = {
         "mse": f"{len(images.x):,} reconstructions",
         "psnr": "dB",
         "ssim": f"window of {kernel} x {kernel} pixels",
     }
-    return {name: mean_result(mean.compute(), notes[name]) for name, mean in means.items()}
+    if kernel < 3:
+        del means["ssim"]
+    results = {name: mean_result(mean.compute(), notes[name]) for name, mean in means.items()}
+    return unavailable(["ssim"], "these images have fewer than 3 pixels per side") | results
 
 
 def sample_quality(context: EvaluationContext) -> Results:

@@ -15,7 +15,7 @@ from vae_lightning.errors import as_user_error
 from vae_lightning.exporting.weights import export_weights
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.io.escaping import escape_markdown, markdown_code_block, visible
-from vae_lightning.runs.artifacts import is_number, read_config, read_metrics, read_overrides
+from vae_lightning.runs.artifacts import is_finite, read_config, read_metrics, read_overrides
 from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import override_key
 from vae_lightning.runs.layout import EXPORTED, METRICS, find_checkpoint, run_dir_of
@@ -93,7 +93,7 @@ def model_card(
     name = str(config.get("name", "model"))
     model, data = class_name(config["model"]), class_name(config["data"]).removesuffix("DataModule")
     reported = {
-        key: value for key, value in metrics.items() if is_number(value) and not key.startswith(("train/", "val/"))
+        key: value for key, value in metrics.items() if is_finite(value) and not key.startswith(("train/", "val/"))
     }
     sections = [
         f"# {escape(name)}",

@@ -54,10 +54,13 @@ def write_samples(
     model = load_model(path, trust=trust).to(resolve_device(device))
     if model.image_shape[0] not in (1, 3):
         raise UserError(
-            f"{path}: images of {model.image_shape[0]} channels are no PNG files. Use model.sample in Python."
+            f"{path}: images of {model.image_shape[0]} channels cannot be written as PNG files. Use model.sample in"
+            " Python."
         )
     if classes and not model.condition_dim:
         raise UserError(f"--classes: {type(model).__name__} is not conditional. Leave it out.")
+    if unknown := [k for k in classes or [] if not 0 <= k < model.condition_dim]:
+        raise UserError(f"--classes={unknown[0]}: the classes are 0 to {model.condition_dim - 1}. Choose among them.")
     chosen = torch.tensor(classes or range(model.condition_dim), dtype=torch.int64)
     labels = chosen[torch.arange(n) % len(chosen)] if len(chosen) else None
     generator = torch.Generator().manual_seed(seed)

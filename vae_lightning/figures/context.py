@@ -68,7 +68,7 @@ class FigureContext:
     def ranges(self) -> Tensor:
         """The range of each latent that traversals show, (D, 2), within the support of a continuous posterior."""
         assert self.posterior is not None
-        return ranges(self.posterior.mu, self.posterior.logvar).clamp_min(self.model.posterior.lower_bound)
+        return ranges(self.posterior.centers, self.posterior.logvar).clamp_min(self.model.posterior.lower_bound)
 
     @property
     def class_names(self) -> list[str]:

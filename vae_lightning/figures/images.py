@@ -65,7 +65,7 @@ def samples_by_temperature(ctx: FigureContext) -> Drawing:
 
 @register_figure
 def imputations(ctx: FigureContext) -> Drawing:
-    """Draw images without their lower half, what Gibbs sampling fills in on average, and the images."""
+    """Draw images without their lower half, the average that Gibbs sampling fills in, and the images."""
     x, y = ctx.images(NUM_COLUMNS)
     mask = (torch.arange(x.shape[2], device=x.device) < x.shape[2] // 2)[:, None]
     try:

@@ -1,4 +1,4 @@
-"""The codes of images: their positions, their distribution, and what they say about known factors."""
+"""The codes of images: their positions, their distribution, and their information about known factors."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,6 @@ from torch import Tensor
 from vae_lightning import plotting
 from vae_lightning.distributions import StandardNormal
 from vae_lightning.figures.context import FigureContext
-from vae_lightning.figures.posterior_stats import NUM_PROBES
 from vae_lightning.figures.registry import Drawing, register_figure
 from vae_lightning.metrics.disentanglement.mig import BINS
 from vae_lightning.metrics.disentanglement.mutual_information import entropies, information_matrix
@@ -59,15 +58,13 @@ def aggregate_posterior(ctx: FigureContext) -> Drawing:
     """Plot the aggregate posterior of each latent beside the prior N(0, 1)."""
     if ctx.posterior is None or not isinstance(ctx.model.prior, StandardNormal):
         return None
-    mu, logvar, _, _ = ctx.posterior
-    if logvar is None:
-        mu = ctx.model.encode(*ctx.images(NUM_PROBES)).rsample()
-    if not mu.isfinite().all():
+    centers, logvar = ctx.posterior.centers, ctx.posterior.logvar
+    if not centers.isfinite().all():
         return None
     latents = ctx.posterior.order[:MAX_DENSITIES]
-    title = f"Aggregate posterior of {len(mu)} images\n{ctx.title}"
+    title = f"Aggregate posterior of {len(centers)} images\n{ctx.title}"
     return plotting.aggregate_posterior(
-        mu[:, latents], None if logvar is None else logvar[:, latents], latents.tolist(), title
+        centers[:, latents], None if logvar is None else logvar[:, latents], latents.tolist(), title
     )
 
 

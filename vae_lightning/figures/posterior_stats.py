@@ -21,7 +21,9 @@ class PosteriorStats(NamedTuple):
 
     Attributes:
         mu: the means, (N, D).
-        logvar: log σ², (N, D), or None for deterministic codes.
+        logvar: log σ², (N, D), or None unless q(z|x) is a diagonal Gaussian.
+        centers: `mu` if there is `logvar`, else draws from q(z|x), (N, D), which are codes if it is deterministic. The
+            aggregate posterior has their variance, plus the mean of σ² if there is one.
         deviation: (mu - mean of the prior) / σ of the prior, (N, D); `mu` itself unless q(z|x) and p(z) are diagonal
             Gaussians.
         rates: the mean KL of each latent, (D,), in nats, or None if the KL has no closed form per latent.
@@ -29,6 +31,7 @@ class PosteriorStats(NamedTuple):
 
     mu: Tensor
     logvar: Tensor | None
+    centers: Tensor
     deviation: Tensor
     rates: Tensor | None
 
@@ -77,4 +80,5 @@ def posterior_stats(model: ELBOModule, images: Batch) -> PosteriorStats | None:
     if isinstance(q, DiagonalGaussian) and isinstance(p, DiagonalGaussian):
         deviation = standardized_mean(q, p)[:n]
         rates = kl_per_latent(q, p)[:n].mean(0)
-    return PosteriorStats(mu, logvar, deviation, rates)
+    centers = out.z[:n] if logvar is None else mu
+    return PosteriorStats(mu, logvar, centers, deviation, rates)

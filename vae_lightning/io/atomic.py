@@ -29,16 +29,16 @@ def atomic_writer(content: bytes | memoryview, path: Path) -> Iterator[None]:
             os.fsync(file.fileno())
         yield
         partial.replace(path)
-        sync_directory(path.parent)
+        sync(path.parent)
     finally:
         with suppress(OSError):
             partial.unlink()
 
 
-def sync_directory(folder: Path) -> None:
-    """Wait until the names of a directory's files are on the disk. Does nothing on Windows."""
+def sync(path: Path) -> None:
+    """Wait until a file, or the names of a directory's files, are on the disk. Does nothing on Windows."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -25,24 +25,8 @@ Crop = Sequence[int] | int | str | None
 
 DECODER_VERSION = 2  # of `decode`; increased when it decodes any file differently, so that caches are built again
 FORMATS = (
-    *(
-        "JPEG",
-        "PNG",
-        "WEBP",
-        "GIF",
-        "BMP",
-        "DIB",
-        "TIFF",
-        "AVIF",
-        "HEIF",
-        "JPEG2000",
-        "PPM",
-        "ICO",
-        "PCX",
-        "SGI",
-        "QOI",
-    ),
-    "DDS",
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF"),
+    *("JPEG2000", "PPM", "ICO", "PCX", "SGI", "QOI", "DDS"),
 )
 SEVERAL_IMAGES = {"AVIF", "GIF", "PNG", "TIFF", "WEBP"}  # formats with animations or stacks of images
 

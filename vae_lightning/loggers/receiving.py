@@ -1,4 +1,4 @@
-"""What loggers receive besides metrics, by class. A logger of another class receives the hyper-parameters only."""
+"""Figures and hyper-parameters for loggers, by class. A logger of another class receives the hyper-parameters only."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

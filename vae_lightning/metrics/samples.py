@@ -3,12 +3,13 @@
 import math
 import warnings
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.pixels import to_8_bit
 
 INCEPTION_UNAVAILABLE = "--features inception: the network is not available"
 STANDARD_KERNEL = 11  # pixels, the window of a Gaussian with σ = 1.5 (Wang et al. 2004)
@@ -20,12 +21,12 @@ class ImageQuality(NamedTuple):
     Attributes:
         mse: the mean squared error over channels and pixels.
         psnr: 10 · log10(1 / mse), in dB; infinite for a perfect reconstruction.
-        ssim: the structural similarity, at most 1. Wang et al. 2004.
+        ssim: the structural similarity, at most 1. Wang et al. 2004. None for images with fewer than 3 pixels per side.
     """
 
     mse: Tensor
     psnr: Tensor
-    ssim: Tensor
+    ssim: Tensor | None
 
 
 def ssim_kernel(side: int) -> int:
@@ -43,10 +44,13 @@ def image_quality(x: Tensor, x_hat: Tensor) -> ImageQuality:
 
     kernel = ssim_kernel(min(x.shape[2:]))
     sigma = 1.5 if kernel == STANDARD_KERNEL else (kernel - 1) / 7  # torchmetrics' window is 2 · round(3.5 σ) + 1 wide
+    ssim: Any = None
+    if kernel > 1:
+        ssim = structural_similarity_index_measure(x_hat, x, sigma=sigma, data_range=1.0, reduction="none")
     return ImageQuality(
         mse=(x - x_hat).square().mean((1, 2, 3)),
         psnr=peak_signal_noise_ratio(x_hat, x, data_range=1.0, reduction="none", dim=(1, 2, 3)),
-        ssim=structural_similarity_index_measure(x_hat, x, sigma=sigma, data_range=1.0, reduction="none"),  # type: ignore[arg-type]
+        ssim=ssim,
     )
 
 
@@ -155,4 +159,4 @@ class Inception(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (B, 2048) of images (B, 1 or 3, H, W)."""
-        return self.network((x * 255).byte().expand(-1, 3, -1, -1))
+        return self.network(to_8_bit(x).expand(-1, 3, -1, -1))

@@ -1,15 +1,15 @@
 """The LightningModule that trains. Every model is this module with another regularizer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from vae_lightning.config.serialization import describe
-from vae_lightning.distributed.batch_sharding import BatchShard, global_batch_size, scale_loss
+from vae_lightning.distributed.batch_sharding import BatchShard, broadcast_state, global_batch_size, scale_loss
 from vae_lightning.distributions import ForwardPass, StandardNormal
 from vae_lightning.distributions.likelihoods.base import bits_per_dim
 from vae_lightning.errors import UserError
@@ -117,7 +117,8 @@ class ELBOModule(LatentVariableModel):
         """Show the prior the training images that it starts from, unless the run resumes."""
         if (n := self.prior.num_initial_images) and not self.images_seen:
             batch = next(iter(self.data_module.random_batches(n, n)))
-            self.prior.start_from(self.as_images(batch.x.to(self.device)))
+            self.prior.initialize_from_images(self.as_images(batch.x.to(self.device)))
+            broadcast_state(self.prior)  # a Trainer may not have seeded all processes alike
 
     def check_data(self, data: Any) -> None:
         """Check that one of our data modules, after its setup, provides what the training needs.
@@ -205,9 +206,13 @@ class ELBOModule(LatentVariableModel):
         """Log the test means."""
         self.log_epoch("test")
 
+    def trained_parameters(self) -> Iterable[nn.Parameter]:
+        """Return the parameters of the optimizer: by default all."""
+        return self.parameters()
+
     def configure_optimizers(self) -> Any:
-        """Build the optimizer of all parameters, and the scheduler of its learning rate if there is one."""
-        optimizer = self.optimizer(self.parameters())
+        """Build the optimizer, and the scheduler of its learning rate if there is one."""
+        optimizer = self.optimizer(self.trained_parameters())
         if self.scheduler is None:
             return optimizer
         scheduler = self.scheduler(optimizer)

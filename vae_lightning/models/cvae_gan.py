@@ -151,7 +151,7 @@ class CVAEGAN(VAEGAN):
         class_matching = 0.5 * (centers[0] - centers[1]).square().sum()
         decoder = self.gamma * (distortion + features) + self.lambda_gd * matching + self.lambda_gc * class_matching
         return {
-            "loss": self.warmup * penalty + decoder,
+            "loss": self.regularizer.apply_warmup(penalty, terms, self.warmup) + decoder,
             "objective": distortion + terms["rate"],
             "distortion": distortion,
             "feature_distortion": features,

@@ -1,4 +1,9 @@
-"""What estimates with a trained model have in common: log p(x) and imputation."""
+"""Checks and blocks of images, for log p(x) and imputation."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
 
 from vae_lightning.errors import UserError
 from vae_lightning.models.latent_variable_model import LatentVariableModel
@@ -20,5 +25,18 @@ def check_estimate(model: LatentVariableModel, method: str, **counts: int) -> No
             raise UserError(f"{method}: {name}={value}: must be an integer >= 1.")
     if model.training:
         raise UserError(
-            f"{method}: the model is in training mode, in which it would go on learning. Call model.eval()."
+            f"{method}: the model is in training mode, which would update its statistics. Call model.eval()."
         )
+
+
+def map_blocks(estimate: Callable[..., Tensor], size: int, *images: Tensor | None) -> Tensor:
+    """Apply a function to blocks of at most `size` images, which limits memory, and concatenate its results.
+
+    Args:
+        estimate: (x, y, ...) of a block -> one row per image.
+        size: images per block.
+        *images: x, y and others, (N, ...) each; those that are None stay None.
+    """
+    assert images[0] is not None
+    blocks = torch.arange(len(images[0])).split(size)
+    return torch.cat([estimate(*(None if part is None else part[rows] for part in images)) for rows in blocks])

@@ -62,7 +62,8 @@ class GECOVAE(ELBOModule):
             self.update_lambda(constraint.detach())
         value = self.average if self.training else constraint
         return {
-            "loss": self.warmup * rate + factor * (constraint + (value - constraint).detach()),
+            "loss": self.regularizer.apply_warmup(rate, terms, self.warmup)
+            + factor * (constraint + (value - constraint).detach()),
             "objective": rate + VIOLATION_WEIGHT * constraint.clamp_min(0),
             "distortion": distortion,
             **terms,

@@ -27,10 +27,8 @@ class TopDownPosterior(HierarchicalPosterior):
     """Base class. The Gaussians Π_l p(z_l | z_<l) below the top, and inference from the top down.
 
     Args:
-        num_features: F.
         latent_dim: D, the number of latents of all groups.
         num_groups: L, which divides D; group 1 is the top.
-        hidden_dims: widths of the layers between two groups; empty makes all maps linear.
 
     Attributes:
         down: z_<l -> p(z_l), l = 2, ..., L; set by subclasses.
@@ -38,7 +36,7 @@ class TopDownPosterior(HierarchicalPosterior):
 
     down: nn.ModuleList
 
-    def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
+    def __init__(self, latent_dim: int, num_groups: int) -> None:
         super().__init__()
         self.top_dim = latent_dim // num_groups
         self.group_dims = [self.top_dim] * num_groups
@@ -84,11 +82,16 @@ class LadderPosterior(TopDownPosterior):
     """Each q(z_l | x, z_<l) is the product of evidence and prior. Sønderby et al. 2016, Eqs. 17 and 18.
 
     The bottom-up pass maps features to Gaussian evidence for the lowest group, then for the one above, up to the top.
-    See `TopDownPosterior` for the arguments.
+
+    Args:
+        num_features: F.
+        latent_dim: D, the number of latents of all groups.
+        num_groups: L, which divides D; group 1 is the top.
+        hidden_dims: widths of the layers between two groups; empty makes all maps linear.
     """
 
     def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
-        super().__init__(num_features, latent_dim, num_groups=num_groups, hidden_dims=hidden_dims)
+        super().__init__(latent_dim, num_groups)
         dims = [num_features, *hidden_dims]
         self.up = nn.ModuleList()  # evidence of a group -> evidence of the one above
         self.evidence = nn.ModuleList([GaussianPosterior(num_features, self.top_dim)])  # lowest group first
@@ -121,11 +124,16 @@ class ResidualPosterior(TopDownPosterior):
     """Each q(z_l | x, z_<l) is N(μ + Δμ, (σ Δσ)²), where its prior is N(μ, σ²). Vahdat & Kautz 2020, section 3.2.
 
     Δμ and log Δσ² are maps of the features and z_<l; those of the top are maps of the features only, as in the VAE.
-    See `TopDownPosterior` for the arguments.
+
+    Args:
+        num_features: F.
+        latent_dim: D, the number of latents of all groups.
+        num_groups: L, which divides D; group 1 is the top.
+        hidden_dims: widths of the layers between two groups; empty makes all maps linear.
     """
 
     def __init__(self, num_features: int, latent_dim: int, *, num_groups: int, hidden_dims: Sequence[int]) -> None:
-        super().__init__(num_features, latent_dim, num_groups=num_groups, hidden_dims=hidden_dims)
+        super().__init__(latent_dim, num_groups)
         self.of_top = GaussianPosterior(num_features, self.top_dim)
         self.residuals = nn.ModuleList()  # (features, z_<l) -> Δμ and log Δσ²
         self.down = nn.ModuleList()

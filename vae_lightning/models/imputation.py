@@ -1,5 +1,6 @@
 """Imputation of missing pixels: pseudo-Gibbs, Metropolis-within-Gibbs and importance sampling of p(x_mis | x_obs)."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from vae_lightning.distributions import DiagonalGaussian, IndependentPixels
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError, check_choice
-from vae_lightning.models.estimation import check_estimate
+from vae_lightning.models.estimation import check_estimate, map_blocks
 from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
 from vae_lightning.rng import seeded_by
 
@@ -40,7 +41,8 @@ def impute(
     x = model.as_images(torch.where(mask, x, 0))
     with seeded_by(generator):
         if method == "importance":
-            filling = importance(model, x, mask, y, samples=samples, draw=draw, chunk=chunk)
+            estimate = partial(importance, model, samples=samples, draw=draw, chunk=chunk)
+            filling = map_blocks(estimate, chunk, x, mask, y)
         else:
             filling = gibbs(model, x, mask, y, steps=samples, draw=draw, correct=method == "metropolis")
     return torch.where(mask, x, filling)

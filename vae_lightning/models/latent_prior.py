@@ -5,9 +5,10 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
-from vae_lightning.distributed.batch_sharding import broadcast_from_rank_zero
+from vae_lightning.distributed.batch_sharding import broadcast_state
 from vae_lightning.distributions import ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import OPTIMIZER, ELBOModule
@@ -33,6 +34,7 @@ class LatentPrior(ELBOModule):
         conditional: learn p(z|y), even if the autoencoder does not use labels.
         num_classes: K, if conditional.
         optimizer: parameters -> optimizer.
+        scheduler: see `ELBOModule`.
 
     Raises:
         UserError: if prior and autoencoder do not fit together, or the labels are not used.
@@ -48,6 +50,7 @@ class LatentPrior(ELBOModule):
         conditional: bool = False,
         num_classes: int | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] = OPTIMIZER,
+        scheduler: Callable[..., LRScheduler] | None = None,
     ) -> None:
         L.LightningModule.__init__(self)  # not that of ELBOModule, which would build another autoencoder
         if not autoencoder.supports_latent_prior:
@@ -67,7 +70,7 @@ class LatentPrior(ELBOModule):
                 f"model.conditional=true: {type(self.prior).__name__} does not use labels. Set model.conditional=false."
             )
         has_rate = self.prior.has_density and (self.posterior.has_density or self.prior.is_discrete)
-        self.init_training(Rate() if has_rate else NoPenalty(), optimizer)
+        self.init_training(Rate() if has_rate else NoPenalty(), optimizer, scheduler)
         self.is_initialized: Tensor
         self.register_buffer("is_initialized", torch.tensor(False))
 
@@ -84,7 +87,8 @@ class LatentPrior(ELBOModule):
 
     def draw(self, x: Tensor, y: Tensor | None, num_samples: int, noise: Tensor | None) -> tuple[Any, Tensor]:
         """Encode images and draw latents as the autoencoder does."""
-        return self.autoencoder.draw(x, y, num_samples, noise)
+        with torch.no_grad():  # a `HamiltonianVAE` would keep the graph of its dynamics
+            return self.autoencoder.draw(x, y, num_samples, noise)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Any:
         """Encode images (B, C, H, W) to q(z|x), as the autoencoder does."""
@@ -114,8 +118,8 @@ class LatentPrior(ELBOModule):
         self.autoencoder.eval()
         return self
 
-    def configure_optimizers(self) -> Any:
-        """Build the optimizer of the prior's parameters.
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the prior.
 
         Raises:
             UserError: if it has none.
@@ -125,7 +129,7 @@ class LatentPrior(ELBOModule):
             name = type(self.prior).__name__
             learned = "code_transformer" if isinstance(self.posterior, Quantizer) else "gaussian_mixture"
             raise UserError(f"model/prior: {name} has nothing to learn. Set model/prior={learned}.")
-        return self.optimizer(parameters)
+        return parameters
 
     def unfreeze(self) -> "LatentPrior":
         """Unfreeze the prior."""
@@ -160,7 +164,6 @@ def initialize_prior(model: ELBOModule, draw: Callable[[Any], Tensor]) -> None:
     state = rng_state()
     torch.manual_seed(0)
     batches = model.data_module.random_batches(INITIAL_IMAGES, BATCH_SIZE)
-    model.prior.initialize(torch.cat([draw(batch.to(model.device)) for batch in batches]))
-    for value in model.prior.state_dict().values():  # devices may round differently
-        broadcast_from_rank_zero(value)
+    model.prior.initialize_from_latents(torch.cat([draw(batch.to(model.device)) for batch in batches]))
+    broadcast_state(model.prior)  # devices may round differently
     set_rng_state(state)

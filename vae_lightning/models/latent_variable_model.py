@@ -299,7 +299,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
             x: images, (B, C, H, W), uint8 or float in [0, 1].
             y: labels of a conditional model.
             samples: K, the number of draws per image.
-            chunk: draws per pass, over all images, which limits memory.
+            chunk: draws per pass, over all of its images, which limits memory.
             generator: for reproducible results.
 
         Raises:
@@ -377,12 +377,15 @@ class LatentVariableModel(Configurable, L.LightningModule):
         """Convert classes (B,) to one-hot vectors (B, K), and keep attributes (B, K). None without a condition.
 
         Raises:
-            UserError: if labels are missing, or on the CPU, if one of them is not a class.
+            UserError: if labels are missing or have another shape, or on the CPU, if one of them is not a class.
         """
         if not self.condition_dim:
             return None
         if y is None:
             raise UserError("y: this model is conditional. Pass the labels y, int64 of shape (B,).")
+        if y.dim() != 1 and y.shape[1:] != (self.condition_dim,):
+            k = self.condition_dim
+            raise UserError(f"y: must be classes (B,) or attributes (B, {k}), got shape {tuple(y.shape)}.")
         if y.dim() == 2:
             return y.to(self.dtype)
         if y.device.type == "cpu" and len(y) and not 0 <= y.min() <= y.max() < self.condition_dim:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vae_lightning.errors import UserError
-from vae_lightning.models.estimation import check_estimate
+from vae_lightning.models.estimation import check_estimate, map_blocks
 from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
 from vae_lightning.rng import seeded_by
 
@@ -28,13 +28,17 @@ def log_px(
     if y is not None and len(y) != len(x):
         raise UserError(f"log_px: y has {len(y)} labels for {len(x)} images. Pass one each.")
     x = model.as_images(x)
-    log_sum = x.new_full((len(x),), -torch.inf, dtype=torch.float64)
-    per_pass = max(1, chunk // max(1, len(x)))
-    with seeded_by(generator):
+
+    def estimate(x: Tensor, y: Tensor | None) -> Tensor:
+        log_sum = x.new_full((len(x),), -torch.inf, dtype=torch.float64)
+        per_pass = max(1, chunk // max(1, len(x)))
         for done in range(0, samples, per_pass):
             log_px_given_z, log_ratio = importance_log_terms(model, x, y, min(per_pass, samples - done))
             log_sum = torch.logaddexp(log_sum, (log_px_given_z + log_ratio).double().logsumexp(0))
-    return log_sum - math.log(samples)
+        return log_sum - math.log(samples)
+
+    with seeded_by(generator):
+        return map_blocks(estimate, chunk, x, y)
 
 
 def importance_log_terms(

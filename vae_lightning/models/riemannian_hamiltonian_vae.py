@@ -169,7 +169,9 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         entries = promote_to_float32(self.metric_factor(self.metric_encoder(x, self.condition(y))))
         rows, columns = torch.tril_indices(self.latent_dim, self.latent_dim, device=x.device)
         factors = entries.new_zeros(len(x), self.latent_dim, self.latent_dim)
-        factors[:, rows, columns] = torch.where(rows == columns, entries.exp(), entries)
+        is_diagonal = rows == columns
+        exp = torch.where(is_diagonal, entries, 0).exp()  # exp of other entries may overflow, which has no gradient
+        factors[:, rows, columns] = torch.where(is_diagonal, exp, entries)
         with torch.autocast(x.device.type, enabled=False):
             matrices = factors @ factors.mT
         return Metric(centroids, matrices.flatten(1), self.metric_temperature, self.metric_regularization)

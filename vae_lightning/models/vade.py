@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from vae_lightning.distributions import Prior
@@ -50,11 +49,12 @@ class VaDE(ELBOModule):
         """Return q(c|x) of images (B, C, H, W), (B, K)."""
         return log_cluster_probs(self.encode(x, y), self.prior(self.encode, None)).exp()
 
-    @rank_zero_only
     def on_fit_start(self) -> None:
         """Warn if the training ends before the clusters are fitted."""
+        super().on_fit_start()
         epochs = self.trainer.max_epochs
-        if self.pretrain_epochs and epochs and 0 < epochs <= self.pretrain_epochs:
+        is_short = self.pretrain_epochs and epochs and 0 < epochs <= self.pretrain_epochs
+        if is_short and self.trainer.is_global_zero:
             log.warning(
                 "model.pretrain_epochs=%d: trainer.max_epochs=%d ends the training before the clusters are fitted. Set"
                 " more epochs.",

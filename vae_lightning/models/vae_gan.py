@@ -68,7 +68,7 @@ class VAEGAN(Adversarial):
         features = 0.5 * (self.discriminator(out.x)[0] - self.discriminator(out.px.mean)[0]).square().sum(1).mean()
         generator = F.softplus(-self.discriminator(self.fakes(out))[1]).sum() / len(out.x)
         return {
-            "loss": self.warmup * penalty + self.gamma * features + generator,
+            "loss": self.regularizer.apply_warmup(penalty, terms, self.warmup) + self.gamma * features + generator,
             "objective": distortion + terms["rate"],
             "distortion": distortion,
             "feature_distortion": features,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-ROWS = 512  # the activations of so many images of 28 x 28 fit the cache of a CPU
+ROWS = 512  # the activations of this many images of 28 x 28 fit in the cache of a CPU
 
 
 def apply_in_blocks(module: nn.Module, x: Tensor) -> Tensor:

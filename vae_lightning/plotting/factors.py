@@ -1,4 +1,4 @@
-"""What latents say about known factors."""
+"""Heat map of the information of latents about known factors."""
 
 from collections.abc import Sequence
 

@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lightning.pixels import white
+from vae_lightning.pixels import max_value
 from vae_lightning.plotting.images import paired_rows
 
 CHUNK_VALUES = 2**20  # converted to float at a time: 4 MB, which fit into a cache
@@ -19,7 +19,7 @@ def nearest_indices(x: Tensor, images: Tensor) -> Tensor:
         x: (n, C, H, W) in [0, 1].
         images: uint8 or float in [0, 1], (N, C, H, W), on any device; moved to that of x and converted in chunks.
     """
-    x = white(images) * x.flatten(1).float()
+    x = max_value(images) * x.flatten(1).float()
     size = max(1, CHUNK_VALUES // x.shape[1])
     best = torch.full((len(x),), torch.inf, device=x.device)
     indices = torch.zeros(len(x), dtype=torch.int64, device=x.device)

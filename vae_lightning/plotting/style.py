@@ -124,7 +124,7 @@ def class_colors(k: int) -> np.ndarray:
 
 
 def format_number(value: float, digits: int) -> str:
-    """Format a number with so many decimals, with a minus sign instead of a hyphen and without negative zero."""
+    """Format a number with this many decimals, with a minus sign instead of a hyphen and without negative zero."""
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -16,16 +16,17 @@ FRAME_DURATION = 120  # milliseconds
 DPI = 100  # lower than that of other figures, since a GIF has many frames
 
 
-def ranges(mu: Tensor, logvar: Tensor | None, width: float = 2.0) -> Tensor:
+def ranges(centers: Tensor, logvar: Tensor | None, width: float = 2.0) -> Tensor:
     """Return the range of each latent, (D, 2): mean ± `width` standard deviations of the aggregate posterior.
 
     Args:
-        mu: the means of q(z|x) of many images, (N, D).
-        logvar: log σ² of q(z|x), (N, D), or None for a deterministic code.
+        centers: the means of q(z|x) of many images, (N, D), or draws from it if there is no `logvar`.
+        logvar: log σ² of a Gaussian q(z|x), (N, D), or None.
         width: half the width of the range, in standard deviations.
     """
-    variance = mu.var(0, correction=0) + (0.0 if logvar is None else logvar.exp().mean(0))
-    return mu.mean(0)[:, None] + width * variance.sqrt()[:, None] * torch.tensor([-1.0, 1.0], device=mu.device)
+    variance = centers.var(0, correction=0) + (0.0 if logvar is None else logvar.exp().mean(0))
+    ends = torch.tensor([-width, width], device=centers.device)
+    return centers.mean(0)[:, None] + variance.sqrt()[:, None] * ends
 
 
 def traverse(z: Tensor, latents: Tensor, ends: Tensor, steps: int) -> Tensor:

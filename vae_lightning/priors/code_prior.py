@@ -1,4 +1,4 @@
-"""What autoregressive priors of discrete codes have in common."""
+"""Base class of autoregressive priors of discrete codes."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, NamedTuple

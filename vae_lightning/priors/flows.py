@@ -13,7 +13,7 @@ from vae_lightning.errors import UserError
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 
 
-class FlowDistribution(NamedTuple):
+class ZukoDistribution(NamedTuple):
     """Distribution of u, where f(u) ~ N(0, I).
 
     Neither direction runs in half precision, which would change densities by nats.
@@ -80,7 +80,7 @@ class Flow(StandardizedPrior):
 
     def forward(self, encode: Any, condition: Tensor | None) -> Standardized:
         """Return p(z), or p(z|y) given a condition (B, K)."""
-        return Standardized(FlowDistribution(self.flow, condition, len(self.shift)), self.shift, self.scale)
+        return Standardized(ZukoDistribution(self.flow, condition, len(self.shift)), self.shift, self.scale)
 
 
 class AutoregressiveFlow(Flow):

@@ -94,7 +94,7 @@ class MixturePrior(Prior):
         return FullMixture(F.log_softmax(self.logits, dim=0), self.mu, tril)
 
     @torch.no_grad()
-    def initialize(self, z: Tensor) -> None:
+    def initialize_from_latents(self, z: Tensor) -> None:
         """Fit the mixture to latents z (N, D) by expectation maximization.
 
         Raises:

@@ -13,8 +13,8 @@ MIN_SCALE = 1e-6  # of a latent that is constant over the data
 class StandardizedPrior(Prior):
     """Base class of priors of u = (z - shift) / scale. Each latent has mean 0 and variance 1 over the training images.
 
-    Shift and scale are 0 and 1 unless `initialize` is called, so a prior that is learned together with the model starts
-    at the scale of N(0, I).
+    Shift and scale are 0 and 1 unless `initialize_from_latents` is called, so a prior that is learned together with the
+    model starts at the scale of N(0, I).
 
     Args:
         latent_dim: D.
@@ -30,7 +30,7 @@ class StandardizedPrior(Prior):
         self.register_buffer("scale", torch.ones(latent_dim))
 
     @torch.no_grad()
-    def initialize(self, z: Tensor) -> None:
+    def initialize_from_latents(self, z: Tensor) -> None:
         """Set shift and scale to the mean and the standard deviation of latents z (N, D)."""
         self.shift.copy_(z.mean(0))
         self.scale.copy_(z.std(0, correction=0).clamp_min(MIN_SCALE))

@@ -52,3 +52,7 @@ class DIP(Regularizer):
         }
         penalty = terms["rate"] + self.lambda_od * terms["dip_off_diagonal"] + self.lambda_d * terms["dip_diagonal"]
         return penalty, terms
+
+    def effective_weights(self, warmup: float) -> dict[str, float]:
+        """Return the weights of the KL and of the squares."""
+        return {"beta": warmup, "lambda_od": warmup * self.lambda_od, "lambda_d": warmup * self.lambda_d}

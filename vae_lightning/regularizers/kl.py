@@ -40,6 +40,8 @@ class KL(Regularizer):
 class Rate(NoPenalty):
     """No penalty, but the rate is logged, of a prior that another loss is learned with."""
 
+    standard_normal_only = False
+
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {rate})."""
         return out.z.new_zeros(()), {"rate": kl(out).mean()}

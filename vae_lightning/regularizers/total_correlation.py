@@ -109,3 +109,7 @@ class TotalCorrelation(Regularizer):
             + self.gamma * parts.dimension_wise_kl
         )
         return penalty, {**parts._asdict(), "rate": kl(out).mean()}
+
+    def effective_weights(self, warmup: float) -> dict[str, float]:
+        """Return the weights of the three terms."""
+        return {"alpha": warmup * self.alpha, "beta": warmup * self.beta, "gamma": warmup * self.gamma}

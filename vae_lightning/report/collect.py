@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from vae_lightning.config.comparison import config_identity
-from vae_lightning.config.overrides import EXCLUDE_KEYS
+from vae_lightning.config.job_names import EXCLUDE_KEYS
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.io.escaping import unique_slugs, visible
 from vae_lightning.io.shell import train_command
-from vae_lightning.runs.artifacts import is_finished, is_number, read_config, read_metrics, read_overrides, read_yaml
+from vae_lightning.runs.artifacts import (
+    is_finished,
+    is_finite,
+    read_config,
+    read_metrics,
+    read_overrides,
+    read_yaml,
+)
 from vae_lightning.runs.discovery import runs_under
 from vae_lightning.runs.format import migrate_override
 from vae_lightning.runs.layout import FAILURE, OVERRIDES, PRUNED, has_resumable_checkpoint
@@ -68,7 +75,7 @@ def read_run(folder: Path, name: str, slug: str) -> ReportedRun:
     try:
         identity = config_identity(read_config(folder))
         run.options = {visible(option_label(key)): option_value(key, value) for key, value in identity.items()}
-        run.metrics = {visible(key): float(value) for key, value in read_metrics(folder).items() if is_number(value)}
+        run.metrics = {visible(key): float(value) for key, value in read_metrics(folder).items() if is_finite(value)}
         run.command = run_command(folder)
         run.state, run.reason = read_state(folder)
     except Exception as error:  # the exceptions that a damaged file may cause cannot be listed

@@ -17,7 +17,7 @@ from vae_lightning.plotting.sweeps import Point
 from vae_lightning.report.curves import Curve, mean_curve
 from vae_lightning.report.grids import ModelImages, grids, model_images
 from vae_lightning.report.table import Group
-from vae_lightning.runs.artifacts import is_number
+from vae_lightning.runs.artifacts import is_finite
 from vae_lightning.runs.metrics import MAIN_METRICS
 
 OPTION_NAMES = {**GREEK, "latent_dim": "latent dimension"}  # in figures; others as in the configuration
@@ -84,7 +84,7 @@ def metrics_against_options(groups: Sequence[Group]) -> Iterator[Picture]:
     plotted = {main.label: metric for metric, main in MAIN_METRICS.items() if main.plotted}
     keys = [key for key in groups[0].options if is_swept(key, groups)][:MAX_SWEPT]
     for key, slug in zip(keys, unique_slugs(keys), strict=True):
-        with_key = [group for group in groups if is_number(group.options[key])]
+        with_key = [group for group in groups if is_finite(group.options[key])]
         series = {label: points(with_key, key, metric, along=key) for label, metric in plotted.items()}
         if panels := {label: lines for label, lines in series.items() if lines}:
             name = OPTION_NAMES.get(key, key)
@@ -98,8 +98,8 @@ def is_swept(key: str, groups: Sequence[Group]) -> bool:
 
     A number that differs only because the models do, or their networks, is not swept.
     """
-    choices = [tuple(value for value in group.options.values() if not is_number(value)) for group in groups]
-    numbers = {(c, g.options[key]) for c, g in zip(choices, groups, strict=True) if is_number(g.options[key])}
+    choices = [tuple(value for value in group.options.values() if not is_finite(value)) for group in groups]
+    numbers = {(c, g.options[key]) for c, g in zip(choices, groups, strict=True) if is_finite(g.options[key])}
     return not key.endswith("seed") and len(numbers) > len({choice for choice, _ in numbers})
 
 

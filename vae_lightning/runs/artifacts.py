@@ -20,7 +20,7 @@ def read_metrics(run_dir: Path) -> dict[str, Any]:
     return read_json(run_dir / METRICS, run_dir, "Delete it and resume the run.")
 
 
-def is_number(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
     """Return whether a value of `metrics.json` is a finite number, not missing, a list or a setting."""
     return type(value) in (int, float) and math.isfinite(value)
 

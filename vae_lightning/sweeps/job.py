@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from vae_lightning.config.comparison import LIMITS, config_identity, differences, trains_longer
 from vae_lightning.config.error_reporting import format_error
-from vae_lightning.config.overrides import split_flags
+from vae_lightning.config.flags import split_flags
 from vae_lightning.errors import TrialPruned, UserError, one_line
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.runs.artifacts import is_finished, read_config, read_metrics

@@ -2,7 +2,7 @@
 
 from omegaconf import OmegaConf
 
-from vae_lightning.io.memory import free_memory
+from vae_lightning.io.resources import available_cores, free_memory
 
 JOB_MEMORY = 1.5e9  # bytes; training the default model on MNIST takes 1.0e9
 
@@ -18,9 +18,7 @@ def parallel_jobs(accelerator: str) -> int:
     """
     if accelerator not in ("cpu", "auto") or (accelerator == "auto" and has_accelerator()):
         return 1
-    from joblib import cpu_count  # type: ignore[import-untyped] # comes with the launcher; knows containers
-
-    return max(1, min(cpu_count(), int(free_memory() // JOB_MEMORY)))
+    return max(1, min(available_cores(), int(free_memory() // JOB_MEMORY)))
 
 
 def has_accelerator() -> bool:

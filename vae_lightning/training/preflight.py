@@ -1,6 +1,5 @@
 """Checks before a run starts, so that nothing has been written when one fails."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.probe_images import probe_images, to_device
+from vae_lightning.io.resources import available_cores
 from vae_lightning.models import ELBOModule
 
 ALLOWED_PROCESSES = 8  # on any machine, however few cores it has
@@ -85,6 +85,6 @@ def check_cpu_process_count(trainer: L.Trainer) -> None:
     Raises:
         UserError: if there are too many.
     """
-    most = max(ALLOWED_PROCESSES, os.cpu_count() or 1)
+    most = max(ALLOWED_PROCESSES, available_cores())
     if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > most:
         raise UserError(f"trainer.devices={trainer.num_devices}: each is a process on this CPU. Use at most {most}.")

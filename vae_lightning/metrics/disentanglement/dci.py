@@ -1,12 +1,12 @@
 """Disentanglement, completeness and informativeness (DCI)."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
+from vae_lightning.io.resources import available_cores
 from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors, split_halves
 
 
@@ -52,7 +52,7 @@ def dci(codes: Any, factors: Any, *, boosted: bool = False, trees: int = 100, se
         UserError: if codes and factors do not match, or no factor varies.
     """
     z, y = as_codes_and_factors(codes, factors, min_count=2)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # scikit-learn's trees release the lock of the interpreter
+    with ThreadPoolExecutor(available_cores()) as pool:  # scikit-learn's trees release the lock of the interpreter
         fits = list(pool.map(lambda values: fit_trees(z, values, boosted, trees, seed), y.T))
     disentanglement, completeness = dci_from_importances(np.stack([importances for importances, _ in fits], axis=1))
     return DCI(disentanglement, completeness, float(np.mean([accuracy for _, accuracy in fits])))

@@ -1,4 +1,4 @@
-"""The memory of the machine, or of the container if that has less."""
+"""Memory and cores of the machine, or of the container if that has less."""
 
 import math
 import os
@@ -7,6 +7,13 @@ from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")  # of Linux
 LIMITS = tuple(Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory/memory.limit_in_bytes"))  # version 2, 1
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    from joblib import cpu_count  # type: ignore[import-untyped] # which scikit-learn requires; slow to import
+
+    return int(cpu_count())
 
 
 def total_memory() -> float:

@@ -1,0 +1,38 @@
+"""The directory names of the jobs of a sweep."""
+
+import hashlib
+import json
+import re
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+EXCLUDE_KEYS = "hydra.job.config.override_dirname.exclude_keys"
+MAX_NAME_BYTES = 200  # of a directory; a file system allows 255
+
+
+def name_jobs(overrides: list[str]) -> list[str]:
+    """Return an override that names the jobs of a sweep by the swept options only.
+
+    The list is empty if no option is swept, in which case the name lists all overrides.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    swept = [override for override in parsed if override.is_sweep_override()]
+    if not swept or any(override.key_or_group == EXCLUDE_KEYS for override in parsed):
+        return []
+    fixed = [json.dumps(override.key_or_group) for override in parsed if not override.is_sweep_override()]
+    return [f"{EXCLUDE_KEYS}=[{','.join(fixed)}]"]
+
+
+def job_dir_name(overrides: str) -> str:
+    """Return the directory name of a sweep's job: its overrides, without slashes and `+`, cut and hashed if too long.
+
+    Registered with OmegaConf as `${folder_name:...}`. A job without overrides is called `defaults`.
+    """
+    name = re.sub(r"(^|,)\++", r"\1", overrides).replace("/", ".").encode() or b"defaults"
+    if len(name) > MAX_NAME_BYTES:
+        name = name[: MAX_NAME_BYTES - 9] + b"-" + hashlib.sha256(name).hexdigest()[:8].encode()
+    return name.decode(errors="ignore")
+
+
+OmegaConf.register_new_resolver("folder_name", job_dir_name, replace=True)
