@@ -69,8 +69,8 @@ def test_iter_leaves_yields_dotted_keys():
 
 
 CHECKED_ELSEWHERE = {"accelerator", "strategy", "deterministic"}  # by Lightning
-CHECKED_ELSEWHERE |= {"binarize", "covariance", "device_resident", "dtype", "estimator", "gradient", "kernel"}
-CHECKED_ELSEWHERE |= {"inference", "mmd_estimator", "scale_type", "schedule", "validation_split", "variant"}
+CHECKED_ELSEWHERE |= {"binarize", "covariance", "device_resident", "dtype", "estimator", "features", "gradient"}
+CHECKED_ELSEWHERE |= {"inference", "kernel", "mmd_estimator", "scale_type", "schedule", "validation_split", "variant"}
 CHECKED_ELSEWHERE |= {"factor", "mode", "momentum", "names"}  # by their classes; others have such options too
 CHECKED_ELSEWHERE |= {"dirpath", "filename"}  # together with the location of checkpoints
 

@@ -10,7 +10,7 @@ from vae_lightning.distributions import Laplace
 from vae_lightning.errors import UserError
 from vae_lightning.models import AutoencoderKL
 from vae_lightning.models.autoencoder_kl import PatchDiscriminator
-from vae_lightning.models.perceptual import PerceptualDistance
+from vae_lightning.models.perceptual import RandomFeatureDistance
 from vae_lightning.networks import SpatialResNet
 
 SMALL = {"network": SpatialResNet(channels=[4, 8]), "discriminator_channels": [4]}
@@ -47,7 +47,7 @@ def test_terms_have_the_units_of_the_paper(images):
     x, reconstruction = images / 127.5 - 1, 2 * out.px.mean - 1
     distortion = (x - reconstruction).abs().sum((1, 2, 3)).mean()
     rate = 0.5 * (out.qz.mu.square() + out.qz.logvar.exp() - out.qz.logvar - 1).sum(1).mean()
-    perceptual = 64 * PerceptualDistance(1)(out.x, out.px.mean).mean()
+    perceptual = 64 * RandomFeatureDistance(1)(out.x, out.px.mean).mean()
     generator = -model.discriminator(out.px.mean).mean((1, 2, 3)).mean()
     expected = {
         "distortion": distortion,

@@ -37,6 +37,8 @@ ADDED_OPTIONS: dict[str, dict[str, Any]] = {
     "vae_lightning.data.ArrayDataModule": {"dtype": "uint8"},
     "vae_lightning.distributions.VampPrior": {"from_images": False},
     "vae_lightning.models.AnnealedVAE": {"initial_capacity": 0.0},
+    "vae_lightning.models.AutoencoderKL": {"features": "random"},
+    "vae_lightning.models.DFCVAE": {"features": "random"},
     "vae_lightning.models.HVAE": {"inference": "ladder"},
     "vae_lightning.models.IWAE": {"gradient": "standard"},
     "vae_lightning.models.InfoVAE": MMD_OPTIONS,

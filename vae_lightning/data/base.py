@@ -48,6 +48,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
     """
 
     defaults: ClassVar[dict[str, Any]] = {}
+    split_seed: int = 0  # of the splits and of `labeling_order`
 
     def __init__(
         self,
@@ -100,6 +101,43 @@ class ImageDataModule(L.LightningDataModule, ABC):
         if self.splits:
             return
         self.splits = self.load()
+        self.check_splits()
+        labels = [y for _, y in self.splits.values() if y is not None and len(y)]
+        if self.num_classes is None and labels and labels[0].dim() == 1:
+            self.num_classes = max(len(self.label_names), *(int(y.max()) + 1 for y in labels))
+        if self.flip and self.num_classes is None and labels:
+            raise UserError(
+                "data.flip=true: the labels are factors, which differ for a mirrored image. Set data.flip=false."
+            )
+        self.select_labels()
+        if self.binarize == "fixed":  # the same for all seeds, so runs are comparable
+            self.splits = {
+                name: Batch(binarized(x, torch.Generator().manual_seed(0)), y) for name, (x, y) in self.splits.items()
+            }
+
+    def select_labels(self) -> None:
+        """Keep the labels of `labeled_per_class` training images of each class, if it is set, and find labeled ones.
+
+        Raises:
+            UserError: if there are too few of a class, or there are no validation images although labels are missing.
+        """
+        x, y = self.splits["train"]
+        if self.labeled_per_class is not None:
+            y = labeled_subset(y, self.labeled_per_class, self.labeling_order())
+            self.splits["train"] = Batch(x, y)
+        self.labeled = (y != UNKNOWN).nonzero().flatten() if y is not None and y.dim() == 1 else None
+        if self.has_unknown_labels and not len(self.splits[self.validation_split].x):
+            raise UserError(  # figures would show training images
+                "data: the class of some training images is not given, which requires validation images. Set"
+                " data.val_size or data.val_fraction."
+            )
+
+    def check_splits(self) -> None:
+        """Check that all splits are there, and their images and labels.
+
+        Raises:
+            UserError: if one is missing, does not match the configuration, or only some have labels.
+        """
         if missing := {*SPLITS} - self.splits.keys():
             raise UserError(
                 f"data: {type(self).__name__}.load does not return {' and '.join(sorted(missing))}. Return the splits"
@@ -113,30 +151,6 @@ class ImageDataModule(L.LightningDataModule, ABC):
                 f"data: only the {' and '.join(filter(labeled.get, labeled))} images have labels. Give labels to all"
                 " splits, or to none."
             )
-        labels = [y for _, y in self.splits.values() if y is not None and len(y)]
-        if self.num_classes is None and labels and labels[0].dim() == 1:
-            self.num_classes = max(len(self.label_names), *(int(y.max()) + 1 for y in labels))
-        if self.flip and self.num_classes is None and labels:
-            raise UserError(
-                "data.flip=true: the labels are factors, which differ for a mirrored image. Set data.flip=false."
-            )
-
-        if self.labeled_per_class is not None:
-            train = self.splits["train"]
-            kept = labeled_subset(train.y, self.labeled_per_class, self.labeling_order())
-            self.splits["train"] = Batch(train.x, kept)
-        y = self.splits["train"].y
-        self.labeled = (y != UNKNOWN).nonzero().flatten() if y is not None and y.dim() == 1 else None
-        if self.has_unknown_labels and not len(self.splits[self.validation_split].x):
-            raise UserError(  # figures would show training images
-                "data: the class of some training images is not given, which requires validation images. Set"
-                " data.val_size or data.val_fraction."
-            )
-
-        if self.binarize == "fixed":  # the same for all seeds, so runs are comparable
-            self.splits = {
-                name: Batch(binarized(x, torch.Generator().manual_seed(0)), y) for name, (x, y) in self.splits.items()
-            }
 
     def check_split(self, name: str, split: Batch) -> None:
         """Check the images and labels of one split against the configuration.
@@ -207,7 +221,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
         It depends on `split_seed` only, so all runs are given the same labels.
         """
-        seed, n = getattr(self, "split_seed", 0), len(self.splits["train"].x)
+        seed, n = self.split_seed, len(self.splits["train"].x)
         # The third number, since (seed,) and (seed, 0) are the same to NumPy, and the latter shuffles the first epoch.
         return torch.from_numpy(np.random.default_rng((seed, 0, 1)).permutation(n))
 

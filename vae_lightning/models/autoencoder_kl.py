@@ -14,7 +14,7 @@ from vae_lightning.distributed.batch_sharding import global_batch_size, sum_acro
 from vae_lightning.distributions import ForwardPass, Laplace
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.models.adversarial import Adversarial
-from vae_lightning.models.perceptual import PerceptualDistance
+from vae_lightning.models.perceptual import build_perceptual_distance
 from vae_lightning.networks import SpatialResNet
 from vae_lightning.networks.resnet import conv2d, group_norm
 from vae_lightning.regularizers import KL
@@ -63,6 +63,7 @@ class AutoencoderKL(Adversarial):
     Args:
         beta: β >= 0.
         perceptual_weight: w >= 0.
+        features: of the perceptual distance, `random` or `vgg19`, which are downloaded.
         discriminator_weight: factor of λ.
         discriminator_start: number of epochs without the discriminator, which may be a fraction.
         discriminator_channels: see `PatchDiscriminator`.
@@ -83,6 +84,7 @@ class AutoencoderKL(Adversarial):
         image_shape: Shape,
         beta: float = 1e-6,
         perceptual_weight: float = 1.0,
+        features: str = "random",
         discriminator_weight: float = 0.5,
         discriminator_start: float = 1.0,
         discriminator_channels: Sequence[int] = (32, 64),
@@ -93,7 +95,7 @@ class AutoencoderKL(Adversarial):
         self.perceptual_weight = perceptual_weight
         self.discriminator_weight = discriminator_weight
         self.discriminator_start = discriminator_start
-        self.perceptual_distance = PerceptualDistance(image_shape[0])
+        self.perceptual_distance = build_perceptual_distance(features, image_shape)
         self.discriminator = PatchDiscriminator(image_shape[0], discriminator_channels)
         self.register_buffer("adaptive_weight", torch.tensor(0.0))
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.models.base import ELBOModule
-from vae_lightning.models.perceptual import PerceptualDistance
+from vae_lightning.models.perceptual import build_perceptual_distance
 from vae_lightning.regularizers import KL
 from vae_lightning.types import Shape
 
@@ -16,13 +16,14 @@ class DFCVAE(ELBOModule):
     """v · distortion + w · perceptual + β · KL: a VAE that compares images by deep features. Hou et al. 2017.
 
     - perceptual: `PerceptualDistance` times the number of values C·H·W, as in `AutoencoderKL`. The paper's features are
-      those of the trained VGG-19 and are not normalized.
+      those of VGG-19, without the normalization.
     - distortion: in pixels, and part of the nelbo as of any model. The paper has none in its loss (v = 0).
 
     Args:
         image_shape: (C, H, W).
         pixel_weight: v >= 0.
         perceptual_weight: w >= 0.
+        features: of the perceptual distance, `random` or `vgg19`, which are downloaded.
         beta: β >= 0.
         **kwargs: the others of `ELBOModule`.
     """
@@ -35,12 +36,13 @@ class DFCVAE(ELBOModule):
         image_shape: Shape,
         pixel_weight: float = 1.0,
         perceptual_weight: float = 1.0,
+        features: str = "random",
         beta: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(regularizer=KL(beta=beta), image_shape=image_shape, **kwargs)
         self.pixel_weight, self.perceptual_weight = pixel_weight, perceptual_weight
-        self.perceptual_distance = PerceptualDistance(image_shape[0])
+        self.perceptual_distance = build_perceptual_distance(features, image_shape)
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss and all logged terms."""
