@@ -11,11 +11,11 @@ from pathlib import Path
 from tables import ROOT, RUNS, TABLES, Row, read_table
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
-from vae_lightning.checkpointing.pretrained import FOLDER
-from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize, serialize
+from vae_lightning.checkpointing.safetensors_io import deserialize, serialize
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.runs.artifacts import is_finished
-from vae_lightning.runs.layout import find_checkpoint
+from vae_lightning.runs.layout import EXPORT_SUFFIX, find_checkpoint
+from vae_lightning.runs.pretrained import FOLDER
 
 ROWS = {
     "mnist_vae_2d": ("0-mnist", "VAE"),
@@ -51,7 +51,7 @@ def main() -> None:
     lines = []
     for name, (table, row_name) in ROWS.items():
         (row,) = [row for row in read_table(TABLES / f"{table}.yaml") if row.name == row_name]
-        path = FOLDER / f"{name}{SUFFIX}"
+        path = FOLDER / f"{name}{EXPORT_SUFFIX}"
         if is_finished(RUNS / row.run_names[0]):
             write(row, path)
         record = row.record(0)

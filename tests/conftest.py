@@ -10,6 +10,7 @@ import pytest
 import torch
 from browser_page import browser, page
 from codes import factors, noise, perfect, rotated
+from evaluation_cases import make_context
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from on_disk import celeba, dsprites_root
@@ -24,6 +25,7 @@ __all__ = [
     "celeba",
     "dsprites_root",
     "factors",
+    "make_context",
     "make_run",
     "noise",
     "page",

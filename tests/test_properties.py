@@ -19,8 +19,11 @@ from vae_lightning.models import AAE, CVAEGAN, M2, TVAE, VAEGAN, AutoencoderKL, 
 from vae_lightning.models.running_means import RunningMeans
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
+OF_A_RUN = {"latent_prior", "of_run"}  # need a trained model
 MODELS, NETWORKS, LIKELIHOODS = (
-    sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior"})  # needs a trained model
+    sorted(
+        {file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior", "of_run"}
+    )  # needs a trained model
     for group in ("model", "model/network", "model/likelihood")
 )
 SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import vae_lightning
-from vae_lightning.checkpointing.pretrained import FOLDER, pretrained_names, pretrained_path
 from vae_lightning.errors import UserError
+from vae_lightning.runs.pretrained import FOLDER, find_model, model_dir, pretrained_names
 
 MAX_BYTES = 2 * 2**20
 
@@ -30,10 +30,19 @@ def test_there_are_models():
 def test_a_run_of_the_same_name_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist_vae_2d").mkdir()
-    assert pretrained_path("mnist_vae_2d") is None
-    assert pretrained_path("nothing") is None
+    with pytest.raises(UserError, match=r"^mnist_vae_2d: no checkpoints/last.ckpt or best.ckpt here"):
+        find_model("mnist_vae_2d")
 
 
 def test_similar_name_is_answered_with_that_of_the_model():
     with pytest.raises(UserError, match=r"^mnist_vae: no such run or checkpoint. Did you mean mnist_vae_2d\?"):
         vae_lightning.load("mnist_vae")
+
+
+def test_directory_of_a_pretrained_model_is_not_that_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert model_dir(find_model("mnist_vae_2d")) == tmp_path / "runs" / "pretrained" / "mnist_vae_2d"
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / "folder" / "model.safetensors"
+    file.touch()
+    assert model_dir(find_model("folder")) == model_dir(find_model(file)) == tmp_path / "folder"

@@ -58,7 +58,7 @@ OTHER_NETWORKS = {"celeba", "conv_batch_norm", "kim_mnih"}  # `Conv` with other 
 
 def files(group: str) -> list[str]:
     """Return the names of the YAML files of a config group, except that of a model that needs another one."""
-    return sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior"})
+    return sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior", "of_run"})
 
 
 def preset(name: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_sweep_over_priors(trained, monkeypatch, tmp_path):
         ),
         (["prior_of=nowhere"], r"^nowhere: no such run or checkpoint."),
         (["prior_of=[a]"], r"^prior_of=\['a'\]: must be null or text.$"),
-        (["data=of_run"], r"^prior_of=null: .* Set prior_of=RUN.$"),
+        (["data=of_run"], r"^init_from=null: .* Set init_from=RUN.$"),
         (
             ["prior_of=RUN", "model.prior.num_components=2000"],
             r"^model.prior.num_components=2000: there are only 1257 ",

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from crashes import CrashError
+from omegaconf import OmegaConf
 
+from vae_lightning.config.comparison import changed_options
 from vae_lightning.errors import UserError
+from vae_lightning.runs.artifacts import read_config
 from vae_lightning.training.train import train
 
 # 2 epochs of 5 batches, a checkpoint after each batch, a warm-up that ends in the second epoch
@@ -240,3 +243,15 @@ def test_new_run_does_not_overwrite_another(small, tmp_path):
     with pytest.raises(UserError, match=r"^run_dir=\S+: holds the checkpoints of a run\. Set resume to the same"):
         train(small("trainer.max_epochs=1", "logger=none", "model.latent_dim=2"))
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes() == before
+
+
+@pytest.mark.parametrize("change", ["data=sprites", "data.binarize=dynamic", "data.split_seed=1"])
+def test_resume_with_other_images_raises(change, small, tmp_path):
+    train(small("trainer.max_epochs=1", "logger=none"))
+    extra = ["data.image_shape=[1,8,8]"] if change == "data=sprites" else []
+    with pytest.raises(UserError, match=r"^data\.\S+: .* was trained with .* start a new run from its weights"):
+        changed_options(
+            read_config(tmp_path / "run"),
+            OmegaConf.to_container(small(change, *extra), resolve=True),
+            tmp_path / "run",
+        )

@@ -5,15 +5,14 @@ from typing import Any
 
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.hub import download_model, is_hub_url
-from vae_lightning.checkpointing.pretrained import pretrained_names, pretrained_path
-from vae_lightning.checkpointing.safetensors_io import SUFFIX, deserialize
+from vae_lightning.checkpointing.safetensors_io import deserialize
 from vae_lightning.checkpointing.trust import Part, Trust, check_trusted
 from vae_lightning.config.instantiation import build
 from vae_lightning.errors import UserError, as_user_error
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import CheckpointKey, check_version, migrate_config
-from vae_lightning.runs.layout import find_checkpoint
+from vae_lightning.runs.layout import EXPORT_SUFFIX
+from vae_lightning.runs.pretrained import find_model
 
 
 def load_model(path: str | Path, *, trust: Trust = ()) -> ELBOModule:
@@ -38,7 +37,7 @@ def load_model(path: str | Path, *, trust: Trust = ()) -> ELBOModule:
     """
     if is_hub_url(path):
         path = download_model(str(path))
-    path = pretrained_path(path) or find_checkpoint(resolve_run(path), preferred="best", others=pretrained_names())
+    path = find_model(path)
     return build_model(read_checkpoint(path), path, trust=trust)
 
 
@@ -68,7 +67,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         UserError: if the file is damaged, not a checkpoint of this project, or of a newer version.
     """
-    checkpoint = deserialize(path) if path.suffix == SUFFIX else load_verified(path)
+    checkpoint = deserialize(path) if path.suffix == EXPORT_SUFFIX else load_verified(path)
     match checkpoint:
         case {CheckpointKey.CONFIG: {"model": {"_target_": _}}, "state_dict": {}}:
             check_version(checkpoint, path)

@@ -1,6 +1,7 @@
 """Loading a finished run: its configuration, its model and its data."""
 
 import logging
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +17,9 @@ from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.models import ELBOModule
 from vae_lightning.runs.artifacts import read_config, read_metrics
-from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import CheckpointKey
-from vae_lightning.runs.layout import CONFIG, find_checkpoint, run_dir_of
+from vae_lightning.runs.layout import CONFIG, EXPORT_SUFFIX
+from vae_lightning.runs.pretrained import find_model, model_dir
 
 log = logging.getLogger(__name__)
 
@@ -39,29 +40,38 @@ class LoadedRun(NamedTuple):
     data: ImageDataModule
 
 
-def load_run(path: str | Path, *, trust: Trust = (), data_root: str | Path | None = None) -> LoadedRun:
-    """Load a run.
+def load_run(
+    path: str | Path, *, trust: Trust = (), data_root: str | Path | None = None, needs_directory: bool = False
+) -> LoadedRun:
+    """Load a run, or an exported model with the data that it was trained with.
 
     Args:
-        path: a run directory, `latest`, or a checkpoint in a run directory.
+        path: a run directory, `latest`, a checkpoint in a run directory, an export, or a model of the package's own.
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
         data_root: the directory or file that the data has been moved to; by default the `data.root` of the run.
+        needs_directory: reject an export that is not in the directory of its run.
 
     Raises:
         UserError: if it is not a run directory, has no checkpoint, a file in it is damaged or names a class that is
             not trusted, or its data is no longer there.
     """
-    source = find_checkpoint(resolve_run(path), preferred="best")
+    source = find_model(path)
+    run_dir = model_dir(source)
+    is_alone = source.suffix == EXPORT_SUFFIX and not (run_dir / CONFIG).is_file()
+    if is_alone and needs_directory:
+        raise UserError(f"{path}: an exported model has no run directory to write to. Pass the run.")
     checkpoint = read_checkpoint(source)
-    run_dir = run_dir_of(source)
-    read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
-    config = read_config(run_dir)
-    path = run_dir / CONFIG
     trained: dict[str, Any] = checkpoint[CheckpointKey.CONFIG]
+    if is_alone and "data" not in trained:
+        raise UserError(f"{path}: does not say which data it was trained with. Pass the run.")
+    read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
+    config = deepcopy(trained) if is_alone else read_config(run_dir)
+    path = source if is_alone else run_dir / CONFIG
     check_trusted(trust, Part(trained["model"], source), Part(config.get("data"), path, DATA_PACKAGES))
     model = build_model(checkpoint, source, trust=trust)
-    with as_user_error(f"{path}: {{error}}", reraise=()):
-        validate_config(OmegaConf.create(config))
+    if not is_alone:
+        with as_user_error(f"{path}: {{error}}", reraise=()):
+            validate_config(OmegaConf.create(config))
     warn_data_changed(config, trained, path)
     has_root = "root" in config["data"]
     if data_root is not None:

@@ -16,8 +16,6 @@ from torch import Tensor
 
 from vae_lightning.errors import UserError, as_user_error
 
-SUFFIX = ".safetensors"
-
 
 def serialize(weights: dict[str, Tensor], config: dict[str, Any]) -> bytes:
     """Serialize weights and their configuration to the bytes of a file."""

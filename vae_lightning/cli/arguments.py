@@ -3,8 +3,7 @@
 import argparse
 from collections.abc import Iterable
 
-from vae_lightning.runs.discovery import resolve_run
-from vae_lightning.runs.layout import find_checkpoint
+from vae_lightning.runs.pretrained import find_model
 
 
 def add_run_argument(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +19,7 @@ def check_runs(paths: Iterable[str]) -> None:
         UserError: if one does not.
     """
     for path in paths:
-        find_checkpoint(resolve_run(path), preferred="best")
+        find_model(path)
 
 
 def add_data_root_option(parser: argparse.ArgumentParser) -> None:

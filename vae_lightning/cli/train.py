@@ -14,7 +14,7 @@ from vae_lightning.config.error_reporting import report_errors
 from vae_lightning.config.flags import check_flags, split_flags
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.job_names import name_jobs
-from vae_lightning.config.overrides import expand_prior_of, expand_resume, normalize, place_run
+from vae_lightning.config.overrides import expand_resume, expand_sources, normalize, place_run
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     with report_errors("debug=true" in map(str.lower, arguments)):
-        flags, overrides = split_flags(expand_prior_of(expand_resume(arguments)))
+        flags, overrides = split_flags(expand_sources(expand_resume(arguments)))
         check_flags(flags)
         overrides = normalize(overrides)
         is_sweep = bool({"-m", "--multirun"} & {*flags})

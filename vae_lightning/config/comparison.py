@@ -87,6 +87,21 @@ CHANGEABLE = {
     "tolerance",
     "triplet_weight",
 }
+# Options of the data that a resumed run cannot change: it would train on its test images, or on others than it reports.
+FIXED_IN_DATA = {
+    "_target_",
+    "binarize",
+    "crop",
+    "factor_sizes",
+    "image_shape",
+    "labeled_per_class",
+    "num_classes",
+    "split_seed",
+    "test_fraction",
+    "test_size",
+    "val_fraction",
+    "val_size",
+}
 CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}
 
 
@@ -141,7 +156,8 @@ def changed_options(before: dict[str, Any], now: dict[str, Any], source: Path) -
         source: where the configuration of the run comes from, for error messages.
 
     Raises:
-        UserError: if the weights of the old model cannot be used in the new one, or would mean something else there.
+        UserError: if the weights of the old model cannot be used in the new one, or would mean something else there,
+            or the images are others.
     """
     changes = differences(config_identity(before), config_identity(now))
     for key, (was, value) in changes.items():
@@ -149,6 +165,11 @@ def changed_options(before: dict[str, Any], now: dict[str, Any], source: Path) -
             raise UserError(
                 f"trainer.max_epochs={value}: with model/scheduler=cosine, the learning rate of {source} ended at epoch"
                 f" {was}. Start a new run, or let it rise again with model.scheduler.T_max={was}."
+            )
+        if key.startswith("data.") and key.removeprefix("data.") in FIXED_IN_DATA:
+            raise UserError(
+                f"{key}={value}: {source} was trained with {was}. Leave the option out, or start a new run from its"
+                " weights with init_from."
             )
         if key.startswith("model.") and not is_changeable(key.removeprefix("model.")):
             raise UserError(

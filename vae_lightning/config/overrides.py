@@ -8,12 +8,15 @@ from vae_lightning.config.replay import check_replayable
 from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_config, read_overrides
-from vae_lightning.runs.discovery import LATEST, find_newest_run, newest_autoencoder, resolve_run
+from vae_lightning.runs.discovery import LATEST, find_newest_run, newest_autoencoder, newest_run, resolve_run
 from vae_lightning.runs.format import add_old_defaults, override_key
 from vae_lightning.runs.layout import CONFIG, OVERRIDES, find_checkpoint, run_dir_of
 
 LIGHTNING_CHOICES = {"logger=false": "logger=none", "logger=null": "logger=none", "logger=true": "logger=tensorboard"}
-IMPLIED_BY_PRIOR_OF = {"model": "latent_prior", "data": "of_run"}
+IMPLIED = {  # option that names a run -> the choices that it implies
+    "prior_of": {"model": "latent_prior", "data": "of_run"},
+    "init_from": {"model": "of_run", "data": "of_run"},
+}
 
 
 def expand_resume(arguments: list[str]) -> list[str]:
@@ -36,7 +39,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
         raise UserError(f"resume={resume}: resumes one run, not a sweep. Rerun a sweep's command to resume it.")
     if resume == "auto":
         options = [option for option in given.values() if not option.startswith("-")]
-        newest = find_newest_run(normalize(expand_prior_of(options)))
+        newest = find_newest_run(normalize(expand_sources(options)))
         if newest is None:
             print("resume=auto: no run with these options; starting a new one", flush=True)
             return [argument for argument in arguments if override_key(argument) != "resume"]
@@ -54,30 +57,34 @@ def expand_resume(arguments: list[str]) -> list[str]:
     return [*before, *given.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
 
 
-def expand_prior_of(arguments: list[str]) -> list[str]:
-    """Insert the model and the data that `prior_of=RUN` implies, unless they are given.
+def expand_sources(arguments: list[str]) -> list[str]:
+    """Insert the model and the data that `prior_of=RUN` or `init_from=RUN` implies, unless they are given.
 
-    Options of the data get `++`, since only the run knows which there are; `config.inheritance` checks them. `latest`
-    becomes the newest run that is not a prior itself. Paths are quoted, since those of a sweep's jobs contain `=`.
+    Options of the run's model and data get `++`, since only the run knows which there are; `config.inheritance` checks
+    them. `latest` becomes the newest run, for a prior one that is not a prior itself. Paths are quoted, since those of
+    a sweep's jobs contain `=`.
 
     Args:
-        arguments: of the command line; returned unchanged if there is no `prior_of=`.
+        arguments: of the command line; returned unchanged if there is no `prior_of=` or `init_from=`.
 
     Raises:
         UserError: if it is `latest` and there is no run.
     """
     given = {override_key(argument): argument for argument in arguments}
-    prior_of = given.get("prior_of", "").partition("=")[2].strip("'\"")
-    if prior_of in ("", "null"):
-        return arguments
-    if not set(prior_of) & set("'\"()[]{}"):  # a path, or several to sweep over
-        paths = [newest_autoencoder() if path == LATEST else path for path in prior_of.split(",")]
-        given["prior_of"] = "prior_of=" + ",".join(f"'{path}'" for path in paths)
-    implied = [f"{group}={choice}" for group, choice in IMPLIED_BY_PRIOR_OF.items() if group not in given]
-    if "data" not in given:
-        of_data = {key: value for key, value in given.items() if key.startswith("data.") and value[0] != "~"}
-        given |= {key: f"++{value.lstrip('+')}" for key, value in of_data.items()}
-    return [*implied, *given.values()]
+    for option, implied in IMPLIED.items():
+        source = given.get(option, "").partition("=")[2].strip("'\"")
+        if source in ("", "null"):
+            continue
+        if not set(source) & set("'\"()[]{}"):  # a path, or several to sweep over
+            newest = newest_autoencoder if option == "prior_of" else newest_run
+            paths = [newest() if path == LATEST else path for path in source.split(",")]
+            given[option] = f"{option}=" + ",".join(f"'{path}'" for path in paths)
+        missing = {group: choice for group, choice in implied.items() if group not in given}
+        for group in (group for group, choice in missing.items() if choice == "of_run"):
+            of_run = {key: value for key, value in given.items() if key.startswith(f"{group}.") and value[0] != "~"}
+            given |= {key: f"++{value.lstrip('+')}" for key, value in of_run.items()}
+        return [*(f"{group}={choice}" for group, choice in missing.items()), *given.values()]
+    return arguments
 
 
 def normalize(overrides: list[str]) -> list[str]:

@@ -94,7 +94,7 @@ def evaluate(
         device=device,
         **changes,
     )
-    run = load_run(path, trust=trust, data_root=data_root)
+    run = load_run(path, trust=trust, data_root=data_root, needs_directory=True)
     own = fingerprint_model(run.model)
     loaded = [load_model(peer, trust=trust) for peer in peers]
     named = [(name, peer) for name, peer in zip(map(fingerprint_model, loaded), loaded, strict=True) if name != own]

@@ -14,8 +14,7 @@ from vae_lightning.exporting.formats import FORMATS, TRACED_ROWS, Format, check_
 from vae_lightning.exporting.graphs import GRAPHS, Graph, graphs_of
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs.discovery import resolve_run
-from vae_lightning.runs.layout import find_checkpoint, run_dir_of
+from vae_lightning.runs.pretrained import find_model, model_dir
 
 TOLERANCE = 1e-4  # |exported - PyTorch| <= TOLERANCE · (1 + |PyTorch|) for every value
 TESTED_ROWS = (1, TRACED_ROWS, TRACED_ROWS + 2)  # batch sizes that exported files are compared with PyTorch at
@@ -51,9 +50,9 @@ def export_graphs(
     """
     check_choice("--format", format, FORMATS)
     check_installed(format)
-    source = find_checkpoint(resolve_run(run), preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
+    source = find_model(run, preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
     model = load_model(source, trust=trust)
-    return write_graphs(model, Path(out) if out else run_dir_of(source) / format, format, only)
+    return write_graphs(model, Path(out) if out else model_dir(source) / format, format, only)
 
 
 def write_graphs(

@@ -11,9 +11,9 @@ from vae_lightning.checkpointing.safetensors_io import serialize
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.errors import UserError, check_choice, one_line
 from vae_lightning.io.atomic import atomic_write
-from vae_lightning.runs.discovery import resolve_run
 from vae_lightning.runs.format import CheckpointKey
-from vae_lightning.runs.layout import EXPORTED, find_checkpoint, run_dir_of
+from vae_lightning.runs.layout import EXPORT_SUFFIX, EXPORTED, run_dir_of
+from vae_lightning.runs.pretrained import find_model
 
 
 def export_weights(
@@ -32,7 +32,9 @@ def export_weights(
     Raises:
         UserError: if there is no checkpoint, it cannot be loaded, or the file cannot be written.
     """
-    source = find_checkpoint(resolve_run(run), preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
+    source = find_model(run, preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
+    if source.suffix == EXPORT_SUFFIX:
+        raise UserError(f"{run}: is an export already, {source}. Pass another --format.")
     path = Path(out) if out else run_dir_of(source) / EXPORTED
     trained = read_checkpoint(source)
     weights = build_model(trained, source, trust=trust).state_dict()  # building checks that they fit

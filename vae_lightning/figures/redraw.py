@@ -41,7 +41,7 @@ def redraw(
         UserError: if there is no such run, or its data is no longer available.
     """
     path = resolve_run(path)
-    run = load_run(path, trust=trust, data_root=data_root)
+    run = load_run(path, trust=trust, data_root=data_root, needs_directory=True)
     checkpoint = read_checkpoint(find_checkpoint(path, preferred="best"))
     last = read_checkpoint(find_checkpoint(run.run_dir, preferred="last"))
     title = format_title(run.config["name"], run.model, checkpoint[CheckpointKey.WARMUP], checkpoint["epoch"] + 1)

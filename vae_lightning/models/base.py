@@ -57,6 +57,7 @@ class ELBOModule(LatentVariableModel):
     requires_standard_normal: ClassVar[bool] = False  # as p(z)
     retains_graph: ClassVar[bool] = False  # whether a step runs several backward passes through the same graph
     images_seen: int = 0  # during training, over all processes
+    is_pretrained: bool = False  # whether the weights are those of another run, including those of the prior
     plateau_metric: str = "val/objective"  # that a `ReduceLROnPlateau` observes
 
     def __init__(
@@ -114,8 +115,8 @@ class ELBOModule(LatentVariableModel):
         return data
 
     def on_fit_start(self) -> None:
-        """Show the prior the training images that it starts from, unless the run resumes."""
-        if (n := self.prior.num_initial_images) and not self.images_seen:
+        """Show the prior the training images that it starts from, unless the run resumes or starts from another."""
+        if (n := self.prior.num_initial_images) and not self.images_seen and not self.is_pretrained:
             batch = next(iter(self.data_module.random_batches(n, n)))
             self.prior.initialize_from_images(self.as_images(batch.x.to(self.device)))
             broadcast_state(self.prior)  # a Trainer may not have seeded all processes alike

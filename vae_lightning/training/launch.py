@@ -11,7 +11,7 @@ from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.config.composition import composed_alone
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error, remove_empty_dirs
 from vae_lightning.config.inheritance import inherit_run
-from vae_lightning.config.overrides import expand_prior_of, expand_resume, normalize
+from vae_lightning.config.overrides import expand_resume, expand_sources, normalize
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
@@ -74,7 +74,7 @@ def train(overrides: Sequence[str] = ()) -> Run:
         raise UserError(f"{flags[0]}: only overrides are allowed here. Run sweeps with vae-lightning train -m ...")
     run_dir: Path | None = None
     try:
-        with composed_alone(normalize(expand_prior_of(expand_resume(overrides)))) as cfg:
+        with composed_alone(normalize(expand_sources(expand_resume(overrides)))) as cfg:
             run_dir = Path(cfg.run_dir)
             inherit_run(cfg)
             validate_config(cfg)

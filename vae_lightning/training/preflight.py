@@ -20,13 +20,17 @@ ALLOWED_PROCESSES = 8  # on any machine, however few cores it has
 
 
 def check_inherited(config: dict[str, Any]) -> None:
-    """Check that model and data of the run in `prior_of`, which may be someone else's, are of trusted classes.
+    """Check that model and data of another run, which may be someone else's, are of trusted classes.
+
+    Args:
+        config: a resolved configuration, with the run in `prior_of` or `init_from`.
 
     Raises:
         UserError: if one is of another class.
     """
-    source = Path(config["prior_of"])
-    model, data = Part(config["model"]["autoencoder"], source), Part(config["data"], source, DATA_PACKAGES)
+    source = Path(config["prior_of"] or config["init_from"])
+    model = config["model"]["autoencoder"] if config["prior_of"] else config["model"]
+    model, data = Part(model, source), Part(config["data"], source, DATA_PACKAGES)
     check_trusted(config["trust"], model, data)
 
 

@@ -15,6 +15,7 @@ from vae_lightning.checkpointing.resume import Resumption, find_resumption
 from vae_lightning.config.comparison import OF_THE_DATA
 from vae_lightning.config.instantiation import build, build_component, build_components
 from vae_lightning.data import ImageDataModule
+from vae_lightning.errors import UserError
 from vae_lightning.loggers import build_loggers, read_logger_ids
 from vae_lightning.models import ELBOModule, LatentPrior
 from vae_lightning.runs.layout import CHECKPOINTS
@@ -63,7 +64,7 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
     config = resolved(cfg)
     resumption = find_resumption(config)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-    if cfg.prior_of:
+    if cfg.prior_of or cfg.init_from:
         check_inherited(config)
     data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
     data.prepare_data()
@@ -74,8 +75,8 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
             cfg.data[name] = getattr(data, name)
     config = resolved(cfg)
     model: ELBOModule = build_component(cfg, "model", ELBOModule)
-    if isinstance(model, LatentPrior) and not resumption:
-        model.autoencoder.load_state_dict(load_model(cfg.prior_of, trust=cfg.trust).state_dict())
+    if not resumption:
+        load_initial_weights(model, cfg)
     if cfg.compile:
         compile_networks(model, cfg.compile)
     callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
@@ -94,6 +95,29 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
     )
     check_cpu_process_count(trainer)
     return PreparedRun(config, resumption, logger_ids, data, model, trainer, state)
+
+
+def load_initial_weights(model: ELBOModule, cfg: DictConfig) -> None:
+    """Load the weights of the run in `prior_of` into the autoencoder, or those of `init_from` into the model.
+
+    Raises:
+        UserError: if there is no such run, or its weights do not fit.
+    """
+    if isinstance(model, LatentPrior) and cfg.prior_of:
+        model.autoencoder.load_state_dict(load_model(cfg.prior_of, trust=cfg.trust).state_dict())
+    elif cfg.init_from:
+        own, given = model.state_dict(), load_model(cfg.init_from, trust=cfg.trust).state_dict()
+        shapes = {
+            name: [tuple(s[name].shape) if name in s else None for s in (own, given)] for name in {**own, **given}
+        }
+        if different := [name for name, (here, there) in shapes.items() if here != there]:
+            here, there = shapes[different[0]]
+            raise UserError(
+                f"init_from={cfg.init_from}: its weights do not fit this model, first {different[0]}, {there} there and"
+                f" {here} here. Use the same options of the model, and images of the same shape."
+            )
+        model.load_state_dict(given)
+        model.is_pretrained = True
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -1,5 +1,0 @@
-"""Fixtures of these tests."""
-
-from evaluation_cases import make_context
-
-__all__ = ["make_context"]
