@@ -138,3 +138,10 @@ def test_run_resumed_in_mid_epoch_shows_its_progress(configuration, tmp_path, ca
     train(configuration(*options, f"resume={tmp_path / 'run'}"))
     lines = [line for line in capsys.readouterr().out.splitlines() if "images/s" in line]
     assert [line[:9] for line in lines[-2:]] == ["Epoch 1/2", "Epoch 2/2"]
+
+
+def test_metric_that_selects_checkpoints_is_shown(configuration, capsys):
+    train(configuration(*SHOWN, "callbacks.metrics.names=[active_units]", "monitor=val/active_units"))
+    out = capsys.readouterr().out
+    assert re.search(r"^Epoch 2/2 .*  val \d+\.\d+  active_units \d\.00$", out, re.MULTILINE)
+    assert re.search(r"^best       \w+est val/active_units: \d$", out, re.MULTILINE)

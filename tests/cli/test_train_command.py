@@ -30,6 +30,8 @@ ERRORS = {  # one for each place where errors come from; tests/faults/test_bad_c
     "--epochs 5": "--epochs: no such flag. Options have no dashes, such as trainer.max_epochs=5",
     "resume=nowhere": "nowhere: no such run or checkpoint",
     "-m resume=.": "resumes one run, not a sweep",
+    "beta_vae": "beta_vae: has no name. Did you mean model=beta_vae?",
+    "-m model=beta_vae,beta_vea model.beta=1": "model=beta_vea: no such choice. Did you mean beta_vae?",
     "data.image_shape=[1,3,3]": "images of 3 x 3 are too small to be halved 3 times",
 }
 

@@ -1,30 +1,15 @@
-"""Tests of how paths and commands are shown."""
+"""Commands that are shown to be typed."""
 
-from pathlib import Path
+import sys
 
-from omegaconf import OmegaConf
-
-from vae_lightning.io.shell import display_path, train_command
+from vae_lightning.io.shell import resume_command
 
 
-def test_display_path_is_relative_to_the_current_directory_and_quoted(tmp_path, monkeypatch):
+def test_resume_command_finds_choices_where_this_one_did(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert display_path(tmp_path / "runs" / "a b") == "'runs/a b'"
-    assert display_path(Path("runs")) == "runs"
-    assert display_path(tmp_path.parent) == str(tmp_path.parent)
-
-
-def test_display_path_is_relative_to_the_directory_of_the_shell(tmp_path, monkeypatch):
-    """With hydra.job.chdir=true, Hydra changes the directory of the process."""
-    config = {"hydra": {"runtime": {"cwd": str(tmp_path)}}}
-    monkeypatch.setattr("vae_lightning.io.shell.HydraConfig.initialized", lambda: True)
-    monkeypatch.setattr("vae_lightning.io.shell.HydraConfig.get", lambda: OmegaConf.create(config).hydra)
-    monkeypatch.chdir("/")
-    assert display_path(tmp_path / "runs") == "runs"
-
-
-def test_train_command_is_the_one_that_was_called(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["somewhere/train.py"])
-    assert train_command() == "python train.py"
-    monkeypatch.setattr("sys.argv", ["bin/vae-lightning"])
-    assert train_command() == "vae-lightning train"
+    own = ["--config-dir", "my conf", "hydra.searchpath=[pkg://mine]"]
+    monkeypatch.setattr(sys, "argv", ["train.py", own[0], own[1], "model=mine", own[2], "seed=1"])
+    expected = "python train.py --config-dir 'my conf' 'hydra.searchpath=[pkg://mine]' resume=runs/a"
+    assert resume_command(tmp_path / "runs" / "a") == expected
+    monkeypatch.setattr(sys, "argv", ["/bin/vae-lightning", "model=mine"])
+    assert resume_command(tmp_path / "b") == "vae-lightning train resume=b"

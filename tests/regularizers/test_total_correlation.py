@@ -131,3 +131,8 @@ def test_missing_dataset_size_or_unknown_estimator_raises():
         regularizer(out)
     with pytest.raises(UserError, match=r"model.estimator=exact: not a valid choice. Choose one of stratified,"):
         TotalCorrelation(alpha=1.0, beta=1.0, gamma=1.0, estimator="exact")
+
+
+def test_weights_of_1_are_not_logged_except_beta():
+    assert TotalCorrelation(beta=6.0).effective_weights(0.5) == {"beta": 3.0}
+    assert TotalCorrelation(beta=1.0, alpha=0.0).effective_weights(0.5) == {"beta": 0.5, "alpha": 0.0}

@@ -15,6 +15,7 @@ from sweep_commands import OPTIONS, STUDY, run_sweep
 from vae_lightning.config.comparison import config_identity, trains_longer
 from vae_lightning.config.flags import split_flags
 from vae_lightning.config.job_names import name_jobs
+from vae_lightning.config.overrides import defer_options
 from vae_lightning.runs.locking import exclusive
 from vae_lightning.runs.recording import save_metrics
 
@@ -96,6 +97,26 @@ def test_sweep_of_nothing_has_one_job(run_sweep):
     run_sweep("trainer.max_epochs=1", "sweep=default")
     (job_dir,) = (path for path in Path("runs/sweeps/default").iterdir() if path.is_dir())
     assert (job_dir / "metrics.json").is_file()
+
+
+def test_options_of_swept_models_are_those_of_the_jobs(run_sweep):
+    options = [
+        "model=beta_vae,beta_tcvae",
+        "model.beta=2.5",
+        "model/network=mlp,resnet",
+        "model.network.hidden_dims=[8]",
+    ]
+    assert defer_options(["seed=1", *options]) == [
+        "seed=1",
+        "model=beta_vae,beta_tcvae",
+        "model.beta=choice(2.5)",
+        "model/network=mlp,resnet",
+        "model.network.hidden_dims=choice([8])",
+    ]
+    run_sweep(options[0], options[1], "trainer.max_epochs=1")
+    for name in ("beta_vae", "beta_tcvae"):
+        config = OmegaConf.load(STUDY / f"model={name}" / ".hydra" / "config.yaml")
+        assert config.model.beta == 2.5
 
 
 def test_name_jobs_excludes_options_that_are_not_swept():

@@ -86,12 +86,20 @@ class ProgressBar(LightningProgressBar):
         self.end_line()
 
     def values(self, trainer: L.Trainer, pl_module: L.LightningModule) -> list[str]:
-        """Return the speed, the time left, the mean loss of this process in this epoch, and the last validation."""
+        """Return the speed, the time left, the mean loss of this process in this epoch, and the last validation.
+
+        A metric that checkpoints are selected by is shown as well, if it is another one.
+        """
         assert isinstance(pl_module, ELBOModule)
         left = self.seconds_left(trainer)
         means = pl_module.means["train"].compute(lambda sums: sums)
         metrics = {"loss": means["loss"].item()} if means else {}
         metrics |= {name.partition("/")[0]: float(value) for name, value in trainer.progress_bar_metrics.items()}
+        shown = trainer.progress_bar_metrics
+        for callback in trainer.checkpoint_callbacks:
+            monitor = getattr(callback, "monitor", None)
+            if monitor and monitor not in shown and monitor in trainer.callback_metrics:
+                metrics[monitor.rpartition("/")[2]] = float(trainer.callback_metrics[monitor])
         return [
             f"{self.speed:,.0f} images/s",
             *([f"{format_time(left)} left"] if left is not None else []),

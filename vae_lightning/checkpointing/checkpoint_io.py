@@ -18,7 +18,7 @@ from lightning.fabric.plugins import CheckpointIO
 
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.io.atomic import PARTIAL, atomic_writer
-from vae_lightning.io.shell import train_command
+from vae_lightning.io.shell import resume_command
 from vae_lightning.runs.layout import LAST, PREVIOUS
 
 DIGEST_SIZE = hashlib.sha256().digest_size * 2  # in hexadecimal, so that `unzip -z` shows it
@@ -55,7 +55,7 @@ class AtomicCheckpointIO(CheckpointIO):
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be written ({error.strerror or one_line(error)}). Earlier checkpoints are intact. Free"
-                f" some space, then resume with {train_command()} resume={path.parent.parent}"
+                f" some space, then resume with {resume_command(path.parent.parent)}"
             ) from error
 
     def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> Any:

@@ -14,7 +14,7 @@ from vae_lightning.config.error_reporting import report_errors
 from vae_lightning.config.flags import check_flags, split_flags
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.job_names import name_jobs
-from vae_lightning.config.overrides import expand_resume, expand_sources, normalize, place_run
+from vae_lightning.config.overrides import defer_options, expand_resume, expand_sources, normalize, place_run
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
@@ -35,7 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
         check_flags(flags)
         overrides = normalize(overrides)
         is_sweep = bool({"-m", "--multirun"} & {*flags})
-        overrides += name_jobs(overrides) if is_sweep else place_run(overrides)
+        if is_sweep:
+            overrides = [*defer_options(overrides), *name_jobs(overrides)]
+        else:
+            overrides += place_run(overrides)
         # Hydra reads the arguments there, and DDP starts its other processes with them.
         sys.argv[1:] = [*flags, *overrides]
         try:

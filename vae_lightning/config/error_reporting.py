@@ -21,7 +21,7 @@ from vae_lightning.config.paths import CONF_DIR, config_dirs
 from vae_lightning.config.schema import TRAINER_OPTIONS
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError, one_line
-from vae_lightning.io.shell import train_command
+from vae_lightning.io.shell import search_path, train_command
 from vae_lightning.runs.format import override_key
 
 # Errors that the user can fix: in the overrides, in the files of conf/, on the disk.
@@ -83,9 +83,10 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
         return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        similar = difflib.get_close_matches(choice, error.options, n=1, cutoff=0.8)
+        similar = difflib.get_close_matches(choice, error.options, n=1, cutoff=0.7)
         meant = f"Did you mean {similar[0]}? " if similar else ""
-        return f"{group}={choice}: no such choice. {meant}Choose one of {', '.join(error.options)}."
+        own = "Your own are found in conf/ of the current directory, or with --config-dir."
+        return f"{group}={choice}: no such choice. {meant}Choose one of {', '.join(error.options)}. {own}"
     if unknown := re.match(r"Could not (?:override|delete from config\.) '([^']+)'", message):
         return f"{unknown[1]}: no such option. {suggest_option(unknown[1], arguments)}"
     if NULL_GROUP in message:
@@ -94,13 +95,23 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
     if ambiguous := re.match(r"Ambiguous value for argument '([^']+)'", message):
         return f"{ambiguous[1]}: several values make a sweep. Run {train_command()} -m {shlex.join(arguments)}"
     if isinstance(error, OverrideParseException):
+        if groups := [group for group in ("model", "data", "experiment") if is_choice(group, str(error.override))]:
+            return f"{error.override}: has no name. Did you mean {groups[0]}={error.override}?"
         return f"{error.override}: cannot be parsed. Use name=value, or 'name=\"value\"' with special characters."
     return message
+
+
+def is_choice(group: str, name: str) -> bool:
+    """Return whether a config group has a choice of this name."""
+    return any((folder / group / f"{name}.yaml").is_file() for folder in config_dirs())
 
 
 def suggest_option(key: str, arguments: list[str]) -> str:
     """Return a sentence with the options that an unknown one could mean, given the other arguments."""
     others = [a for a in arguments if "=" in a and not a.startswith("-") and override_key(a) != key]
+    own = config_dir(arguments)
+    if own:
+        others.append(f"hydra.searchpath=['file://{Path(own).absolute()}']")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         try:
@@ -115,7 +126,7 @@ def suggest_option(key: str, arguments: list[str]) -> str:
     exact = [option for option in containing if leaves[option] == leaf] if parent else containing
     similar = difflib.get_close_matches(leaf, {*leaves.values()}, cutoff=0.7)
     close = [option for match in similar for option, name in leaves.items() if name == match]
-    elsewhere = [f"{group}={choice}" for group, choice in choices_with(leaf) if group.startswith(parent)]
+    elsewhere = [f"{group}={choice}" for group, choice in choices_with(leaf, own) if group.startswith(parent)]
     for alike in (in_group(parent, containing), exact, in_group(parent, close)):
         if alike:
             return f"Did you mean {' or '.join(alike[:3])}?"
@@ -134,9 +145,15 @@ def in_group(group: str, options: list[str]) -> list[str]:
     return [option for option in options if option.rpartition(".")[0] == group]
 
 
-def choices_with(leaf: str) -> Iterator[tuple[str, str]]:
-    """Yield the (group, choice) of each configuration file that sets an option of this name."""
-    for folder in config_dirs():
+def config_dir(arguments: list[str]) -> str | None:
+    """Return the directory in `--config-dir`, if there is one."""
+    flags = [argument for argument in search_path(arguments) if not argument.lstrip("+").startswith("hydra.")]
+    return flags[-1].rpartition("=")[2] if flags else None
+
+
+def choices_with(leaf: str, own: str | None) -> Iterator[tuple[str, str]]:
+    """Yield the (group, choice) of each configuration file that sets an option of this name, also of a directory."""
+    for folder in [*([Path(own)] if own else []), *config_dirs()]:
         for file in sorted(folder.glob("*/**/*.yaml")):
             group = file.parent.relative_to(folder).as_posix()
             options = [*OmegaConf.load(file)]  # also required ones, which `in` would not find

@@ -1,6 +1,8 @@
 """The command line's overrides before Hydra sees them."""
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import OverrideType
 from hydra.types import RunMode
 
 from vae_lightning.config.paths import CONF_DIR
@@ -103,6 +105,21 @@ def with_prefix(override: str) -> str:
         return LIGHTNING_CHOICES.get(plain.lower(), plain)
     is_optional = key.startswith("trainer.") and key.removeprefix("trainer.") in TRAINER_OPTIONS
     return f"++{plain}" if is_optional or (override.startswith("+") and "." in key) else override
+
+
+def defer_options(overrides: list[str]) -> list[str]:
+    """Return the overrides of a sweep, in which options of a swept group, such as `model.beta=4`, sweep over one value.
+
+    Hydra first composes a configuration without what is swept, and would not find these options in the default choice.
+    """
+    parsed = dict(zip(overrides, OverridesParser.create().parse_overrides(overrides), strict=True))
+    swept = tuple(f"{o.key_or_group.replace('/', '.')}." for o in parsed.values() if o.is_sweep_override())
+    fixed = {
+        text: f"{o.key_or_group}=choice({text.partition('=')[2]})"
+        for text, o in parsed.items()
+        if o.type == OverrideType.CHANGE and not o.is_sweep_override() and o.key_or_group.startswith(swept)
+    }
+    return [fixed.get(override, override) for override in overrides]
 
 
 def place_run(overrides: list[str]) -> list[str]:

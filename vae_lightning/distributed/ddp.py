@@ -15,7 +15,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from vae_lightning.errors import Interrupted, UserError
-from vae_lightning.io.shell import display_path, train_command
+from vae_lightning.io.shell import resume_command
 from vae_lightning.runs.layout import has_resumable_checkpoint
 
 PARENT_VARIABLE = "VAE_LIGHTNING_PARENT"  # environment variable with the process ID of the parent
@@ -113,5 +113,5 @@ class WatchdogLauncher(_SubprocessScriptLauncher):
 def resume_hint(run_dir: Path) -> str:
     """Return the command that resumes the run, or the advice to start a new run if it has no checkpoint."""
     if has_resumable_checkpoint(run_dir):
-        return f"Resume from the last checkpoint with {train_command()} resume={display_path(run_dir)}"
+        return f"Resume from the last checkpoint with {resume_command(run_dir)}"
     return "No checkpoint had been written. Start a new run."

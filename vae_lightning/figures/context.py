@@ -19,7 +19,7 @@ MAX_CLASSES = 100  # that a figure can show
 MAX_SHOWN_CLASSES = 10  # that a figure shows with a row or panel each
 GREEK = {
     **{"alpha": "\N{GREEK SMALL LETTER ALPHA}", "beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}"},
-    **{"lambda_adv": "λ", "lambda_mmd": "λ", "lambda_sw": "λ"},
+    **{"lambda_adv": "λ", "lambda_mmd": "λ", "lambda_sw": "λ", "lambda_d": "λ_d", "lambda_od": "λ_od"},
 }
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
+CONFIG_DIR_FLAGS = ("--config-dir", "-cd")
+
 
 def display_path(path: Path) -> str:
     """Return a path as it would be typed here: relative to the current directory where possible, and quoted."""
@@ -13,6 +15,21 @@ def display_path(path: Path) -> str:
     here = Path(HydraConfig.get().runtime.cwd) if HydraConfig.initialized() else Path.cwd()
     path = path.absolute()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def resume_command(run_dir: Path) -> str:
+    """Return the command that resumes a run, which finds choices in the same directories as this one."""
+    return " ".join([train_command(), *map(shlex.quote, search_path(sys.argv[1:])), f"resume={display_path(run_dir)}"])
+
+
+def search_path(arguments: list[str]) -> list[str]:
+    """Return those arguments of the command line that name further directories of configurations."""
+    flags = [
+        argument
+        for previous, argument in zip(["", *arguments], arguments, strict=False)
+        if argument.partition("=")[0] in CONFIG_DIR_FLAGS or previous in CONFIG_DIR_FLAGS
+    ]
+    return [*flags, *(a for a in arguments if a.lstrip("+").startswith("hydra.searchpath="))]
 
 
 def train_command() -> str:

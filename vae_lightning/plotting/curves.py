@@ -81,7 +81,7 @@ def format_image_counts(axes: Axes) -> None:
     if axes.get_xscale() == "log":
         low, high = axes.get_xlim()
         ratio = high / low
-        axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10) if ratio < 5 else (1, 2, 5) if ratio < 40 else (1,)))
+        axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10) if ratio < 5 else (1, 2, 5) if ratio < 150 else (1,)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.locator_params(axis="x", nbins=4)

@@ -111,5 +111,7 @@ class TotalCorrelation(Regularizer):
         return penalty, {**parts._asdict(), "rate": kl(out).mean()}
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
-        """Return the weights of the three terms."""
-        return {"alpha": warmup * self.alpha, "beta": warmup * self.beta, "gamma": warmup * self.gamma}
+        """Return β, and the other two weights if they are not 1."""
+        others = {"alpha": self.alpha, "gamma": self.gamma}
+        weights = {"beta": self.beta, **{name: weight for name, weight in others.items() if weight != 1}}
+        return {name: warmup * weight for name, weight in weights.items()}

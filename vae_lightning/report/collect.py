@@ -1,5 +1,6 @@
 """Reading all runs under a directory, whether or not they finished."""
 
+import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,5 +140,8 @@ def sweep_command(root: Path) -> str:
         overrides = config["hydra"]["overrides"]
         automatic = ("hydra.mode=", EXCLUDE_KEYS)
         hydra_overrides = [option for option in overrides.get("hydra", []) if not option.startswith(automatic)]
-        task_overrides = [migrate_override(override) for override in overrides["task"]]
+        typed = [
+            re.sub(r"=choice\(([^,()]*)\)$", r"=\1", override) for override in overrides["task"]
+        ]  # see defer_options
+        task_overrides = [migrate_override(override) for override in typed]
         return visible(f"{train_command()} -m {shlex.join([*hydra_overrides, *task_overrides])}".rstrip())

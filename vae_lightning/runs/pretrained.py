@@ -8,7 +8,7 @@ from safetensors import safe_open
 
 from vae_lightning.errors import as_user_error
 from vae_lightning.runs.artifacts import read_config
-from vae_lightning.runs.discovery import RUNS, resolve_run
+from vae_lightning.runs.discovery import LATEST, RUNS, resolve_run
 from vae_lightning.runs.format import migrate_config
 from vae_lightning.runs.layout import CONFIG, EXPORT_SUFFIX, find_checkpoint, run_dir_of
 
@@ -33,7 +33,7 @@ def find_model(path: str | Path, preferred: str = "best") -> Path:
     names = pretrained_names()
     if str(path) in names and not Path(path).exists():
         return FOLDER / f"{path}{EXPORT_SUFFIX}"
-    return find_checkpoint(resolve_run(path), preferred, others=names)
+    return find_checkpoint(resolve_run(path), preferred, others=[*names, LATEST])
 
 
 def model_dir(file: Path) -> Path:

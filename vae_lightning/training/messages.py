@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import lightning as L
-from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.table import Table
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -15,7 +15,7 @@ from vae_lightning.callbacks.run_state import has_stopped_early
 from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.data import ImageDataModule
 from vae_lightning.io.console import CONSOLE
-from vae_lightning.io.shell import display_path, train_command
+from vae_lightning.io.shell import display_path, resume_command
 from vae_lightning.loggers import where_to_look
 from vae_lightning.models import ELBOModule, LatentPrior
 from vae_lightning.runs.layout import BEST, CHECKPOINTS, has_resumable_checkpoint
@@ -59,6 +59,10 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
             value = metrics[f"test/{name}"]
             table.add_row(name, f"{value:.2f}" if abs(value) < 1e6 else f"{value:.1e}")
     CONSOLE.print(table)
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor and callback.best_model_score is not None:
+            extreme = "highest" if callback.mode == "max" else "lowest"
+            CONSOLE.print(f"best       {extreme} {callback.monitor}: {callback.best_model_score:.4g}")
     if (run_dir / "figures").is_dir():
         CONSOLE.print(f"figures    {display_path(run_dir / 'figures')}")
     for place in filter(None, (where_to_look(logger, run_dir) for logger in trainer.loggers)):
@@ -67,7 +71,7 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
         CONSOLE.print(f"samples    vae-lightning evaluate {display_path(run_dir)} --only samples")
     ends = any(isinstance(config.scheduler, CosineAnnealingLR) for config in trainer.lr_scheduler_configs)
     if has_resumable_checkpoint(run_dir) and not ends:  # a learning rate along a cosine has come to its end
-        CONSOLE.print(f"continue   {train_command()} resume={display_path(run_dir)} {extension(trainer)}")
+        CONSOLE.print(f"continue   {resume_command(run_dir)} {extension(trainer)}")
 
 
 def extension(trainer: L.Trainer) -> str:
@@ -104,6 +108,6 @@ def print_nothing_to_train(trainer: L.Trainer) -> None:
 def print_resume_hint(run_dir: Path) -> None:
     """Print how to resume after Ctrl-C or SIGTERM."""
     if has_resumable_checkpoint(run_dir):
-        CONSOLE.print(f"interrupted. Resume with {train_command()} resume={display_path(run_dir)}")
+        CONSOLE.print(f"interrupted. Resume with {resume_command(run_dir)}")
     else:
         CONSOLE.print("interrupted before the first checkpoint; there is nothing to resume.")
