@@ -41,9 +41,9 @@ def test_figures_are_written_to_the_directory_and_to_tensorboard(small, tmp_path
     (events,) = [
         e for f in (tmp_path / "run").glob("events*") if (e := EventAccumulator(str(f)).Reload()).Tags()["images"]
     ]
-    assert set(events.Tags()["images"]) == names
-    assert [event.step for event in events.Images("samples")] == [1257, 2 * 1257]
-    last = events.Images("samples")[-1]
+    assert set(events.Tags()["images"]) == {f"figures/{name}" for name in names}
+    assert [event.step for event in events.Images("figures/samples")] == [1257, 2 * 1257]
+    last = events.Images("figures/samples")[-1]
     assert last.encoded_image_string == files["samples"].read_bytes()
     with Image.open(files["samples"]) as samples, Image.open(files["traversals_animation"]) as gif:
         assert (last.width, last.height) == samples.size
@@ -64,7 +64,7 @@ def test_vector_files_are_written_beside_the_png(small, tmp_path):
     }
     events = EventAccumulator(str(tmp_path / "run")).Reload()
     png = (tmp_path / "run" / "figures" / "samples.png").read_bytes()
-    assert events.Images("samples")[-1].encoded_image_string == png
+    assert events.Images("figures/samples")[-1].encoded_image_string == png
 
 
 def history_of(run) -> History:

@@ -73,8 +73,9 @@ def test_wandb_receives_metrics_hyperparameters_and_figures(wandb, small, tmp_pa
         k: v for c in items(records, "config") for k, v in c.items()
     }.items()
     keys = {key for row in history for key in row}
-    assert {key.removesuffix(".filenames") for key in keys if key.endswith(".filenames")} == FIGURES
-    copies = list((file.parent / "files/media/images").glob("samples_*.png"))
+    shown = {key.removesuffix(".filenames") for key in keys if key.endswith(".filenames")}
+    assert shown == {f"figures/{name}" for name in FIGURES}
+    copies = list((file.parent / "files/media/images").rglob("samples_*.png"))
     assert [copy.read_bytes() for copy in copies] == [(tmp_path / "run/figures/samples.png").read_bytes()]
 
 

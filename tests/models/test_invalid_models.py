@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vae_lightning.errors import UserError
-from vae_lightning.models import VAE, ELBOModule
+from vae_lightning.models import VAE, BetaVAE, ELBOModule
 from vae_lightning.regularizers import Regularizer
 
 
@@ -34,11 +34,21 @@ def test_invalid_arguments_are_rejected(options, message, parts):
         VAE(**{**parts, **options})
 
 
+def test_negative_weight_of_the_rate_is_rejected(parts):
+    with pytest.raises(UserError, match=r"^model\.beta=-1\.0: must be a number >= 0\.$"):
+        BetaVAE(beta=-1.0, **parts)
+
+
 def test_labels_that_are_no_classes_are_rejected(parts, images):
     model = VAE(**{**parts, "conditional": True})
     for y in ([0, 10], [-1, 3]):
         with pytest.raises(UserError, match=rf"^y: the classes of this model are 0 to 9, got {y[0]} to {y[1]}"):
             model.encode(images[:2], torch.tensor(y))
+    for y, kind in (([1, 2], "list"), (3, "int")):
+        with pytest.raises(UserError, match=rf"^y: must be a tensor, got {kind}\. Pass torch\.tensor"):
+            model.sample(2, y)
+    with pytest.raises(UserError, match=r"^encode: images must be a tensor, got ndarray\. Pass torch\.as_tensor"):
+        model.encode(images[:2].numpy(), torch.tensor([1, 2]))
     for shape in ((2, 3), (2, 10, 1), ()):
         with pytest.raises(UserError, match=r"^y: must be classes \(B,\) or attributes \(B, 10\), got shape "):
             model.encode(images[:2], torch.zeros(shape))

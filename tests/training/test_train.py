@@ -73,7 +73,7 @@ def test_tensorboard_has_curves_figures_and_hyperparameters(small, tmp_path):
     assert {f"{stage}/{name}" for stage in ("train", "val", "test") for name in names} <= scalars.keys()
     assert scalars["train/beta"] == [1.0, 2.0]
     assert scalars["val/nelbo"][-1] == pytest.approx(metrics["val/nelbo"])
-    assert images >= {"reconstructions", "samples", "traversals", "training_curves"}
+    assert images >= {f"figures/{name}" for name in ("reconstructions", "samples", "traversals", "training_curves")}
     assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= hparams
 
 

@@ -90,7 +90,9 @@ def load_verified(path: Path) -> Any:
     Raises:
         UserError: if the file is damaged, cannot be read, or contains more than plain data.
     """
-    with as_user_error(f"{path}: cannot be read as a checkpoint ({{error}})."):
+    with as_user_error(
+        f"{path}: cannot be read as a checkpoint ({{error}}). Restore the file, or pass another checkpoint of the run."
+    ):
         content = path.read_bytes()
         if not is_intact(content):
             raise ValueError("damaged, its checksum is wrong")

@@ -3,9 +3,8 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
-
-from hydra.utils import get_class
 
 from vae_lightning.errors import UserError, one_line
 
@@ -132,11 +131,11 @@ def is_trusted(target: Any, packages: tuple[str, ...], path: Path) -> bool:
     if not isinstance(target, str) or not f"{target}.".startswith(inside):
         return False
     try:
-        found = get_class(target)
-    except ImportError as error:
+        found = resolve_name(target)
+    except (ImportError, AttributeError) as error:
         raise UserError(
-            f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the"
-            " directory that holds its module, or install its package."
+            f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the directory"
+            " that holds its module, add that directory to PYTHONPATH, or install its package."
         ) from error
     except ValueError:  # not a class
         return False

@@ -34,5 +34,5 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PACKAGE",
-        help="a package of your own whose classes the run may name; repeat it for several",
+        help="packages of your own whose classes the run may name",
     )

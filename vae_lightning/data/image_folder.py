@@ -93,7 +93,8 @@ class ImageFolderDataModule(ImageFilesDataModule):
         names = [name for name, path in self.files.items() if is_image(path)]
         if others := [path.suffix or path.name for path in self.files.values() if not is_image(path)]:
             kinds = ", ".join(sorted(set(others))[:10])
-            log.warning("data.root=%s: %s files are not images (%s)", self.root, f"{len(others):,}", kinds)
+            are = "1 file is not an image" if len(others) == 1 else f"{len(others):,} files are not images"
+            log.warning("data.root=%s: %s (%s)", self.root, are, kinds)
         splits = self.split(names)
         ordered = [name for split in SPLITS for name in splits[split]]
         sizes = {split: len(splits[split]) for split in SPLITS}

@@ -63,7 +63,7 @@ class ExploredRun:
         labels = images.y.tolist() if images.y is not None and images.y.dim() == 1 and names else None
         self.manifest = {
             "name": self.name,
-            "model": type(model).__name__,
+            "model": "conditional " * bool(model.condition_dim) + type(model).__name__,
             "imageShape": list(model.image_shape),
             "latentDim": model.latent_dim,
             "order": order.tolist(),

@@ -33,12 +33,13 @@ def _(logger: TensorBoardLogger, name: str, file: Path, step: int) -> None:
     with Image.open(file) as picture:
         width, height = picture.size
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=file.read_bytes())
-    logger.experiment._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
+    value = Summary.Value(tag=f"figures/{name}", image=image)
+    logger.experiment._get_file_writer().add_summary(Summary(value=[value]), step)
 
 
 @log_figure.register
 def _(logger: WandbLogger, name: str, file: Path, step: int) -> None:
-    logger.log_image(name, [str(file)], step)
+    logger.log_image(f"figures/{name}", [str(file)], step)
 
 
 @log_figure.register

@@ -265,6 +265,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
         Raises:
             UserError: if labels are missing, or given to a model that is not conditional.
         """
+        check_labels_are_tensor(y)
         if y is not None and not self.condition_dim:
             raise UserError("sample: this model is not conditional. Leave out y.")
         if y is not None and len(y) != n:
@@ -358,6 +359,8 @@ class LatentVariableModel(Configurable, L.LightningModule):
             UserError: if the shape is wrong, or floats lie outside [0, 1]. While a Trainer runs, only the first batch
                 is checked, since each check waits for the device.
         """
+        if not isinstance(x, Tensor):
+            raise UserError(f"encode: images must be a tensor, got {type(x).__name__}. Pass torch.as_tensor(x).")
         if x.shape[1:] != self.image_shape:
             shape = ", ".join(map(str, self.image_shape))
             raise UserError(f"encode: images must have shape (B, {shape}), got {tuple(x.shape)}.")
@@ -383,6 +386,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
             return None
         if y is None:
             raise UserError("y: this model is conditional. Pass the labels y, int64 of shape (B,).")
+        check_labels_are_tensor(y)
         if y.dim() != 1 and y.shape[1:] != (self.condition_dim,):
             k = self.condition_dim
             raise UserError(f"y: must be classes (B,) or attributes (B, {k}), got shape {tuple(y.shape)}.")
@@ -393,6 +397,16 @@ class LatentVariableModel(Configurable, L.LightningModule):
                 f"y: the classes of this model are 0 to {self.condition_dim - 1}, got {int(y.min())} to {int(y.max())}."
             )
         return F.one_hot(y.long(), self.condition_dim).to(self.dtype)
+
+
+def check_labels_are_tensor(y: Any) -> None:
+    """Check that labels are a tensor or None.
+
+    Raises:
+        UserError: if they are anything else.
+    """
+    if y is not None and not isinstance(y, Tensor):
+        raise UserError(f"y: must be a tensor, got {type(y).__name__}. Pass torch.tensor([...]).")
 
 
 def repeat_rows(x: Rows, k: int) -> Rows:

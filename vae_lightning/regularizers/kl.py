@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vae_lightning.distributions import ForwardPass, HierarchicalPrior
 from vae_lightning.distributions.posterior import kl_per_latent
+from vae_lightning.errors import UserError
 from vae_lightning.regularizers.base import NoPenalty, Regularizer
 
 
@@ -25,10 +26,15 @@ class KL(Regularizer):
 
     Args:
         beta: β >= 0.
+
+    Raises:
+        UserError: if β is negative.
     """
 
     def __init__(self, *, beta: float) -> None:
         super().__init__()
+        if not beta >= 0:
+            raise UserError(f"model.beta={beta}: must be a number >= 0.")
         self.beta = beta
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
