@@ -49,6 +49,7 @@ SMALL = [
 ]
 
 
+OF_A_RUN = {"latent_prior", "of_run"}  # choices of model and data that need a trained run
 LADDER = ["model.network.channels=[4,4]", "model.network.groups=[1,1]"]
 
 

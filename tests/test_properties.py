@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import OF_A_RUN, ROOT
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -19,11 +19,8 @@ from vae_lightning.models import AAE, CVAEGAN, M2, TVAE, VAEGAN, AutoencoderKL, 
 from vae_lightning.models.running_means import RunningMeans
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
-OF_A_RUN = {"latent_prior", "of_run"}  # need a trained model
 MODELS, NETWORKS, LIKELIHOODS = (
-    sorted(
-        {file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior", "of_run"}
-    )  # needs a trained model
+    sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - OF_A_RUN)  # needs a trained model
     for group in ("model", "model/network", "model/likelihood")
 )
 SMALL: dict[str, dict[str, Any]] = {  # makes the choices in conf/ fast

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, SMALL
+from conftest import OF_A_RUN, ROOT, SMALL
 from hydra import compose, initialize_config_dir
 
 import vae_lightning
@@ -14,7 +14,6 @@ from vae_lightning.config.validation import validate_config
 from vae_lightning.training.train import train
 
 CONF = ROOT / "conf"
-OF_A_RUN = {"latent_prior", "of_run"}  # need the run in prior_of: tests/training/test_prior_of.py
 FILES = sorted(
     file.relative_to(CONF)
     for file in CONF.glob("*/**/*.yaml")

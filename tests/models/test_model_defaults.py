@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import OF_A_RUN, ROOT
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -58,7 +58,7 @@ OTHER_NETWORKS = {"celeba", "conv_batch_norm", "kim_mnih"}  # `Conv` with other 
 
 def files(group: str) -> list[str]:
     """Return the names of the YAML files of a config group, except that of a model that needs another one."""
-    return sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - {"latent_prior", "of_run"})
+    return sorted({file.stem for file in (ROOT / "conf" / group).glob("*.yaml")} - OF_A_RUN)
 
 
 def preset(name: str) -> dict[str, Any]:
