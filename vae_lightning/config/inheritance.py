@@ -1,4 +1,4 @@
-"""Taking the model, and unless others are chosen the data, from the run whose prior is learned or whose weights are."""
+"""Model and data of another run: `prior_of` learns a prior for it, and `init_from` starts from its weights."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +15,7 @@ from vae_lightning.runs.pretrained import read_model_config
 
 MAX_NAME_LENGTH = 100
 OF_RUN = "of_run"  # the choice of a model or data that are those of another run
-CHOSEN_LATER = ("optimizer", "scheduler")  # that any model may have
+OPTIONAL_PARTS = ("optimizer", "scheduler")  # of any model
 
 
 def inherit_run(cfg: DictConfig) -> None:
@@ -88,7 +88,7 @@ def with_changes(group: str, inherited: dict[str, Any], changes: DictConfig) -> 
     """
     for key in map(str, changes):
         value = changes[key]
-        if key not in inherited and key not in CHOSEN_LATER:
+        if key not in inherited and key not in OPTIONAL_PARTS:
             raise UserError(f"{group}.{key}: not an option of this run's {group}. Use one of {', '.join(inherited)}.")
         if OmegaConf.is_dict(value) and "_target_" in value:
             inherited = {**inherited, key: {}}
