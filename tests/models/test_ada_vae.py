@@ -45,6 +45,19 @@ def test_shared_latents_have_the_posterior_worked_out_by_hand(cls, mu, variance,
     torch.testing.assert_close(q.logvar.exp(), torch.tensor([[*variance, 1.0], [*variance, 1.0]]))
 
 
+@pytest.mark.parametrize(("k", "shared"), [(1, [True, True, False]), (2, [True, False, False])])
+def test_known_number_of_latents_is_not_shared(k, shared, parts):
+    q, is_shared = AdaGVAE(changed_latents=k, **parts).share(pair())
+    assert is_shared.tolist() == [shared]
+    assert (q.mu[0] == q.mu[1]).tolist() == shared
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_as_many_changed_latents_as_there_are_raise(k, parts):
+    with pytest.raises(UserError, match=rf"^model.changed_latents={k}: must be from 1 to 2, one less than"):
+        AdaGVAE(changed_latents=k, **parts)
+
+
 def test_product_of_square_roots_of_densities_is_the_gaussian_of_ada_ml_vae(parts):
     """Up to a constant: the difference of the logarithms is the same for all z."""
     combined = AdaMLVAE(**parts).combine(A, B)

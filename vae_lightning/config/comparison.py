@@ -36,6 +36,8 @@ MMD_OPTIONS = {"bandwidth": None, "bandwidth_factors": [1.0], "mmd_estimator": "
 ADDED_OPTIONS: dict[str, dict[str, Any]] = {
     "vae_lightning.data.ArrayDataModule": {"dtype": "uint8"},
     "vae_lightning.distributions.VampPrior": {"from_images": False},
+    "vae_lightning.models.AdaGVAE": {"changed_latents": None},
+    "vae_lightning.models.AdaMLVAE": {"changed_latents": None},
     "vae_lightning.models.AnnealedVAE": {"initial_capacity": 0.0},
     "vae_lightning.models.AutoencoderKL": {"features": "random"},
     "vae_lightning.models.DFCVAE": {"features": "random"},
@@ -55,6 +57,7 @@ CHANGEABLE = {
     "alpha",
     "beta",
     "capacity",
+    "changed_latents",
     "classification_weight",
     "decay",
     "discrete_capacity",

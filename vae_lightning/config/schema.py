@@ -194,6 +194,7 @@ FIELD_RULES = {
     "triplet_weight": NOT_NEGATIVE,
     "supervision_weight": NOT_NEGATIVE,
     "num_labeled": SIZE,
+    "changed_latents": optional(SIZE),
     "margin": NOT_NEGATIVE,
     "discriminator_weight": NOT_NEGATIVE,
     "discriminator_start": NOT_NEGATIVE,

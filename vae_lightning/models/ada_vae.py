@@ -17,30 +17,41 @@ class AdaGVAE(ELBOModule):
     """distortion + β · KL for pairs of images, whose posteriors agree in the latents that seem to be shared.
 
     Ada-GVAE of Locatello et al. 2020. A latent seems to be shared if KL(q(z_d|x_1) || q(z_d|x_2)) is less than halfway
-    between the smallest and the largest of these divergences over d. There, both posteriors are replaced by one
-    Gaussian, whose mean is the mean of their means, and whose variance is the mean of their variances.
+    between the smallest and the largest of these divergences over d. If the number of factors in which pairs differ is
+    known, all latents are shared but as many, those with the largest divergences. In shared latents, both posteriors
+    are replaced by one Gaussian, whose mean is the mean of their means, and whose variance is the mean of their
+    variances.
 
     In training, each image of a batch is paired with one that differs in some of its factors, and losses are averaged
     over both. Validation and test use each image alone, so their nelbo is that of a VAE.
 
     Args:
         beta: β >= 0.
+        changed_latents: number of latents that are not shared, from 1 to D - 1, or None for those above the threshold.
         conditional: must be false, since the labels of pairs are factors.
         **kwargs: those of `ELBOModule`.
 
     Raises:
-        UserError: if the model is conditional.
+        UserError: if the model is conditional, or there are not more latents than `changed_latents`.
     """
 
     requires_diagonal_gaussian = True  # for the KL of two images
 
-    def __init__(self, *, beta: float = 1.0, conditional: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, beta: float = 1.0, changed_latents: int | None = None, conditional: bool = False, **kwargs: Any
+    ) -> None:
         if conditional:
             raise UserError(
                 f"model.conditional=true: {type(self).__name__} learns from pairs without classes. Set"
                 " model.conditional=false."
             )
         super().__init__(regularizer=KL(beta=beta), **kwargs)
+        self.changed_latents = changed_latents
+        if changed_latents is not None and not 1 <= changed_latents < self.latent_dim:
+            raise UserError(
+                f"model.changed_latents={changed_latents}: must be from 1 to {self.latent_dim - 1}, one less than"
+                " model.latent_dim, or null."
+            )
 
     def combine(self, a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaussian:
         """Return the Gaussian that replaces the posteriors of a pair in shared latents, (B, D)."""
@@ -79,8 +90,12 @@ class AdaGVAE(ELBOModule):
         """
         first, second = (DiagonalGaussian(*halves) for halves in zip(q.mu.chunk(2), q.logvar.chunk(2), strict=True))
         divergence = kl_per_latent(first, second)
-        low, high = divergence.aminmax(dim=1, keepdim=True)
-        is_shared = divergence < (low + high) / 2
+        if self.changed_latents is None:
+            low, high = divergence.aminmax(dim=1, keepdim=True)
+            is_shared = divergence < (low + high) / 2
+        else:
+            changed = divergence.topk(self.changed_latents, dim=1).indices
+            is_shared = torch.ones_like(divergence, dtype=torch.bool).scatter(1, changed, False)
         combined = self.combine(first, second)
         values = [
             torch.where(is_shared, c, t.unflatten(0, (2, -1))).flatten(0, 1) for c, t in zip(combined, q, strict=True)
