@@ -25,7 +25,7 @@ from throughput import FOLDER, HERE, processes, train_command
 from torch.utils.flop_counter import FlopCounterMode
 
 # They need a trained run, or known factors.
-LEFT_OUT = ("latent_prior", "ada_gvae", "ada_ml_vae", "s2_beta_vae", "s2_beta_tcvae")
+LEFT_OUT = ("latent_prior", "of_run", "ada_gvae", "ada_ml_vae", "s2_beta_vae", "s2_beta_tcvae")
 OPTIONS = {"m2": ["data.labeled_per_class=10", "data.val_size=5000"]}
 MATRIX = 2048  # side of the matrices
 

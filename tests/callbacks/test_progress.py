@@ -66,7 +66,7 @@ def test_values_include_the_mean_loss_of_the_epoch_so_far(parts):
     bar, model = ProgressBar(), VAE(**parts)
     bar.speed, bar.start, bar.start_fraction = 12345.6, 0.0, 0.0
     trainer = trainer_at(0, 1)
-    trainer.progress_bar_metrics = {"val/objective": 3.0}
+    trainer.progress_bar_metrics, trainer.checkpoint_callbacks = {"val/objective": 3.0}, []
     assert bar.values(trainer, model) == ["12,346 images/s", "val 3.00"]
     for n, loss in ((1, 100.0), (3, 500.0)):
         model.means["train"].update(n, {"loss": torch.tensor(loss)})

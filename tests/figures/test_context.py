@@ -74,7 +74,7 @@ def test_ranges_include_the_spread_of_the_posterior_of_each_image(posterior, sma
     context = FigureContext(build_model(small, "model=vae", *options), build_data(small))
     with isolated_eval(context.model):
         low, high = context.ranges.T
-    torch.testing.assert_close(high - low, torch.full((3,), 4.0), atol=0.6, rtol=0)
+    assert ((high - low > 3) & (high - low < 5)).all()  # 0.1 without that spread
 
 
 def test_centers_of_a_hamiltonian_vae_are_those_that_the_decoder_receives(small):
