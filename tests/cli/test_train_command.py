@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, SMALL
 
 from vae_lightning.config.job_names import job_dir_name
-from vae_lightning.config.overrides import expand_resume, place_run
+from vae_lightning.config.overrides import expand_resume, place_run, unquoted
 from vae_lightning.errors import UserError
 
 
@@ -52,6 +52,11 @@ def test_hydra_creates_the_directory_that_run_dir_names():
     assert place_run(["model=ae", "run_dir='a b=1'"]) == ["hydra.run.dir='a b=1'"]
     assert place_run(["model=ae"]) == []
     assert place_run(["run_dir=a", "hydra.run.dir=b"]) == []
+
+
+def test_names_of_jobs_have_no_quotes():
+    assert job_dir_name("init_from='runs/a=1/b',+seed=1") == "init_from=runs.a=1.b,seed=1"
+    assert [unquoted(f"resume={value}") for value in ("'a b'", '"a"', "a'", "")] == ["a b", "a", "a'", ""]
 
 
 @pytest.mark.slow

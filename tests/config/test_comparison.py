@@ -65,3 +65,9 @@ def test_added_options_are_arguments_of_their_class(target):
     classes = cls.__mro__[: cls.__mro__.index(ELBOModule)] if issubclass(cls, ELBOModule) else [cls]
     arguments = {name for base in classes for name in inspect.signature(base.__init__).parameters}
     assert ADDED_OPTIONS[target].keys() <= arguments
+
+
+def test_only_paths_in_the_run_directory_are_replaced():
+    config = {"run_dir": "A", "optimizer": {"_target_": "torch.optim.Adam"}, "dirpath": "A/checkpoints", "root": "A"}
+    expected = {"optimizer._target_": "torch.optim.Adam", "dirpath": "run_dir/checkpoints", "root": "run_dir"}
+    assert config_identity(config) == {**expected, **ADDED_LOADING_OPTIONS}

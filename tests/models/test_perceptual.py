@@ -74,6 +74,8 @@ def test_weights_of_vgg_come_from_the_checkpoint_if_there_is_one(vgg, monkeypatc
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda *_, **__: pytest.fail("downloaded again"))
     nn.ModuleDict({"part": second}).load_state_dict(nn.ModuleDict({"part": first}).state_dict())
     torch.testing.assert_close(second(x, y), expected)
+    second.load_state_dict(VGGFeatureDistance((1, 8, 8)).state_dict())
+    assert not second.is_loaded
 
 
 def test_failed_download_of_vgg_is_reported(monkeypatch):

@@ -16,6 +16,7 @@ from vae_lightning.config.comparison import config_identity, trains_longer
 from vae_lightning.config.flags import split_flags
 from vae_lightning.config.job_names import name_jobs
 from vae_lightning.config.overrides import defer_options
+from vae_lightning.errors import UserError
 from vae_lightning.runs.locking import exclusive
 from vae_lightning.runs.recording import save_metrics
 
@@ -113,10 +114,18 @@ def test_options_of_swept_models_are_those_of_the_jobs(run_sweep):
         "model/network=mlp,resnet",
         "model.network.hidden_dims=choice([8])",
     ]
+    fixed = ["model.init_std=null", "model.x='4'", "data.batch_size=8", "seed=1"]
+    assert defer_options(["model=a,b", *fixed]) == ["model=a,b", *(f"++{o}" for o in fixed[:2]), *fixed[2:]]
+    assert defer_options(["experiment=a,b", *fixed])[3] == "data.batch_size=choice(8)"
     run_sweep(options[0], options[1], "trainer.max_epochs=1")
     for name in ("beta_vae", "beta_tcvae"):
         config = OmegaConf.load(STUDY / f"model={name}" / ".hydra" / "config.yaml")
         assert config.model.beta == 2.5
+
+
+def test_jobs_cannot_share_a_directory_that_the_command_names():
+    with pytest.raises(UserError, match=r"^run_dir=here: would be the directory of all jobs of the sweep\. Set sweep"):
+        name_jobs(["run_dir=here", "seed=1,2"])
 
 
 def test_name_jobs_excludes_options_that_are_not_swept():

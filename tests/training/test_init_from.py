@@ -8,9 +8,12 @@ from conftest import SMALL
 
 import vae_lightning
 from vae_lightning.errors import UserError
+from vae_lightning.evaluation.evaluate import evaluate
+from vae_lightning.exporting.weights import export_weights
 
 QUIET = ["callbacks=minimal", "logger=none", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"]
 QUICK = [*(o for o in SMALL if not o.startswith("~")), *QUIET]
+LONGER = ["trainer.max_epochs=2"]
 STILL = ["model.optimizer.lr=1e-12"]
 OTHER = ["data=digits", "data.image_shape=[1,8,8]", "data.batch_size=64"]
 
@@ -68,6 +71,34 @@ def test_pretrained_model_is_tuned_by_name(tmp_path):
     assert run.run_dir.parent.name == "tuned-mnist_vae-digits"
     weights, expected = run.model.state_dict(), vae_lightning.load("mnist_vae_2d").state_dict()
     assert all(torch.allclose(weights[name], expected[name]) for name in expected)
+
+
+def test_tuned_run_resumes_with_other_options(trained):
+    run = vae_lightning.train([f"init_from={trained.run_dir}", *QUIET])
+    longer = ["trainer.max_epochs=2", "model.optimizer.lr=1e-4", "data.batch_size=64"]
+    resumed = vae_lightning.train([f"resume={run.run_dir}", *longer])
+    assert (resumed.config["model"]["optimizer"]["lr"], resumed.config["data"]["batch_size"]) == (1e-4, 64)
+
+
+def test_mixture_and_codes_of_the_other_run_are_kept_and_its_schedule_is_not():
+    vade = vae_lightning.train([*QUICK, "model=vade", "model.pretrain_epochs=0", "model/scheduler=cosine"])
+    run = vae_lightning.train([f"init_from={vade.run_dir}", "model.pretrain_epochs=1", *STILL, *QUIET, *LONGER])
+    assert "scheduler" not in run.config["model"]
+    torch.testing.assert_close(run.model.prior.mu, vade.model.prior.mu)
+    codes = vae_lightning.train([*QUICK, "model=vq_vae", "model.latent_dim=4"])
+    tuned = vae_lightning.train([f"init_from={codes.run_dir}", *QUIET])
+    assert vae_lightning.train([f"resume={tuned.run_dir}", *LONGER]).config["trainer"]["max_epochs"] == 2
+
+
+def test_export_in_the_directory_of_another_run_is_itself(trained, capsys):
+    other = vae_lightning.train([*QUICK, "model.latent_dim=2", "run_dir=other"])
+    before = (other.run_dir / "metrics.json").read_text()
+    file = export_weights(trained.run_dir, "other/a.safetensors")
+    with pytest.raises(UserError, match=r"a.safetensors: an exported model has no run directory to write to"):
+        evaluate(file, quick=True)
+    assert (other.run_dir / "metrics.json").read_text() == before
+    run = vae_lightning.train([f"init_from={file}", *STILL, *QUIET])
+    assert run.config["model"] == {**trained.config["model"], "optimizer": run.config["model"]["optimizer"]}
 
 
 @pytest.mark.parametrize(

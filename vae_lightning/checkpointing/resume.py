@@ -19,11 +19,13 @@ class Resumption(NamedTuple):
         path: the checkpoint.
         epoch: number of epochs that it has been trained, the last of which may be incomplete.
         changes: options that are changed, with their old and new values.
+        weights: the state of the model.
     """
 
     path: Path
     epoch: int
     changes: dict[str, tuple[Any, Any]]
+    weights: dict[str, Any]
 
 
 def find_resumption(config: dict[str, Any]) -> Resumption | None:
@@ -59,7 +61,7 @@ def find_resumption(config: dict[str, Any]) -> Resumption | None:
     trained, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
     if wanted < trained:
         raise UserError(f"trainer.max_epochs={wanted}: {path} is from epoch {trained}. Set {trained} or more.")
-    return Resumption(path, trained, changes)
+    return Resumption(path, trained, changes, checkpoint["state_dict"])
 
 
 def newest_intact_checkpoint(path: Path) -> tuple[Path, dict[str, Any]]:

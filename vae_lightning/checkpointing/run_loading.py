@@ -49,27 +49,26 @@ def load_run(
         path: a run directory, `latest`, a checkpoint in a run directory, an export, or a model of the package's own.
         trust: packages of your own whose classes the checkpoint may name; see `load_model`.
         data_root: the directory or file that the data has been moved to; by default the `data.root` of the run.
-        needs_directory: reject an export that is not in the directory of its run.
+        needs_directory: reject exports, which do not have one.
 
     Raises:
         UserError: if it is not a run directory, has no checkpoint, a file in it is damaged or names a class that is
             not trusted, or its data is no longer there.
     """
     source = find_model(path)
-    run_dir = model_dir(source)
-    is_alone = source.suffix == EXPORT_SUFFIX and not (run_dir / CONFIG).is_file()
-    if is_alone and needs_directory:
+    if source.suffix == EXPORT_SUFFIX and needs_directory:
         raise UserError(f"{path}: an exported model has no run directory to write to. Pass the run.")
     checkpoint = read_checkpoint(source)
     trained: dict[str, Any] = checkpoint[CheckpointKey.CONFIG]
-    if is_alone and "data" not in trained:
-        raise UserError(f"{path}: does not say which data it was trained with. Pass the run.")
+    run_dir = model_dir(source)
     read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
-    config = deepcopy(trained) if is_alone else read_config(run_dir)
-    path = source if is_alone else run_dir / CONFIG
+    path = source if source.suffix == EXPORT_SUFFIX else run_dir / CONFIG
+    config = deepcopy(trained) if path == source else read_config(run_dir)
+    if "data" not in config:
+        raise UserError(f"{path}: does not say which data the model was trained with. Pass a run.")
     check_trusted(trust, Part(trained["model"], source), Part(config.get("data"), path, DATA_PACKAGES))
     model = build_model(checkpoint, source, trust=trust)
-    if not is_alone:
+    if path != source:
         with as_user_error(f"{path}: {{error}}", reraise=()):
             validate_config(OmegaConf.create(config))
     warn_data_changed(config, trained, path)

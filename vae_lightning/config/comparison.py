@@ -118,7 +118,7 @@ def config_identity(config: dict[str, Any]) -> dict[str, Any]:
     """
     folder = str(config["run_dir"])  # a damaged checkpoint may hold anything
     identity = ADDED_LOADING_OPTIONS | {
-        key: value.replace(folder, "run_dir") if isinstance(value, str) else value
+        key: f"run_dir{value[len(folder) :]}" if value == folder or f"{value}".startswith(f"{folder}/") else value
         for key, value in iter_leaves(config)
         if not f"{key}.".startswith(tuple(f"{name}." for name in NOT_COMPARED))
     }

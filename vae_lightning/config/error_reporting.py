@@ -42,10 +42,14 @@ def report_errors(debug: bool) -> Iterator[None]:
         with suppress(OmegaConfBaseException):  # the error may be in the name of the directory
             if HydraConfig.initialized():
                 remove_empty_dirs(Path(HydraConfig.get().runtime.output_dir))
-        is_users = isinstance(error, USER_FACING_ERRORS) or (isinstance(error, Exception) and NULL_GROUP in str(error))
-        if debug or not is_users:
+        if debug or not is_user_facing(error):
             raise
         sys.exit(f"error: {format_error(error, sys.argv[1:])}")
+
+
+def is_user_facing(error: BaseException) -> bool:
+    """Return whether the user can fix an error."""
+    return isinstance(error, USER_FACING_ERRORS) or (isinstance(error, Exception) and NULL_GROUP in str(error))
 
 
 def remove_empty_dirs(run_dir: Path) -> None:

@@ -14,7 +14,6 @@ from vae_lightning.runs.layout import run_dir_of
 from vae_lightning.runs.pretrained import read_model_config
 
 MAX_NAME_LENGTH = 100
-OF_RUN = "of_run"  # the choice of a model or data that are those of another run
 OPTIONAL_PARTS = ("optimizer", "scheduler")  # of any model
 
 
@@ -74,8 +73,11 @@ def read_parts(cfg: DictConfig, option: str) -> Parts:
         model = own["model"]["autoencoder"] if option == "prior_of" else own["model"]
         return Parts(own["name"], model, own["data"])
     config = read_model_config(cfg[option])
+    if "data" not in config and "_target_" not in cfg.data:
+        raise UserError(f"{option}={cfg[option]}: does not say which data it was trained with. Set data=NAME.")
     model, data = config["model"], {**config.get("data", {}), "seed": "${seed}"}
     if option == "init_from":
+        model.pop("scheduler", None)  # it belongs to the length of the other run
         model |= {key: f"${{data.{key}}}" for key in OF_THE_DATA if key in model}
     return Parts(None, model, data)
 
@@ -108,7 +110,7 @@ def default_name(prior_of: Any, init_from: Any) -> str:
             name = read_model_config(str(source)).get("name", name)
     if prior_of:
         return f"{choices.get('model/prior')}-{name}"[:MAX_NAME_LENGTH]
-    parts = [choice for choice in (choices["model"], choices["data"]) if choice != OF_RUN]
+    parts = [choice for choice in (choices["model"], choices["data"]) if choice != "of_run"]
     return "-".join(["tuned", name, *parts] if source else parts)[:MAX_NAME_LENGTH]
 
 

@@ -1,5 +1,7 @@
 """The command line's overrides before Hydra sees them."""
 
+from pathlib import Path
+
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import OverrideType
@@ -10,14 +12,15 @@ from vae_lightning.config.replay import check_replayable
 from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_config, read_overrides
-from vae_lightning.runs.discovery import LATEST, find_newest_run, newest_autoencoder, newest_run, resolve_run
+from vae_lightning.runs.discovery import LATEST, find_newest_run, newest_source, resolve_run
 from vae_lightning.runs.format import add_old_defaults, override_key
-from vae_lightning.runs.layout import CONFIG, OVERRIDES, find_checkpoint, run_dir_of
+from vae_lightning.runs.layout import CONFIG, OVERRIDES, find_checkpoint, has_resumable_checkpoint, run_dir_of
 
 LIGHTNING_CHOICES = {"logger=false": "logger=none", "logger=null": "logger=none", "logger=true": "logger=tensorboard"}
+OF_RUN = "of_run"  # the choice of a model or data that are those of another run
 IMPLIED = {  # option that names a run -> the choices that it implies
-    "prior_of": {"model": "latent_prior", "data": "of_run"},
-    "init_from": {"model": "of_run", "data": "of_run"},
+    "prior_of": {"model": "latent_prior", "data": OF_RUN},
+    "init_from": {"model": OF_RUN, "data": OF_RUN},
 }
 
 
@@ -34,14 +37,18 @@ def expand_resume(arguments: list[str]) -> list[str]:
         UserError: if `resume` does not refer to a run directory or a checkpoint in one.
     """
     given = {override_key(argument): argument for argument in arguments}
-    resume = given.pop("resume", "").partition("=")[2].strip("'\"")
+    resume = unquoted(given.pop("resume", ""))
     if resume in ("", "null"):
         return arguments
     if {"-m", "--multirun"} & given.keys():
         raise UserError(f"resume={resume}: resumes one run, not a sweep. Rerun a sweep's command to resume it.")
     if resume == "auto":
         options = [option for option in given.values() if not option.startswith("-")]
-        newest = find_newest_run(normalize(expand_sources(options)))
+        if "run_dir" in given:
+            folder = Path(unquoted(given["run_dir"]))
+            newest = folder if has_resumable_checkpoint(folder) else None
+        else:
+            newest = find_newest_run(normalize(expand_sources(options)))
         if newest is None:
             print("resume=auto: no run with these options; starting a new one", flush=True)
             return [argument for argument in arguments if override_key(argument) != "resume"]
@@ -63,8 +70,8 @@ def expand_sources(arguments: list[str]) -> list[str]:
     """Insert the model and the data that `prior_of=RUN` or `init_from=RUN` implies, unless they are given.
 
     Options of the run's model and data get `++`, since only the run knows which there are; `config.inheritance` checks
-    them. `latest` becomes the newest run, for a prior one that is not a prior itself. Paths are quoted, since those of
-    a sweep's jobs contain `=`.
+    them. `latest` becomes the newest run that does not have such an option itself. Paths are quoted, since those of a
+    sweep's jobs contain `=`.
 
     Args:
         arguments: of the command line; returned unchanged if there is no `prior_of=` or `init_from=`.
@@ -78,13 +85,13 @@ def expand_sources(arguments: list[str]) -> list[str]:
         if source in ("", "null"):
             continue
         if not set(source) & set("'\"()[]{}"):  # a path, or several to sweep over
-            newest = newest_autoencoder if option == "prior_of" else newest_run
-            paths = [newest() if path == LATEST else path for path in source.split(",")]
+            paths = [newest_source(option) if path == LATEST else path for path in source.split(",")]
             given[option] = f"{option}=" + ",".join(f"'{path}'" for path in paths)
         missing = {group: choice for group, choice in implied.items() if group not in given}
-        for group in (group for group, choice in missing.items() if choice == "of_run"):
-            of_run = {key: value for key, value in given.items() if key.startswith(f"{group}.") and value[0] != "~"}
-            given |= {key: f"++{value.lstrip('+')}" for key, value in of_run.items()}
+        for group in implied:
+            if OF_RUN in missing.get(group, given.get(group, "").partition("=")[2]).split(","):
+                of_run = {key: value for key, value in given.items() if key.startswith(f"{group}.") and value[0] != "~"}
+                given |= {key: f"++{value.lstrip('+')}" for key, value in of_run.items()}
         return [*(f"{group}={choice}" for group, choice in missing.items()), *given.values()]
     return arguments
 
@@ -111,21 +118,31 @@ def defer_options(overrides: list[str]) -> list[str]:
     """Return the overrides of a sweep, in which options of a swept group, such as `model.beta=4`, sweep over one value.
 
     Hydra first composes a configuration without what is swept, and would not find these options in the default choice.
+    An experiment may choose any group. Values that a sweep cannot hold get `++` instead.
     """
     parsed = dict(zip(overrides, OverridesParser.create().parse_overrides(overrides), strict=True))
-    swept = tuple(f"{o.key_or_group.replace('/', '.')}." for o in parsed.values() if o.is_sweep_override())
-    fixed = {
-        text: f"{o.key_or_group}=choice({text.partition('=')[2]})"
-        for text, o in parsed.items()
-        if o.type == OverrideType.CHANGE and not o.is_sweep_override() and o.key_or_group.startswith(swept)
-    }
-    return [fixed.get(override, override) for override in overrides]
+    keys = [override.key_or_group for override in parsed.values() if override.is_sweep_override()]
+    groups = ("model", "data", "trainer", "callbacks") if "experiment" in keys else ()
+    swept = tuple(f"{key.replace('/', '.')}." for key in (*keys, *groups))
+    deferred = {}
+    for text, override in parsed.items():
+        key, value = override.key_or_group, text.partition("=")[2]
+        if override.type == OverrideType.CHANGE and not override.is_sweep_override() and key.startswith(swept):
+            is_special = value in ("", "null") or value[0] in "'\""
+            deferred[text] = f"++{text}" if is_special else f"{key}=choice({value})"
+    return [deferred.get(override, override) for override in overrides]
+
+
+def unquoted(override: str) -> str:
+    """Return the value of an override without the quotes around it."""
+    value = override.partition("=")[2]
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def place_run(overrides: list[str]) -> list[str]:
     """Return an override that makes Hydra create `run_dir` if it is given, instead of a directory named by the time."""
     given = {override_key(override): override for override in overrides}
-    if "run_dir" not in given or "hydra.run.dir" in given:
+    if unquoted(given.get("run_dir", "")) in ("", "null") or "hydra.run.dir" in given:
         return []
     return [f"hydra.run.dir={given['run_dir'].partition('=')[2]}"]
 

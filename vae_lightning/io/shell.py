@@ -18,8 +18,10 @@ def display_path(path: Path) -> str:
 
 
 def resume_command(run_dir: Path) -> str:
-    """Return the command that resumes a run, which finds choices in the same directories as this one."""
-    return " ".join([train_command(), *map(shlex.quote, search_path(sys.argv[1:])), f"resume={display_path(run_dir)}"])
+    """Return the command that resumes a run, which finds choices and trusts packages as this one does."""
+    trust = [argument for argument in sys.argv[1:] if argument.startswith("trust=")]
+    options = map(shlex.quote, [*search_path(sys.argv[1:]), *trust])
+    return " ".join([train_command(), *options, f"resume={display_path(run_dir)}"])
 
 
 def search_path(arguments: list[str]) -> list[str]:

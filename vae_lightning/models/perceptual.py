@@ -141,8 +141,8 @@ class VGGFeatureDistance(PerceptualDistance):
 
 
 def mark_loaded(distance: VGGFeatureDistance, _: Any) -> None:
-    """Record that the weights come from a checkpoint."""
-    distance.is_loaded = True
+    """Record that the weights come from a checkpoint, unless it was written before they were loaded."""
+    distance.is_loaded = bool(distance.get_buffer("weight_0").any())
 
 
 def build_perceptual_distance(features: str, image_shape: Shape) -> PerceptualDistance:

@@ -153,9 +153,9 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
             )
 
     def on_fit_start(self) -> None:
-        """Choose random training images as centroids, unless the run resumes."""
+        """Choose random training images as centroids, unless the run resumes or starts from another."""
         super().on_fit_start()
-        if not self.images_seen:
+        if not self.images_seen and not self.is_pretrained:
             n = len(self.centroid_images)
             x, y = next(iter(self.data_module.random_batches(n, n)))
             self.centroid_images.copy_(to_8_bit(x))

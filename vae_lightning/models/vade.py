@@ -49,11 +49,16 @@ class VaDE(ELBOModule):
         """Return q(c|x) of images (B, C, H, W), (B, K)."""
         return log_cluster_probs(self.encode(x, y), self.prior(self.encode, None)).exp()
 
+    @property
+    def fitting_epoch(self) -> int:
+        """The epoch at whose start the mixture is fitted; 0 if it is that of another run, which is learned further."""
+        return 0 if self.is_pretrained else self.pretrain_epochs
+
     def on_fit_start(self) -> None:
         """Warn if the training ends before the clusters are fitted."""
         super().on_fit_start()
         epochs = self.trainer.max_epochs
-        is_short = self.pretrain_epochs and epochs and 0 < epochs <= self.pretrain_epochs
+        is_short = self.fitting_epoch and epochs and 0 < epochs <= self.fitting_epoch
         if is_short and self.trainer.is_global_zero:
             log.warning(
                 "model.pretrain_epochs=%d: trainer.max_epochs=%d ends the training before the clusters are fitted. Set"
@@ -65,14 +70,14 @@ class VaDE(ELBOModule):
     def on_train_epoch_start(self) -> None:
         """Fit the mixture once, at the start of the first epoch in which it is learned."""
         super().on_train_epoch_start()
-        if 0 < self.pretrain_epochs == self.current_epoch:
+        if 0 < self.fitting_epoch == self.current_epoch:
             self.eval()
             initialize_prior(self, lambda batch: self.encode(*batch).rsample())
             self.train()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Keep the mixture as it is during the first epochs."""
-        if self.current_epoch < self.pretrain_epochs:
+        if self.current_epoch < self.fitting_epoch:
             for parameter in self.prior.parameters():
                 if parameter.grad is not None:  # GradientSkip may have removed it
                     parameter.grad.zero_()

@@ -31,17 +31,20 @@ def newest_run() -> Path:
     return next(filter(has_resumable_checkpoint, runs), runs[0])
 
 
-def newest_autoencoder() -> Path:
-    """Return the most recently started run under `runs/` that has a checkpoint and is not a prior of another run.
+def newest_source(option: str) -> Path:
+    """Return the most recently started run under `runs/` that has a checkpoint, and itself comes from no other run.
+
+    Args:
+        option: `prior_of` or `init_from`; runs in whose configuration it is set are skipped.
 
     Raises:
         UserError: if there is none.
     """
     for run in filter(has_resumable_checkpoint, newest_first(RUNS)):
         with suppress(UserError):  # skip runs whose files are damaged
-            if "autoencoder" not in read_config(run)["model"]:
+            if not read_config(run).get(option):
                 return run
-    raise UserError(f"{LATEST}: no run under {RUNS}/ has a model to learn a prior for. Train one first.")
+    raise UserError(f"{option}={LATEST}: no run under {RUNS}/ has a model of its own. Train one first.")
 
 
 def resolve_sweep(path: str | Path) -> Path:

@@ -111,7 +111,7 @@ def add_old_defaults(overrides: list[str], config: Mapping[str, Any]) -> list[st
     """
     model = config["model"]
     given = {override_key(override) for override in overrides}
-    if model.get("_target_") != "vae_lightning.models.VQVAE":
+    if model.get("_target_") != "vae_lightning.models.VQVAE" or "model=of_run" in overrides:
         return overrides
     is_flat = model.get("network", {}).get("_target_") == "vae_lightning.networks.Conv"
     defaults = {"model/network": "conv" if is_flat else None, "model.latent_dim": model.get("latent_dim")}

@@ -6,11 +6,11 @@ from typing import Any
 
 from safetensors import safe_open
 
-from vae_lightning.errors import as_user_error
+from vae_lightning.errors import UserError, as_user_error
 from vae_lightning.runs.artifacts import read_config
 from vae_lightning.runs.discovery import LATEST, RUNS, resolve_run
 from vae_lightning.runs.format import migrate_config
-from vae_lightning.runs.layout import CONFIG, EXPORT_SUFFIX, find_checkpoint, run_dir_of
+from vae_lightning.runs.layout import EXPORT_SUFFIX, EXPORTED, find_checkpoint, run_dir_of
 
 FOLDER = Path(__file__).parents[1] / "pretrained"  # its README says how each model was made
 
@@ -37,10 +37,16 @@ def find_model(path: str | Path, preferred: str = "best") -> Path:
 
 
 def model_dir(file: Path) -> Path:
-    """Return the directory of a model: that of its run or export, or `runs/pretrained/NAME` for one of the package."""
+    """Return the directory of a model: that of its run, or one named after an export.
+
+    `model.safetensors` has the directory that it is in, `NAME.safetensors` the directory `NAME` beside it, and a model
+    of the package `runs/pretrained/NAME`.
+    """
     if file.suffix != EXPORT_SUFFIX:
         return run_dir_of(file)
-    return (RUNS / "pretrained" / file.stem if file.parent == FOLDER else file.parent).absolute()
+    if file.parent == FOLDER:
+        return (RUNS / "pretrained" / file.stem).absolute()
+    return file.absolute().parent if file.name == EXPORTED else file.absolute().with_suffix("")
 
 
 def read_model_config(path: str | Path) -> dict[str, Any]:
@@ -53,8 +59,11 @@ def read_model_config(path: str | Path) -> dict[str, Any]:
         UserError: if there is no such model, or its configuration cannot be read.
     """
     file = find_model(path)
-    folder = model_dir(file)
-    if file.suffix != EXPORT_SUFFIX or (folder / CONFIG).is_file():
-        return read_config(folder)
+    if file.suffix != EXPORT_SUFFIX:
+        return read_config(run_dir_of(file))
     with as_user_error(f"{file}: cannot be read as safetensors ({{error}})."), safe_open(file, "np") as export:
-        return migrate_config(json.loads(export.metadata()["config"]))
+        metadata = export.metadata() or {}
+    config = json.loads(metadata.get("config", "{}"))
+    if "model" not in config:
+        raise UserError(f"{file}: has no model in its metadata. Write the file with vae-lightning export.")
+    return migrate_config(config)

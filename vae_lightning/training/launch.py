@@ -9,7 +9,7 @@ from typing import Any
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.config.composition import composed_alone
-from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error, remove_empty_dirs
+from vae_lightning.config.error_reporting import format_error, is_user_facing, remove_empty_dirs
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.overrides import expand_resume, expand_sources, normalize
 from vae_lightning.config.traversal import iter_leaves
@@ -79,7 +79,9 @@ def train(overrides: Sequence[str] = ()) -> Run:
             inherit_run(cfg)
             validate_config(cfg)
             return Run(run_dir, training.train(cfg))
-    except USER_FACING_ERRORS as error:
+    except Exception as error:
+        if not is_user_facing(error):
+            raise
         if run_dir is not None:
             remove_empty_dirs(run_dir)
         raise UserError(format_error(error, overrides)) from error

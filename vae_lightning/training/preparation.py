@@ -1,5 +1,6 @@
 """Building everything that a run needs, and checking that it fits together, before anything is written."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,8 +76,13 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
             cfg.data[name] = getattr(data, name)
     config = resolved(cfg)
     model: ELBOModule = build_component(cfg, "model", ELBOModule)
-    if not resumption:
+    if resumption:
+        with suppress(RuntimeError):  # Lightning reports weights that do not fit
+            model.load_state_dict(resumption.weights)
+        resumption = resumption._replace(weights={})  # which would take memory during the training
+    else:
         load_initial_weights(model, cfg)
+    model.is_pretrained = bool(cfg.init_from)
     if cfg.compile:
         compile_networks(model, cfg.compile)
     callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
@@ -117,7 +123,6 @@ def load_initial_weights(model: ELBOModule, cfg: DictConfig) -> None:
                 f" {here} here. Use the same options of the model, and images of the same shape."
             )
         model.load_state_dict(given)
-        model.is_pretrained = True
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
