@@ -94,8 +94,8 @@ class ProgressBar(LightningProgressBar):
         left = self.seconds_left(trainer)
         means = pl_module.means["train"].compute(lambda sums: sums)
         metrics = {"loss": means["loss"].item()} if means else {}
-        metrics |= {name.partition("/")[0]: float(value) for name, value in trainer.progress_bar_metrics.items()}
         shown = trainer.progress_bar_metrics
+        metrics |= {name.partition("/")[0]: float(value) for name, value in shown.items()}
         for callback in trainer.checkpoint_callbacks:
             monitor = getattr(callback, "monitor", None)
             if monitor and monitor not in shown and monitor in trainer.callback_metrics:

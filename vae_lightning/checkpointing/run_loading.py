@@ -56,19 +56,20 @@ def load_run(
             not trusted, or its data is no longer there.
     """
     source = find_model(path)
-    if source.suffix == EXPORT_SUFFIX and needs_directory:
+    is_export = source.suffix == EXPORT_SUFFIX
+    if is_export and needs_directory:
         raise UserError(f"{path}: an exported model has no run directory to write to. Pass the run.")
     checkpoint = read_checkpoint(source)
     trained: dict[str, Any] = checkpoint[CheckpointKey.CONFIG]
     run_dir = model_dir(source)
     read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
-    path = source if source.suffix == EXPORT_SUFFIX else run_dir / CONFIG
-    config = deepcopy(trained) if path == source else read_config(run_dir)
+    path = source if is_export else run_dir / CONFIG
+    config = deepcopy(trained) if is_export else read_config(run_dir)
     if "data" not in config:
         raise UserError(f"{path}: does not say which data the model was trained with. Pass a run.")
     check_trusted(trust, Part(trained["model"], source), Part(config.get("data"), path, DATA_PACKAGES))
     model = build_model(checkpoint, source, trust=trust)
-    if path != source:
+    if not is_export:
         with as_user_error(f"{path}: {{error}}", reraise=()):
             validate_config(OmegaConf.create(config))
     warn_data_changed(config, trained, path)

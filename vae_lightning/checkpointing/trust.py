@@ -137,6 +137,6 @@ def is_trusted(target: Any, packages: tuple[str, ...], path: Path) -> bool:
             f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the directory"
             " that holds its module, add that directory to PYTHONPATH, or install its package."
         ) from error
-    except ValueError:  # not a class
+    except ValueError:  # not a dotted name
         return False
-    return f"{found.__module__}.{found.__qualname__}.".startswith(inside)
+    return isinstance(found, type) and f"{found.__module__}.{found.__qualname__}.".startswith(inside)
