@@ -18,15 +18,8 @@ def resolve_run(path: str | Path) -> Path:
     Raises:
         UserError: if it is `latest` and there is no run.
     """
-    return newest_run() if str(path) == LATEST else Path(path)
-
-
-def newest_run() -> Path:
-    """Return the most recently started run under `runs/` that has a checkpoint, or else the most recently started one.
-
-    Raises:
-        UserError: if there is none.
-    """
+    if str(path) != LATEST:
+        return Path(path)
     runs = newest_first(RUNS)
     return next(filter(has_resumable_checkpoint, runs), runs[0])
 
