@@ -1,4 +1,4 @@
-"""Tests that the README's examples work from files outside the package, and that lists of choices are complete."""
+"""Tests that the examples of docs/extending.md work outside the package, and that lists of choices are complete."""
 
 import csv
 import os
@@ -15,8 +15,8 @@ import vae_lightning
 
 
 def section(heading: str) -> list[str]:
-    """Return the code and the configuration under a heading of the README."""
-    text = (ROOT / "README.md").read_text().partition(f"## {heading}")[2].partition("\n## ")[0]
+    """Return the code and the configuration under a heading of docs/extending.md."""
+    text = (ROOT / "docs/extending.md").read_text().partition(f"## {heading}")[2].partition("\n## ")[0]
     return re.findall(r"```(?:python|yaml)\n(.*?)```", text, flags=re.DOTALL)
 
 
@@ -33,7 +33,7 @@ def test_every_model_likelihood_and_posterior_is_listed():
 def write_example(directory: Path, module: str, config: str, blocks: list[str]) -> None:
     """Write the code to a module, and the configuration to a file in conf/ of the directory."""
     code, yaml = blocks
-    assert len([line for line in code.splitlines() if line.strip()]) <= 12
+    assert len([line for line in code.splitlines() if line.strip()]) <= 15
     (directory / module).write_text(code)
     path = directory / "conf" / config
     path.parent.mkdir(parents=True)
@@ -60,17 +60,24 @@ def run_command(directory: Path, *arguments: str) -> None:
 
 
 @pytest.mark.slow
-def test_custom_network_trains_and_loads(tmp_path, monkeypatch):
-    write_example(tmp_path, "my_networks.py", "model/network/pooled.yaml", section("Your own network"))
-    run_train(tmp_path, "model=cvae", "model/network=pooled", *[option for option in SMALL if "network" not in option])
+def test_custom_network_and_likelihood_train_and_load(tmp_path, monkeypatch):
+    write_example(tmp_path, "my_networks.py", "model/network/pooled.yaml", section("A network"))
+    write_example(tmp_path, "my_likelihoods.py", "model/likelihood/student.yaml", section("A likelihood"))
+    options = [option for option in SMALL if "network" not in option]
+    run_train(tmp_path, "model=cvae", "model/network=pooled", "model/likelihood=student", *options)
     monkeypatch.syspath_prepend(tmp_path)
-    model = vae_lightning.load(tmp_path / "run", trust="my_networks")
-    assert model.sample(2, torch.tensor([3, 4])).shape == (2, 1, 8, 8)
+    model = vae_lightning.load(tmp_path / "run", trust=["my_networks", "my_likelihoods"])
+    y = torch.tensor([3, 4])
+    assert model.sample(2, y).shape == (2, 1, 8, 8)
+    images, x = model.decode(torch.zeros(2, 3), y), torch.rand(2, 1, 8, 8)
+    expected = torch.distributions.StudentT(5.0, images.mean, 0.1).log_prob(x).sum((1, 2, 3))
+    torch.testing.assert_close(images.log_prob(x), expected)
+    assert images.sample().shape == x.shape
 
 
 @pytest.mark.slow
 def test_custom_regularizer_is_swept_and_reported(tmp_path):
-    write_example(tmp_path, "my_models.py", "model/sparse_vae.yaml", section("Your own regularizer"))
+    write_example(tmp_path, "my_models.py", "model/sparse_vae.yaml", section("A regularizer"))
     options = ["-m", "sweep=sparse", "model=sparse_vae", "model.gamma=0,3", *SMALL]
     run_command(tmp_path, str(ROOT / "train.py"), "--config-dir", "conf", *options)
     run_command(tmp_path, "-m", "vae_lightning", "report", "--trust", "my_models", "latest")
@@ -83,6 +90,6 @@ def test_custom_regularizer_is_swept_and_reported(tmp_path):
 
 @pytest.mark.slow
 def test_custom_data_set_trains(tmp_path):
-    write_example(tmp_path, "my_data.py", "data/noise.yaml", section("Your own images"))
+    write_example(tmp_path, "my_data.py", "data/noise.yaml", section("A data set"))
     run_train(tmp_path, "data=noise", *SMALL)
     assert vae_lightning.load(tmp_path / "run").sample(2).shape == (2, 1, 8, 8)
