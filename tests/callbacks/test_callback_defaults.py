@@ -20,22 +20,26 @@ CALLBACKS = {
     "progress_bar": "ProgressBar",
 }
 DEEP = {"weight_ema": "WeightEMA", "gradient_skip": "GradientSkip"}  # of conf/callbacks/deep.yaml
+STOPPING = {"early_stopping": "EarlyStopping"}  # of conf/callbacks/early_stopping/default.yaml
 LIGHTNING_DEFAULTS = {"best", "last"}  # their arguments and defaults are those of Lightning's class
 REQUIRED = {"folder": "here/figures", "title": "a run"}  # arguments without a default
 
 
 def callback_configs(choice: str) -> dict[str, dict[str, Any]]:
-    """Return the resolved configuration of each callback in conf/callbacks/<choice>.yaml."""
+    """Return the resolved configuration of each callback in conf/callbacks/<choice>.yaml, and of early stopping."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", [f"callbacks={choice}", "run_dir=here", "name='a run'"])
+        config = compose(
+            "train", [f"callbacks={choice}", "callbacks/early_stopping=default", "run_dir=here", "name='a run'"]
+        )
     return OmegaConf.to_container(config.callbacks, resolve=True)
 
 
-@pytest.mark.parametrize(("name", "cls"), (CALLBACKS | DEEP).items())
+@pytest.mark.parametrize(("name", "cls"), (CALLBACKS | DEEP | STOPPING).items())
 def test_default_arguments_equal_the_yaml_file(name, cls):
     config = callback_configs("deep")[name]
     assert config.pop("_target_") == f"vae_lightning.callbacks.{cls}"
-    parameters = inspect.signature(getattr(vae_lightning.callbacks, cls)).parameters
+    parameters = dict(inspect.signature(getattr(vae_lightning.callbacks, cls)).parameters)
+    parameters.pop("options", None)  # those of Lightning's class
     required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
     assert required == REQUIRED.keys() & parameters.keys()
     getattr(vae_lightning.callbacks, cls)(**{key: REQUIRED[key] for key in required})
@@ -44,5 +48,5 @@ def test_default_arguments_equal_the_yaml_file(name, cls):
 
 
 def test_every_callback_of_the_yaml_file_is_covered():
-    assert callback_configs("default").keys() == CALLBACKS.keys() | LIGHTNING_DEFAULTS
+    assert callback_configs("default").keys() == CALLBACKS.keys() | STOPPING.keys() | LIGHTNING_DEFAULTS
     assert callback_configs("deep").keys() == callback_configs("default").keys() | DEEP.keys()

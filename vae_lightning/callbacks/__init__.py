@@ -3,6 +3,7 @@
 from vae_lightning.callbacks.beta_warmup import BetaWarmup, warmup_factor
 from vae_lightning.callbacks.checkpoint import Checkpoint
 from vae_lightning.callbacks.collapse import CollapseMonitor
+from vae_lightning.callbacks.early_stopping import EarlyStopping
 from vae_lightning.callbacks.embedding_projector import EmbeddingProjector
 from vae_lightning.callbacks.figures import Figures
 from vae_lightning.callbacks.graceful_shutdown import GracefulShutdown
@@ -21,6 +22,7 @@ __all__ = [
     "BetaWarmup",
     "Checkpoint",
     "CollapseMonitor",
+    "EarlyStopping",
     "EmbeddingProjector",
     "Figures",
     "GracefulShutdown",

@@ -5,7 +5,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from vae_lightning.runs.metrics import better_direction
+from vae_lightning.runs.metrics import monitor_mode
 
 
 class Checkpoint(ModelCheckpoint):
@@ -26,8 +26,7 @@ class Checkpoint(ModelCheckpoint):
     """
 
     def __init__(self, *, monitor: str | None = None, mode: str | None = None, **options: Any) -> None:
-        default = "max" if monitor and better_direction(monitor) == "higher" else "min"
-        super().__init__(monitor=monitor, mode=mode or default, **options)
+        super().__init__(monitor=monitor, mode=mode or monitor_mode(monitor), **options)
 
     @property
     def state_key(self) -> str:

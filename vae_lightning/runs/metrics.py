@@ -61,3 +61,8 @@ def better_direction(metric: str) -> str:
     if metric in LOWER_IS_BETTER:
         return "lower"
     return "higher" if metric.startswith(HIGHER_IS_BETTER) and not metric.startswith(UNORDERED) else ""
+
+
+def monitor_mode(metric: str | None) -> str:
+    """Return how Lightning finds the best value of a metric: `max` if a higher value is better, and else `min`."""
+    return "max" if metric and better_direction(metric) == "higher" else "min"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from lightning.pytorch.utilities import rank_zero_only
 from rich.table import Table
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -50,8 +51,23 @@ def print_run_header(name: str, data: ImageDataModule, model: ELBOModule, traine
 
 
 @rank_zero_only
-def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) -> None:
-    """Print the test metrics, and where to look next, as far as it exists."""
+def print_early_stop(trainer: L.Trainer) -> None:
+    """Print why early stopping has ended the training, if it has."""
+    for callback in trainer.early_stopping_callbacks:
+        if callback.stopping_reason is EarlyStoppingReason.PATIENCE_EXHAUSTED:
+            CONSOLE.print(f"Stopped early: no better {callback.monitor} in {callback.wait_count} validations.")
+
+
+@rank_zero_only
+def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer, further: str) -> None:
+    """Print the test metrics, and where to look next, as far as it exists.
+
+    Args:
+        metrics: of the run.
+        run_dir: the run directory.
+        trainer: after training.
+        further: override with which the run is trained further.
+    """
     tested = BEST if (run_dir / CHECKPOINTS / BEST).is_file() else "the final weights"
     table = Table(f"test of {tested}", "nats per image")
     for name in ("distortion", "rate", "nelbo"):
@@ -71,7 +87,7 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer) 
         CONSOLE.print(f"samples    vae-lightning evaluate {display_path(run_dir)} --only samples")
     ends = any(isinstance(config.scheduler, CosineAnnealingLR) for config in trainer.lr_scheduler_configs)
     if has_resumable_checkpoint(run_dir) and not ends:  # a learning rate along a cosine has come to its end
-        CONSOLE.print(f"continue   {resume_command(run_dir)} {extension(trainer)}")
+        CONSOLE.print(f"continue   {resume_command(run_dir)} {further}")
 
 
 def extension(trainer: L.Trainer) -> str:

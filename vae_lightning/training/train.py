@@ -18,6 +18,8 @@ from vae_lightning.runs.layout import BEST, CHECKPOINTS
 from vae_lightning.runs.locking import exclusive
 from vae_lightning.runs.recording import save_configuration, save_metrics
 from vae_lightning.training.messages import (
+    extension,
+    print_early_stop,
     print_nothing_to_train,
     print_resume_hint,
     print_resumption,
@@ -80,6 +82,8 @@ def execute(run: PreparedRun, name: str) -> dict[str, float]:
         if not run.state.started:  # the run had already been trained to its end
             save_configuration(run.config, run_dir)
             print_nothing_to_train(trainer)
+        print_early_stop(trainer)
+        further = extension(trainer)  # now, since the test restores the callbacks of the best checkpoint
         metrics = read_metrics(run_dir) | run.state.metrics if run.resumption else {}
         metrics |= logged_metrics(trainer)
         save_metrics(metrics, run_dir)
@@ -94,7 +98,7 @@ def execute(run: PreparedRun, name: str) -> dict[str, float]:
                 first = {"beta", *overridden, *(key.partition(".")[2] for key in overridden)}
                 logger.log_result(shown, test, first)
         save_metrics(metrics, run_dir)  # last, since test metrics mark a run as finished
-        print_summary(metrics, run_dir, trainer)
+        print_summary(metrics, run_dir, trainer, further)
     return metrics
 
 
