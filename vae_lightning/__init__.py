@@ -1,6 +1,5 @@
 """Variational autoencoders as PyTorch Lightning experiments, composed by Hydra."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,15 +24,3 @@ def __getattr__(name: str) -> Any:
 
         return version("vae-lightning")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _check_not_run_as_module() -> None:
-    """Exit if one of the modules is run with `python -m`, where it would only define its functions."""
-    if sys.argv[:1] != ["-m"]:  # set while Python imports the package of a module given by -m
-        return
-    module = next((name for name in sys.orig_argv if name.startswith("vae_lightning.")), "")
-    if module and module != "vae_lightning.__main__":
-        sys.exit(f"error: {module}: not a program. Run python -m vae_lightning --help to see the commands.")
-
-
-_check_not_run_as_module()

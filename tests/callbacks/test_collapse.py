@@ -49,6 +49,17 @@ def test_a_collapse_causes_one_warning_with_a_remedy(log_epochs):
     assert len(warned) == 1
 
 
+def test_a_resumed_run_counts_the_epochs_before(log_epochs):
+    low = posterior(0.0, 0.0, rates=[0.1, 0.02])
+    first, second, third = (CollapseMonitor(min_rate=0.5, patience=2) for _ in range(3))
+    log_epochs(first, low)
+    second.load_state_dict(first.state_dict())
+    with pytest.warns(UserWarning, match="collapses"):
+        log_epochs(second, low)
+    third.load_state_dict(second.state_dict())
+    log_epochs(third, low, low)  # without a second warning, which would be an error
+
+
 @pytest.mark.parametrize("rates", [None, [0.0, 0.0]])
 def test_a_single_low_epoch_or_some_inactive_latents_cause_no_warning(rates, log_epochs):
     low, high = posterior(0.0, 0.0, rates=rates), posterior(1.0, 0.0, rates=rates and [3.0, 0.0])

@@ -138,13 +138,6 @@ def test_build_parser_does_not_import_torch():
     assert build_parser().prog == "vae-lightning"
 
 
-@pytest.mark.parametrize("module", ["training.train", "cli", "cli.main", "models.vae"])
-def test_running_a_module_is_an_error(module):
-    run = subprocess.run([sys.executable, "-m", f"vae_lightning.{module}"], capture_output=True, text=True, check=False)
-    assert run.returncode == 1
-    assert run.stderr.startswith(f"error: vae_lightning.{module}: not a program.")
-
-
 def test_package_can_be_run():
     command = [sys.executable, "-m", "vae_lightning", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("vae-lightning ")

@@ -136,6 +136,7 @@ def test_model_trains_tests_and_loads(model, small, tmp_path):
     assert all(math.isfinite(value) for value in metrics.values())
 
     loaded = vae_lightning.load(tmp_path / "run")
+    assert loaded.has_rate == (model not in WITHOUT_RATE)
     y = torch.zeros(3, dtype=torch.int64)
     samples = loaded.sample(3, y if loaded.condition_dim else None)
     assert loaded.reconstruct(samples, y).shape == (3, *loaded.image_shape)

@@ -22,7 +22,7 @@ def test_redraw_latest(small, tmp_path, monkeypatch):
 
 
 def test_figures_command_draws_the_same_files_as_training(small, tmp_path, capsys):
-    train(small("model=beta_vae", "model.beta=2", "callbacks.figures.every_n_epochs=5"))
+    train(small("model=beta_tcvae", "model.beta=2", "callbacks.figures.every_n_epochs=5"))
     folder = tmp_path / "run" / "figures"
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     for file in folder.iterdir():

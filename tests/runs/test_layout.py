@@ -49,6 +49,8 @@ def test_resume_auto_finds_the_newest_run_with_the_same_overrides(tmp_path, monk
         f"resume='{last / 'checkpoints' / 'last.ckpt'}'",
         f"hydra.run.dir='{last}'",
     ]
+    arguments = ["--config-dir", "mine", "model=vae", "resume=auto", "seed=1"]  # a flag's value is not an override
+    assert expand_resume(arguments)[-1] == f"hydra.run.dir='{last}'"
     assert expand_resume(["seed=3", "resume=auto"]) == ["seed=3"]
 
 

@@ -1,5 +1,7 @@
 """How many jobs `hydra/launcher=auto` runs at once."""
 
+import math
+
 import pytest
 
 from vae_lightning.sweeps import parallel
@@ -15,6 +17,7 @@ from vae_lightning.sweeps.parallel import JOB_MEMORY, parallel_jobs
         ("cpu", True, 8, 100, 8),
         ("cpu", False, 64, 3.9, 3),
         ("cpu", False, 64, 0.5, 1),
+        ("cpu", False, 8, math.inf, 8),  # where the system does not report it
     ],
 )
 def test_number_of_jobs(accelerator, has_accelerator, cores, jobs_in_memory, expected, monkeypatch):

@@ -1,6 +1,7 @@
 """Tests that an interrupted and resumed run ends with the same weights and metrics as an uninterrupted one."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,16 @@ def test_resume_with_a_different_model_or_optimizer_raises(small, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_resume_with_another_learning_rate_keeps_that_of_the_discriminator(small, tmp_path):
+    schedule = ["model/scheduler=multi_step", "model.scheduler.milestones=[1]", "model.scheduler.gamma=0.1"]
+    schedule.append("model=factor_vae")
+    train(small(*schedule, "trainer.max_epochs=2"))
+    train(small(*schedule, f"resume={tmp_path / 'run'}", "model.optimizer.lr=0.5", "trainer.max_epochs=3"))
+    states = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["optimizer_states"]
+    before = small(*schedule).model.discriminator_optimizer.lr
+    assert [state["param_groups"][0]["lr"] for state in states] == pytest.approx([0.5, 0.1 * before])
+
+
 @pytest.mark.parametrize("model", ["beta_vae", "factor_vae"])
 def test_resume_with_another_learning_rate_and_weight(model, small, tmp_path, capsys):
     optimizers = ["optimizer"] + ["discriminator_optimizer"] * (model == "factor_vae")
@@ -170,16 +181,22 @@ def test_resume_with_another_learning_rate_and_weight(model, small, tmp_path, ca
     assert "resuming from epoch 1 with model." in capsys.readouterr().out
 
 
-def test_resume_in_mid_epoch_with_another_batch_size_raises(small, tmp_path):
+def test_resume_in_mid_epoch_with_other_batches_raises(small, tmp_path):
     train(small("trainer.max_epochs=1"))
-    train(small(f"resume={tmp_path / 'run'}", "data.batch_size=128"))
+    train(small(f"resume={tmp_path / 'run'}", "data.batch_size=128", "seed=1"))
+    every_step = "callbacks.last.every_n_train_steps=1"
     crash = "+callbacks.crash={_target_: crashes.CrashAt, hook: on_train_batch_start, n: 3}"
     with pytest.raises(CrashError):
-        train(small("callbacks.last.every_n_train_steps=1", crash, run="crashed"))
-    with pytest.raises(
-        UserError, match=r"^data.batch_size=128: .* is from the middle of an epoch. Leave the option out"
-    ):
-        train(small(f"resume={tmp_path / 'crashed'}", "data.batch_size=128", run="crashed"))
+        train(small(every_step, crash, run="crashed"))
+    config = (tmp_path / "crashed/.hydra/config.yaml").read_bytes()
+    for change, number, size, seed in (("data.batch_size=128", 10, 128, 0), ("seed=1", 5, 256, 1)):
+        message = (
+            "resume: the checkpoint is from the middle of an epoch of 5 batches of 256 images with seed 0, but now"
+            f" there are {number} batches of {size} images with seed {seed}. Keep data.batch_size,"
+        )
+        with pytest.raises(UserError, match=f"^{re.escape(message)}"):
+            train(small(every_step, change, f"resume={tmp_path / 'crashed'}", run="crashed"))
+    assert (tmp_path / "crashed/.hydra/config.yaml").read_bytes() == config
 
 
 @pytest.mark.parametrize(

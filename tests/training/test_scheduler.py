@@ -16,6 +16,7 @@ PLATEAU = [  # no objective is better by the threshold
     "+model.scheduler.threshold_mode=abs",
 ]
 WITHOUT_VAL = ["data.val_size=0", "monitor=train/objective"]
+RARE = [*WITHOUT_VAL, "+trainer.check_val_every_n_epoch=2"]
 SCHEDULE = ["model/scheduler=multi_step", "model.scheduler.milestones=[1,2]", "model.scheduler.gamma=0.1"]
 
 
@@ -64,7 +65,9 @@ def test_both_optimizers_of_an_adversarial_model_are_scheduled(scheduler, factor
     assert train(small(*model, *scheduler, f"resume={tmp_path / 'cut'}", run="cut")) == expected
 
 
-@pytest.mark.parametrize(("options", "steps"), [([], 2), (["+trainer.check_val_every_n_epoch=2"], 0), (WITHOUT_VAL, 2)])
+@pytest.mark.parametrize(
+    ("options", "steps"), [([], 2), (["+trainer.check_val_every_n_epoch=2"], 0), (WITHOUT_VAL, 2), (RARE, 2)]
+)
 def test_plateau_of_the_objective_lowers_the_rate(options, steps, small, tmp_path):
     train(small(*PLATEAU, "trainer.max_epochs=3", *options))
     assert learning_rate(tmp_path / "run") == pytest.approx(1e-3 * 0.5**steps)

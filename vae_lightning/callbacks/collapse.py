@@ -1,5 +1,7 @@
 """Detects posterior collapse."""
 
+from typing import Any
+
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
@@ -46,6 +48,14 @@ class CollapseMonitor(L.Callback):
             active = f"{int(posterior.active.sum())} of {len(posterior.active)} latents are active"
             rate = "" if posterior.rates is None else f", the rate is {posterior.rates.sum():.2f} nats per image"
             rank_zero_warn(f"{active}{rate}. {REMEDY}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of epochs with a low rate, and whether there was a warning."""
+        return {"low": self.low, "warned": self.warned}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore them."""
+        self.low, self.warned = state_dict["low"], state_dict["warned"]
 
     def is_low(self, posterior: PosteriorStats) -> bool:
         """Return whether the latents carry almost no information."""

@@ -1,5 +1,6 @@
 """Making a run a function of its configuration and seed, also across interruptions."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
+from vae_lightning.data import InMemoryLoader
 from vae_lightning.rng import rng_state, set_rng_state
 from vae_lightning.runs.format import FORMAT_VERSION, CheckpointKey
 from vae_lightning.runs.recording import record_changes, save_configuration
+
+OPTIMIZERS = ("model.optimizer.", "model.discriminator_optimizer.")  # in the order of the model's optimizers
 
 
 class RunState(L.Callback):
@@ -60,14 +64,19 @@ class RunState(L.Callback):
         self.initial_state = checkpoint[CheckpointKey.RANDOM_STATE][0]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Restore the random state, write the configuration and apply the changes to the optimizers."""
+        """Restore the random state, write the configuration and apply the changes to the optimizers.
+
+        Raises:
+            UserError: if an epoch was interrupted and its other batches would have other images than before.
+        """
+        loader = trainer.train_dataloader
+        if isinstance(loader, InMemoryLoader) and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            loader.check_resumed()
         set_rng_state(self.initial_state)
         save_configuration(self.config, self.run_dir, trains=True)
         if self.changes:
             record_changes(self.changes, trainer.current_epoch, self.run_dir)
-            update_optimizers(
-                trainer, pl_module, {key.rpartition(".")[2] for key in self.changes if "optimizer." in key}
-            )
+            update_optimizers(trainer, pl_module, self.changes.keys())
         self.started = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -84,16 +93,22 @@ class RunState(L.Callback):
     on_test_end = on_validation_end
 
 
-def update_optimizers(trainer: L.Trainer, pl_module: L.LightningModule, names: set[str]) -> None:
-    """Set hyper-parameters of the optimizers, such as `lr`, to the values of the configuration.
+def update_optimizers(trainer: L.Trainer, pl_module: L.LightningModule, options: Collection[str]) -> None:
+    """Set hyper-parameters of the optimizers to the values of the configuration.
 
     A new learning rate replaces the current one, whatever a scheduler has done so far.
+
+    Args:
+        trainer: whose optimizers have been restored.
+        pl_module: the model.
+        options: those that are changed, such as `model.optimizer.lr`; others may be among them.
     """
     configured: Any = pl_module.configure_optimizers()
     if isinstance(configured, tuple):  # with schedulers
         configured, _ = configured
     optimizers = configured if isinstance(configured, list) else [configured]
-    for optimizer, new in zip(trainer.optimizers, optimizers, strict=True):
+    for prefix, optimizer, new in zip(OPTIMIZERS, trainer.optimizers, optimizers, strict=False):
+        names = {option.removeprefix(prefix) for option in options if option.startswith(prefix)}
         for group, new_group in zip(optimizer.param_groups, new.param_groups, strict=True):
             group.update({name: new_group[name] for name in names & new_group.keys()})
 

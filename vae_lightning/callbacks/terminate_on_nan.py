@@ -42,8 +42,8 @@ class TerminateOnNaN(L.Callback):
         self.parameters: dict[str, nn.Parameter] = {}  # collected once, since walking all modules takes time
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Collect the parameters."""
-        self.parameters = dict(pl_module.named_parameters())
+        """Collect the parameters that are trained; a `LatentPrior` has many others."""
+        self.parameters = {name: p for name, p in pl_module.named_parameters() if p.requires_grad}
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Keep one number per gradient of the step of an optimizer."""

@@ -52,12 +52,6 @@ def find_resumption(config: dict[str, Any]) -> Resumption | None:
             " another program. Start a new run."
         )
     changes = changed_options(checkpoint[CheckpointKey.CONFIG], config, path)
-    progress = checkpoint["loops"]["fit_loop"].get("epoch_loop.batch_progress", {})
-    if "data.batch_size" in changes and not progress.get("is_last_batch", True):
-        raise UserError(
-            f"data.batch_size={config['data']['batch_size']}: {path} is from the middle of an epoch. Leave the option"
-            " out until the epoch is complete."
-        )
     trained, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
     if wanted < trained:
         raise UserError(f"trainer.max_epochs={wanted}: {path} is from epoch {trained}. Set {trained} or more.")

@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(130)
         except Exception as error:  # caused by a file that is not what its name says
             reason = f"{type(error).__name__}: {one_line(error)}"
-            raise UserError(f"{args.path}: {reason}. Add --debug to see where it comes from.") from error
+            paths = " ".join(map(str, args.path)) if isinstance(args.path, list) else args.path
+            raise UserError(f"{paths}: {reason}. Add --debug to see where it comes from.") from error
 
 
 def check_command(name: str) -> None:

@@ -21,10 +21,14 @@ NOT_COMPARED = (
     "callbacks.progress_bar",
     "callbacks.projector",
     "callbacks.pruning",
+    "data.cache",
+    "data.device_resident",
+    "data.download",
     "logger",
     "trainer.default_root_dir",
     "trainer.enable_model_summary",
     "trainer.enable_progress_bar",
+    "trainer.log_every_n_steps",
     "trainer.profiler",
 )
 
@@ -93,6 +97,7 @@ CHANGEABLE = {
 # Options of the data that a resumed run cannot change: it would train on its test images, or on others than it reports.
 FIXED_IN_DATA = {
     "_target_",
+    "attributes",
     "binarize",
     "crop",
     "factor_sizes",
@@ -104,6 +109,7 @@ FIXED_IN_DATA = {
     "test_size",
     "val_fraction",
     "val_size",
+    "variant",
 }
 CHANGEABLE_IN_OPTIMIZERS = {"betas", "eps", "lr", "momentum", "weight_decay"}
 

@@ -7,6 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import OverrideType
 from hydra.types import RunMode
 
+from vae_lightning.config.flags import split_flags
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.replay import check_replayable
 from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
@@ -43,7 +44,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if {"-m", "--multirun"} & given.keys():
         raise UserError(f"resume={resume}: resumes one run, not a sweep. Rerun a sweep's command to resume it.")
     if resume == "auto":
-        options = [option for option in given.values() if not option.startswith("-")]
+        _, options = split_flags([*given.values()])
         if "run_dir" in given:
             folder = Path(unquoted(given["run_dir"]))
             newest = folder if has_resumable_checkpoint(folder) else None

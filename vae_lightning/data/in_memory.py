@@ -1,7 +1,8 @@
 """Batches gathered by index from images in memory."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         """Move the batch to a device. Lightning calls this instead of searching the batch for tensors."""
-        return Batch(self.x.to(device), None if self.y is None else self.y.to(device))
+        copy = partial(Tensor.to, device=device, non_blocking=device.type == "cuda")  # safe to a GPU, but not from one
+        return Batch(copy(self.x), None if self.y is None else copy(self.y))
 
     def rows(self, index: Tensor | slice) -> "Batch":
         """Return some of the images and their labels."""
@@ -32,7 +34,7 @@ class Batch(NamedTuple):
 
     def split(self, size: int) -> Iterator["Batch"]:
         """Iterate over parts of `size` images, in order; the last one may be smaller."""
-        return (self.rows(index) for index in torch.arange(len(self.x)).split(size))
+        return (self.rows(slice(start, start + size)) for start in range(0, len(self.x), size))
 
 
 class EpochSampler:
@@ -93,7 +95,12 @@ class InMemoryLoader:
             )
         self.sampler = sampler  # Lightning calls `set_epoch` of this attribute
         self.position = 0  # number of batches yielded in this epoch
-        self.resumed = {"epoch": 0, "position": 0}  # where a resumed run continues
+        self.resumed: dict[str, Any] = {"epoch": 0, "position": 0}  # where a resumed run continues
+
+    @property
+    def batches(self) -> dict[str, int | None]:
+        """What determines the images of each batch: their number, their size over all processes, and the seed."""
+        return {"number": len(self), "size": self.batch_size, "seed": self.sampler.seed}
 
     def __len__(self) -> int:
         return -(-(len(self.sampler) - self.shard.world_size + 1) // self.batch_size)
@@ -111,10 +118,24 @@ class InMemoryLoader:
             # index_select is ten times as fast as x[index]
             yield Batch(x.index_select(0, index), None if y is None else y.index_select(0, index))
 
-    def state_dict(self) -> dict[str, int]:
-        """Return the epoch and the number of batches yielded in it."""
-        return {"epoch": self.sampler.epoch, "position": self.position}
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epoch, the number of batches yielded in it, and what determines the images of each batch."""
+        return {"epoch": self.sampler.epoch, "position": self.position, "batches": self.batches}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Make the saved epoch continue at the saved position."""
         self.resumed = dict(state)
+
+    def check_resumed(self) -> None:
+        """Check that the batches of an incomplete epoch have the images that they had before.
+
+        Raises:
+            UserError: if not, so some images would be visited twice and others never.
+        """
+        saved = self.resumed.get("batches", self.batches)  # a new run, or an older checkpoint, does not have them
+        if saved != self.batches:
+            was, now = ("{number} batches of {size} images with seed {seed}".format(**b) for b in (saved, self.batches))
+            raise UserError(
+                f"resume: the checkpoint is from the middle of an epoch of {was}, but now there are {now}. Keep"
+                " data.batch_size, trainer.devices and seed until the epoch is complete."
+            )

@@ -68,7 +68,7 @@ def single_pass_terms(context: EvaluationContext, n: int) -> Results:
     for x, y in context.batches(context.images.rows(slice(n))):
         out = model(x, y)
         distortions.append(-out.px.log_prob(out.x))
-        if "rate" in model.regularizer(out)[1]:
+        if model.has_rate:
             rates.append(kl(out))
     distortion = torch.cat(distortions)
     distribution = "q(z|x)" if model.prior.has_density else "p(z)"

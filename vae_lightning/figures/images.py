@@ -32,7 +32,7 @@ def extreme_reconstructions(ctx: FigureContext) -> Drawing:
     out = ctx.model(*images)
     n = len(images.x)  # IWAE and M2 repeat the batch
     errors, name = -out.px.log_prob(out.x)[:n], "distortion"
-    if "rate" in ctx.model.objective(out):
+    if ctx.model.has_rate:
         errors, name = errors + kl(out)[:n], "nelbo"
     order = errors.argsort()
     n_columns = min(NUM_COLUMNS, max(1, n // 2))  # so that no image is shown as both

@@ -229,9 +229,10 @@ class ELBOModule(LatentVariableModel):
         """Step the schedulers that observe the objective. Lightning would after the checkpoint has been written."""
         name = self.plateau_metric if self.trainer.enable_validation else "train/objective"
         metric = self.trainer.callback_metrics.get(name)  # None before the first validation
-        is_validated = (self.current_epoch + 1) % (self.trainer.check_val_every_n_epoch or 1) == 0
+        every = 1 if name.startswith("train/") else self.trainer.check_val_every_n_epoch or 1
+        is_new = (self.current_epoch + 1) % every == 0
         for config in self.trainer.lr_scheduler_configs:
-            if isinstance(config.scheduler, ReduceLROnPlateau) and metric is not None and is_validated:
+            if isinstance(config.scheduler, ReduceLROnPlateau) and metric is not None and is_new:
                 config.scheduler.step(metric)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:

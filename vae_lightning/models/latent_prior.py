@@ -69,8 +69,7 @@ class LatentPrior(ELBOModule):
             raise UserError(
                 f"model.conditional=true: {type(self.prior).__name__} does not use labels. Set model.conditional=false."
             )
-        has_rate = self.prior.has_density and (self.posterior.has_density or self.prior.is_discrete)
-        self.init_training(Rate() if has_rate else NoPenalty(), optimizer, scheduler)
+        self.init_training(Rate() if self.has_rate else NoPenalty(), optimizer, scheduler)
         self.is_initialized: Tensor
         self.register_buffer("is_initialized", torch.tensor(False))
 

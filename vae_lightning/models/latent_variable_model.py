@@ -183,6 +183,11 @@ class LatentVariableModel(Configurable, L.LightningModule):
         """Whether q(z|x) and p(z) have densities, so log p(x) can be estimated."""
         return self.posterior.has_density and self.prior.has_density
 
+    @property
+    def has_rate(self) -> bool:
+        """Whether the model has a KL to p(z): q(z|x) and p(z) have densities, or are distributions of codes."""
+        return self.prior.has_density and (self.posterior.has_density or self.prior.is_discrete)
+
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """Run the model on images (B, C, H, W), uint8 or float in [0, 1], and labels.
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vae_lightning.distributed.batch_sharding import random_integers
 from vae_lightning.distributions import Quantizer
 from vae_lightning.distributions.prior import FixedPrior
 from vae_lightning.errors import UserError
@@ -30,7 +31,7 @@ class UniformIndices(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw indices, int64 (n, P)."""
-        return torch.randint(self.codebook_size, (n, self.num_codes), generator=generator).to(self.zeros.device)
+        return random_integers(self.codebook_size, n, self.num_codes, generator=generator).to(self.zeros.device)
 
 
 class UniformCodes(FixedPrior):

@@ -18,7 +18,7 @@ def parallel_jobs(accelerator: str) -> int:
     """
     if accelerator not in ("cpu", "auto") or (accelerator == "auto" and has_accelerator()):
         return 1
-    return max(1, min(available_cores(), int(free_memory() // JOB_MEMORY)))
+    return max(1, int(min(available_cores(), free_memory() / JOB_MEMORY)))  # infinite memory if it is unknown
 
 
 def has_accelerator() -> bool:

@@ -44,7 +44,7 @@ def quiet_lightning() -> None:
 @rank_zero_only
 def print_run_header(name: str, data: ImageDataModule, model: ELBOModule, trainer: L.Trainer, run_dir: Path) -> None:
     """Print one line before training: the run, the data, the model's size, the device and the run directory."""
-    images = ", ".join(f"{len(split.x):,} {name}" for name, split in data.splits.items())
+    images = ", ".join(f"{len(split.x):,} {split_name}" for split_name, split in data.splits.items())
     parameters = sum(p.numel() for p in model.parameters())
     device = trainer.strategy.root_device.type
     CONSOLE.print(f"{name}: {images} images, {parameters:,} parameters, {device} -> {display_path(run_dir)}")

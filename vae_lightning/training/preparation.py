@@ -83,10 +83,10 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
     else:
         load_initial_weights(model, cfg)
     model.is_pretrained = bool(cfg.init_from)
-    if cfg.compile:
-        compile_networks(model, cfg.compile)
     callbacks = enabled_callbacks(build_components(cfg, "callbacks", L.Callback), config["trainer"])
     check_model(model, cfg.monitor, data, callbacks)
+    if cfg.compile:  # after the model has seen a batch on the CPU, which would be compiled as well
+        compile_networks(model, cfg.compile)
     run_dir = Path(cfg.run_dir)
     logger_ids = read_logger_ids(run_dir) if resumption else {}
     state = RunState(config, run_dir, resumption.changes if resumption else {})
