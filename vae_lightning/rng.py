@@ -39,12 +39,21 @@ def generator_for(*key: int) -> torch.Generator:
 
 
 @contextmanager
+def isolated_rng(seed: int) -> Iterator[None]:
+    """Seed torch inside the block, and restore the state of all generators afterwards."""
+    state = rng_state()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        set_rng_state(state)
+
+
+@contextmanager
 def seeded_by(generator: torch.Generator | None) -> Iterator[None]:
     """Seed torch inside the block from a generator, for code that takes none; None changes nothing."""
     if generator is None:
         yield
         return
-    seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-    with torch.random.fork_rng():
-        torch.manual_seed(int(seed))
+    with isolated_rng(int(torch.randint(2**62, (), generator=generator, device=generator.device))):
         yield

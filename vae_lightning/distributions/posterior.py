@@ -16,9 +16,17 @@ LOGVAR_BOUNDS = (-30.0, 20.0)  # σ from 3e-7 to 2e4, with exp(±logvar) well in
 ACTIVE_UNIT_VARIANCE = 0.01
 
 
-def sample_noise(n: int, dim: int, generator: torch.Generator | None = None) -> Tensor:
-    """Draw n rows from N(0, I), (n, dim), on the CPU, so that samples are the same on all devices."""
-    return local_rows(torch.randn(global_batch_size(n), dim, generator=generator))
+def sample_noise(n: int, dim: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw n rows from N(0, I), (n, dim), on the CPU, so that samples are the same on all devices.
+
+    Args:
+        n: number of rows of this process.
+        dim: number of columns.
+        like: a tensor with the type and on the device of the result.
+        generator: for reproducible noise.
+    """
+    noise = local_rows(torch.randn(global_batch_size(n), dim, generator=generator))
+    return noise.to(like, non_blocking=like.is_cuda)  # otherwise the host would wait for the GPU
 
 
 def noise_like(x: Tensor) -> Tensor:
@@ -65,7 +73,7 @@ class DiagonalGaussian(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D); B must be 1 or n."""
-        return self.mu + torch.exp(0.5 * self.logvar) * sample_noise(n, self.mu.shape[1], generator).to(self.mu)
+        return self.mu + torch.exp(0.5 * self.logvar) * sample_noise(n, self.mu.shape[1], self.mu, generator)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Compute the log density of z (B, D), summed over latents: (B,), in nats."""

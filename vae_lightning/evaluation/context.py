@@ -20,6 +20,7 @@ from vae_lightning.models import ELBOModule
 from vae_lightning.models.encoding import Encoded, encode
 from vae_lightning.models.log_px import importance_log_terms
 from vae_lightning.pixels import max_value
+from vae_lightning.rng import isolated_rng
 
 BATCH_SIZE = 250  # images per pass
 
@@ -139,6 +140,5 @@ def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:
     if images.y is not None and images.y.dim() == 1:
         index = index[images.y[index] != UNKNOWN]
     index = index[:n]
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with isolated_rng(seed):
         return data.transform(images.rows(index), training=False)

@@ -9,12 +9,12 @@ from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
 from vae_lightning.metrics import LikelihoodEstimate, bits_per_dim, log_likelihood, mean_and_error
 from vae_lightning.regularizers import kl
+from vae_lightning.rng import isolated_rng
 
 
 def likelihood(context: EvaluationContext) -> Results:
     """Compute the terms of the ELBO and estimate log p(x), with the random numbers of the seed in the settings."""
-    with torch.random.fork_rng():
-        torch.manual_seed(context.settings.seed)
+    with isolated_rng(context.settings.seed):
         return likelihood_terms(context) | (annealed_bounds(context) if context.settings.ais else {})
 
 

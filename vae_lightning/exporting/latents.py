@@ -12,6 +12,7 @@ from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.distributed.device import resolve_device
 from vae_lightning.distributions import Codes, DiagonalGaussian
 from vae_lightning.errors import UserError, as_user_error, check_choice
+from vae_lightning.rng import isolated_rng
 from vae_lightning.types import SPLITS
 
 PER_PASS = 500  # images
@@ -53,8 +54,7 @@ def write_latents(
         raise UserError(f"--out={file}: must be a .npz file in a directory that exists.")
     model = run.model.to(resolve_device(device))
     parts: dict[str, list[Tensor]] = defaultdict(list)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with isolated_rng(0):
         for part in images.split(PER_PASS):
             batch = run.data.transform(part, training=False)  # as the model was trained
             q = model.encode(*batch.to(model.device))

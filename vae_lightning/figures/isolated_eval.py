@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from vae_lightning.models import ELBOModule
-from vae_lightning.rng import rng_state, set_rng_state
+from vae_lightning.rng import isolated_rng
 
 
 @contextmanager
@@ -16,13 +16,10 @@ def isolated_eval(model: ELBOModule) -> Iterator[None]:
     Afterwards, the mode of each submodule and the state of all random number generators are restored.
     """
     modes = {module: module.training for module in model.modules()}
-    state = rng_state()
     model.eval()
-    torch.manual_seed(0)
     try:
-        with torch.no_grad():
+        with isolated_rng(0), torch.no_grad():
             yield
     finally:
-        set_rng_state(state)
         for module, training in modes.items():
             module.training = training

@@ -49,8 +49,7 @@ def scatter(ctx: FigureContext, project: Callable[[Tensor], tuple], n: int) -> D
 def posterior_means(ctx: FigureContext, n: int) -> tuple[Tensor, Tensor | None]:
     """Return the means of q(z|x) of n images, (n, D), and their labels. Images are encoded in validation batches."""
     images = ctx.images(n)
-    batches = torch.arange(len(images.x)).split(ctx.data.eval_batch_size)
-    return torch.cat([ctx.model.encode(*images.rows(batch)).mean for batch in batches]), images.y
+    return torch.cat([ctx.model.encode(*batch).mean for batch in images.split(ctx.data.eval_batch_size)]), images.y
 
 
 @register_figure

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from vae_lightning.metrics.passes import Track
 from vae_lightning.pixels import to_float
+from vae_lightning.rng import isolated_rng
 
 BATCH_SIZE = 128
 
@@ -70,8 +71,7 @@ def train_classifier(x: Tensor, y: Tensor, *, steps: int, seed: int = 0, track: 
     """
     labels = y.reshape(len(y), -1).to(x.device)
     generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with isolated_rng(seed):
         classifier = Classifier(x.shape[1], (labels.amax(0) + 1).tolist()).to(x.device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-3)
     for _ in track(range(steps)):

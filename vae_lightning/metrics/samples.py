@@ -5,11 +5,11 @@ import warnings
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.pixels import to_8_bit
+from vae_lightning.rng import isolated_rng
 
 INCEPTION_UNAVAILABLE = "--features inception: the network is not available"
 STANDARD_KERNEL = 11  # pixels, the window of a Gaussian with σ = 1.5 (Wang et al. 2004)
@@ -100,8 +100,7 @@ def kid(real: Tensor, generated: Tensor, *, seed: int = 0) -> KID:
         metric = KernelInceptionDistance(feature=nn.Identity(), subsets=100, subset_size=subset_size).to(real.device)
     metric.update(real, real=True)
     metric.update(generated, real=False)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with isolated_rng(seed):
         mean, std = metric.compute()
     return KID(mean.item(), std.item())
 

@@ -38,12 +38,13 @@ def encode(model: ELBOModule, batches: Iterable[tuple[Tensor, Tensor | None]], s
     generator = torch.Generator().manual_seed(2 * seed)
     means, draws, logvars, kls, deviations = [], [], [], [], []
     for x, y in batches:
-        q = model.encode(x, y)
-        means.append(q.mean.cpu())
         if not model.posterior.has_density:
+            means.append(model.encode(x, y).mean.cpu())
             continue
-        noise = torch.randn(len(x), model.noise_dim, generator=generator)
-        qz, pz, z = model.infer(model.as_images(x), y, noise=noise.to(q.mean.device))
+        noise = torch.randn(len(x), model.noise_dim, generator=generator).to(x.device)
+        qz, pz, z = model.infer(model.as_images(x), y, noise=noise)
+        q = qz if model.posterior.factorizes else model.encode(x, y)  # given the means of the groups above, not draws
+        means.append(q.mean.cpu())
         draws.append(z.cpu())
         if isinstance(qz, DiagonalGaussian):
             logvars.append(q.logvar.cpu())

@@ -15,7 +15,7 @@ from vae_lightning.models.base import OPTIMIZER, ELBOModule
 from vae_lightning.models.latent_variable_model import condition_size
 from vae_lightning.priors import MixturePrior
 from vae_lightning.regularizers import NoPenalty, Rate
-from vae_lightning.rng import rng_state, set_rng_state
+from vae_lightning.rng import isolated_rng
 
 INITIAL_IMAGES = 20_000  # for the scale of the latents and the EM algorithm, where more change little
 BATCH_SIZE = 500  # of these images
@@ -160,9 +160,7 @@ def initialize_prior(model: ELBOModule, draw: Callable[[Any], Tensor]) -> None:
     Raises:
         UserError: if the training images do not come from a data module.
     """
-    state = rng_state()
-    torch.manual_seed(0)
-    batches = model.data_module.random_batches(INITIAL_IMAGES, BATCH_SIZE)
-    model.prior.initialize_from_latents(torch.cat([draw(batch.to(model.device)) for batch in batches]))
+    with isolated_rng(0):
+        batches = model.data_module.random_batches(INITIAL_IMAGES, BATCH_SIZE)
+        model.prior.initialize_from_latents(torch.cat([draw(batch.to(model.device)) for batch in batches]))
     broadcast_state(model.prior)  # devices may round differently
-    set_rng_state(state)

@@ -226,7 +226,7 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         current = LocalMetric(metric, metric.centroids[random_integers(len(metric.centroids), n, generator=generator)])
         rest = torch.zeros_like(current.z)
         for _ in range(TRANSITIONS):
-            momentum = start = sample_noise(n, self.latent_dim, generator).to(rest)
+            momentum = start = sample_noise(n, self.latent_dim, rest, generator)
             proposed, force = current, current.force(rest)
             for _ in range(LEAPFROG_STEPS):
                 momentum = momentum + 0.5 * STEP_SIZE * force

@@ -159,7 +159,7 @@ class VDVAE(ELBOModule):
             generator: for reproducible samples.
             temperature: factor on the standard deviation of every group. Below 1, samples are closer to the modes.
         """
-        noise = temperature * sample_noise(n, self.latent_dim, generator).to(self.decoder.start)
+        noise = temperature * sample_noise(n, self.latent_dim, self.decoder.start, generator)
         noises = iter(noise.split(self.decoder.sizes, dim=1))
         z: list[Tensor] = []
 

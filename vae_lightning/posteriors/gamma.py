@@ -86,7 +86,7 @@ class GammaDistribution(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D); B must be 1 or n."""
-        noise = sample_noise(n, self.rate.shape[1], generator)
+        noise = sample_noise(n, self.rate.shape[1], self.rate, generator)
         return GammaDistribution(*(t.expand_as(noise) for t in self)).rsample(noise)
 
     def log_prob(self, z: Tensor) -> Tensor:

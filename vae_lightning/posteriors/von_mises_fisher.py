@@ -115,7 +115,7 @@ class UniformOnSphere(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n unit vectors, (n, D)."""
-        return F.normalize(sample_noise(n, self.zeros.shape[1], generator).to(self.zeros), dim=1)
+        return F.normalize(sample_noise(n, self.zeros.shape[1], self.zeros, generator), dim=1)
 
 
 class VonMisesFisherDistribution:

@@ -92,7 +92,7 @@ class FlowMatchingDistribution(NamedTuple):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D)."""
         shift = self.prior.shift
-        noise = sample_noise(n, len(shift), generator).to(shift)
+        noise = sample_noise(n, len(shift), shift, generator)
         return sample_in_passes(self.transport, noise, self.condition, SAMPLES_PER_PASS)
 
     def transport(self, noise: Tensor, condition: Tensor | None) -> Tensor:

@@ -35,11 +35,9 @@ class ZukoDistribution(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents, (n, D), by inverting f."""
-        noise = sample_noise(n, self.dim, generator)
-        device = next(self.flow.parameters()).device
-        with torch.autocast(device.type, enabled=False):
-            flow = self.flow(self.condition)
-            return flow.transform.inv(noise.to(flow.base.mean))
+        weights = next(self.flow.parameters())
+        with torch.autocast(weights.device.type, enabled=False):
+            return self.flow(self.condition).transform.inv(sample_noise(n, self.dim, weights, generator))
 
 
 class Flow(StandardizedPrior):

@@ -36,7 +36,8 @@ class FullMixture(NamedTuple):
 
     def component_kl(self, q: DiagonalGaussian) -> Tensor:
         """Compute KL(q || N(mu_k, Σ_k)) of Gaussians (B, D) and each component in closed form, (B, K), in nats."""
-        precision = torch.linalg.inv(self.tril).square().sum(1)  # (K, D), the diagonals of the inverse covariances
+        # The diagonals of the inverse covariances, (K, D). `inv` would wait for the GPU to check that L is invertible.
+        precision = torch.linalg.inv_ex(self.tril).inverse.square().sum(1)
         with torch.autocast(precision.device.type, enabled=False):
             trace = precision @ q.logvar.exp().T  # (K, B)
         log_dets = 2 * self.log_det[:, None] - q.logvar.sum(1)
@@ -56,7 +57,7 @@ class FullMixture(NamedTuple):
         """Draw n latents, (n, D). The components are drawn on the CPU, to be the same on all devices."""
         weights = self.log_weights.exp().cpu()
         k = torch.multinomial(weights, global_batch_size(n), replacement=True, generator=generator)
-        k, noise = local_rows(k).to(self.mu.device), sample_noise(n, self.mu.shape[1], generator).to(self.mu)
+        k, noise = local_rows(k).to(self.mu.device), sample_noise(n, self.mu.shape[1], self.mu, generator)
         with torch.autocast(noise.device.type, enabled=False):
             return self.mu[k] + (self.tril[k] @ noise[:, :, None]).squeeze(2)
 

@@ -41,7 +41,7 @@ class SecondStageDistribution(NamedTuple):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n latents with their noise γ, (n, D)."""
-        v = sample_noise(n, self.dim, generator).to(self.log_gamma)
+        v = sample_noise(n, self.dim, self.log_gamma, generator)
         return self.given(v).sample(n, generator)
 
     def given(self, v: Tensor) -> DiagonalGaussian:

@@ -13,8 +13,8 @@ from vae_lightning.regularizers.kl import kl
 def covariance(x: Tensor) -> Tensor:
     """Compute the covariance E[x xᵀ] - E[x] E[x]ᵀ of the rows of x (B, D), (D, D), divided by B rather than B-1."""
     centered = x - x.mean(0)
-    # Not a matrix product, since autocast would compute it in half precision.
-    return (centered[:, :, None] * centered[:, None, :]).mean(0)
+    with torch.autocast(x.device.type, enabled=False):  # which would compute the product in half precision
+        return centered.T @ centered / len(centered)
 
 
 class DIP(Regularizer):

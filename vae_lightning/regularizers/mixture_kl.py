@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,14 +21,18 @@ class MixtureKL(Regularizer):
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (rate, {rate, and its second term as `cluster_rate`})."""
-        log_q = log_cluster_probs(out.qz, out.pz)
-        cluster_kl = log_q - out.pz.log_weights
-        rate, cluster_rate = (
-            (log_q.exp() * terms).sum(1).mean() for terms in (out.pz.component_kl(out.qz) + cluster_kl, cluster_kl)
-        )
+        scores = cluster_scores(out.qz, out.pz)
+        rate = -torch.logsumexp(scores, dim=1).mean()
+        log_q = F.log_softmax(scores, dim=1)
+        cluster_rate = (log_q.exp() * (log_q - out.pz.log_weights)).sum(1).mean()
         return rate, {"rate": rate, "cluster_rate": cluster_rate}
+
+
+def cluster_scores(qz: DiagonalGaussian, pz: Any) -> Tensor:
+    """Return log p(c) - KL(q(z|x) || p(z|c)) of B images for the K components of a `FullMixture`, (B, K)."""
+    return pz.log_weights - pz.component_kl(qz)
 
 
 def log_cluster_probs(qz: DiagonalGaussian, pz: Any) -> Tensor:
     """Return log q(c|x) of B images for the K components of a `FullMixture`, (B, K)."""
-    return F.log_softmax(pz.log_weights - pz.component_kl(qz), dim=1)
+    return F.log_softmax(cluster_scores(qz, pz), dim=1)

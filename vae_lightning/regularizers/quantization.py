@@ -134,7 +134,9 @@ def code_terms(out: ForwardPass, codebook_size: int) -> dict[str, Tensor]:
         out: of the model, with `Codes` as the posterior.
         codebook_size: K.
     """
-    counts = sum_across_processes(torch.bincount(out.qz.indices.flatten(), minlength=codebook_size))
+    ones = torch.ones_like(out.qz.indices.flatten(), dtype=torch.float32)
+    # `bincount` would wait for the GPU to find the number of bins.
+    counts = sum_across_processes(ones.new_zeros(codebook_size).index_add_(0, out.qz.indices.flatten(), ones))
     return {
         "rate": kl(out).mean(),
         "perplexity": torch.special.entr(counts / counts.sum()).sum().exp(),

@@ -134,7 +134,7 @@ class OptimalScale(nn.Module):
         with respect to s is 0 at the optimum (envelope theorem).
         """
         moments = deviation.abs().pow(self.power)
-        total, count = sum_across_processes(torch.stack([moments.sum(), moments.new_tensor(moments.numel())]))
+        total, count = sum_across_processes(torch.stack([moments.sum(), moments.new_full((), moments.numel())]))
         moment = total / count
         self.moment.lerp_(moment.to(self.moment), torch.where(self.batches == 0, 1.0, MOMENTUM).to(self.moment))
         self.batches += 1
