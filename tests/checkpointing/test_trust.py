@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vae_lightning.checkpointing.trust import DATA_PACKAGES, TRUSTED_PACKAGES, is_trusted
+from vae_lightning.checkpointing.trust import is_trusted
+from vae_lightning.config.packages import DATA_PACKAGES, TRUSTED_PACKAGES
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
-from vae_lightning.checkpointing.trust import DATA_PACKAGES, Part, Trust, check_trusted
+from vae_lightning.checkpointing.trust import Part, Trust, check_trusted
 from vae_lightning.config.comparison import ADDED_LOADING_OPTIONS
 from vae_lightning.config.instantiation import build
+from vae_lightning.config.packages import DATA_PACKAGES
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule

@@ -6,19 +6,9 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
+from vae_lightning.config.packages import TRUSTED_PACKAGES
 from vae_lightning.errors import UserError, one_line
 
-# Packages whose classes only compute: constructing one opens no file and no connection.
-TRUSTED_PACKAGES = (
-    "vae_lightning.models",
-    "vae_lightning.networks",
-    "vae_lightning.distributions",
-    "vae_lightning.posteriors",
-    "vae_lightning.priors",
-    "vae_lightning.regularizers",
-    "torch.optim",
-)
-DATA_PACKAGES = ("vae_lightning.data",)
 NOT_OWN = {*sys.stdlib_module_names, "torch", "vae_lightning"}  # packages that no user needs to trust
 
 Trust = str | Sequence[str]  # packages of the user's own, or a single one

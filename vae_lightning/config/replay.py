@@ -8,22 +8,12 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from vae_lightning.config.packages import CALLBACK_PACKAGES, DATA_PACKAGES, TRUSTED_PACKAGES
 from vae_lightning.errors import UserError
 from vae_lightning.runs.format import override_key
 
-# Packages whose classes only compute, draw or log: an override may name them again.
-REPLAYED_PACKAGES = (
-    "vae_lightning.models.",
-    "vae_lightning.networks.",
-    "vae_lightning.distributions.",
-    "vae_lightning.posteriors.",
-    "vae_lightning.priors.",
-    "vae_lightning.regularizers.",
-    "vae_lightning.data.",
-    "vae_lightning.callbacks.",
-    "lightning.pytorch.callbacks.",
-    "torch.optim.",
-)
+# Their classes only compute, draw or log: an override may name them again.
+REPLAYED_PACKAGES = tuple(f"{name}." for name in (*TRUSTED_PACKAGES, *DATA_PACKAGES, *CALLBACK_PACKAGES))
 CLASS_NAME = re.compile(r"(\w+\.)+[A-Z]\w*")  # of a package or module, then a class: no function
 
 

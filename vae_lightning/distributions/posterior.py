@@ -1,6 +1,7 @@
 """Posteriors q(z|x), which map the encoder's features to a distribution over latents."""
 
 import math
+from abc import ABC
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -151,7 +152,7 @@ def precision_weighted(a: DiagonalGaussian, b: DiagonalGaussian) -> DiagonalGaus
     return DiagonalGaussian(weight * a.mu + (1 - weight) * b.mu, -torch.logaddexp(-a.logvar, -b.logvar))
 
 
-class Posterior(nn.Module):
+class Posterior(nn.Module, ABC):
     """Base class of modules that map features (B, F) or (B, F, h, w) to q(z|x).
 
     The distribution has the property `mean` and the method `rsample(noise)`. With a density, it also has `log_prob(z)`,

@@ -6,6 +6,7 @@ knows the shapes and the posterior:
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -25,7 +26,7 @@ LOWEST = 0.01  # gray value of black in pseudo-images that start as images
 Encode = Callable[[Tensor], DiagonalGaussian]  # images (B, C, H, W) in [0, 1] -> q(z|x)
 
 
-class Prior(nn.Module):
+class Prior(nn.Module, ABC):
     """Base class. `prior(encode, condition)` returns p(z), or p(z|y) if it uses the condition, (B, K) or None.
 
     Attributes:
@@ -44,9 +45,9 @@ class Prior(nn.Module):
     support: ClassVar[str] = "vectors"
     num_initial_images: int = 0
 
+    @abstractmethod
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
         """Return a distribution with the methods `log_prob(z)` and `sample(n, generator)`."""
-        raise TypeError(f"{type(self).__name__} must define forward(encode, condition)")
 
     def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
         """Check that the prior supports the rest of the model.

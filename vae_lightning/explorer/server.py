@@ -2,7 +2,6 @@
 
 import mimetypes
 import webbrowser
-from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -130,22 +129,19 @@ def start_server(runs: list[ExploredRun], port: int | None) -> ExplorerServer:
     raise UserError(f"--port={ports[0]}: in use. Choose another port, or 0 for any that is free.")
 
 
-def serve(
-    runs: list[ExploredRun], port: int | None, open_browser: bool, print_line: Callable[[str], None] = print
-) -> None:
+def serve(runs: list[ExploredRun], port: int | None, open_browser: bool) -> None:
     """Serve the page until Ctrl-C.
 
     Args:
         runs: those to show.
         port: the port; None for the first free one from `PORT`.
         open_browser: open the page in the browser.
-        print_line: prints a line.
     """
     with start_server(runs, port) as server:
-        print_line(f"{server.url} (Ctrl-C to stop)")
+        print(f"{server.url} (Ctrl-C to stop)")
         if open_browser:
             webbrowser.open(server.url)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print_line("")
+            print()

@@ -1,6 +1,6 @@
 """A model as three plain modules from tensors to tensors: encoder, decoder and sampler."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from vae_lightning.models import ELBOModule
 from vae_lightning.priors import CodePixelCNN, CodeTransformer, FlowMatching
 
 
-class Graph(nn.Module):
+class Graph(nn.Module, ABC):
     """Base class. Maps one tensor, and the condition of a conditional model, to tensors, all with B rows.
 
     Args:

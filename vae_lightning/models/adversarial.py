@@ -1,6 +1,6 @@
 """Models that are trained against a discriminator, with two optimizers and two losses per batch."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -16,7 +16,7 @@ from vae_lightning.models.base import ELBOModule
 DISCRIMINATOR_OPTIMIZER = partial(torch.optim.Adam, lr=1e-4, fused=True)
 
 
-class Adversarial(ELBOModule):
+class Adversarial(ELBOModule, ABC):
     """Base class of models with a discriminator, which has an optimizer of its own.
 
     Each batch is one step of the autoencoder on `objective`, then one of the discriminator on `discriminator_loss`,

@@ -1,5 +1,6 @@
 """Models with several groups of latents, some of which depend on the draws of others."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ class HierarchicalPosterior(Posterior):
         """The posterior of the top group, if it depends on the image only; otherwise this one."""
         return self
 
+    @abstractmethod
     def infer(
         self, evidence: Evidence, draw: Draw
     ) -> tuple[list[DiagonalGaussian], list[DiagonalGaussian], list[Tensor]]:
@@ -44,7 +46,6 @@ class HierarchicalPosterior(Posterior):
         Returns:
             q of each group, p of each group but the top, both given the draws of others, and z, the top group first.
         """
-        raise TypeError(f"{type(self).__name__} must define infer(evidence, draw)")
 
     def joint_prior(self, top: Any, lower: list[DiagonalGaussian], n: int) -> Any:
         """Return the prior of all groups, at n draws.
@@ -56,9 +57,9 @@ class HierarchicalPosterior(Posterior):
         """
         return HierarchicalPrior(top, lower)
 
+    @abstractmethod
     def sample(self, top: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Sample the lower groups from the prior, given the top group (n, D_1): all latents, (n, D)."""
-        raise TypeError(f"{type(self).__name__} must define sample(top, generator)")
 
 
 class Hierarchical(ELBOModule):

@@ -20,9 +20,9 @@ def quantiles(n: int) -> Tensor:
     return torch.special.ndtri((torch.arange(n, dtype=torch.float64) + 0.5) / n).float()
 
 
-def linear_values(n: int, limit: float = 3.0) -> Tensor:
-    """Return n values of z, (n,), spaced evenly from -limit to limit. vae-cvae-mnist, Figure 3."""
-    return torch.linspace(-limit, limit, n)
+def linear_values(n: int) -> Tensor:
+    """Return n values of z, (n,), spaced evenly from -3 to 3. vae-cvae-mnist, Figure 3."""
+    return torch.linspace(-3, 3, n)
 
 
 def plane(values: Tensor) -> Tensor:

@@ -16,16 +16,15 @@ FRAME_DURATION = 120  # milliseconds
 DPI = 100  # lower than that of other figures, since a GIF has many frames
 
 
-def ranges(centers: Tensor, logvar: Tensor | None, width: float = 2.0) -> Tensor:
-    """Return the range of each latent, (D, 2): mean ± `width` standard deviations of the aggregate posterior.
+def ranges(centers: Tensor, logvar: Tensor | None) -> Tensor:
+    """Return the range of each latent, (D, 2): mean ± two standard deviations of the aggregate posterior.
 
     Args:
         centers: the means of q(z|x) of many images, (N, D), or draws from it if there is no `logvar`.
         logvar: log σ² of a Gaussian q(z|x), (N, D), or None.
-        width: half the width of the range, in standard deviations.
     """
     variance = centers.var(0, correction=0) + (0.0 if logvar is None else logvar.exp().mean(0))
-    ends = torch.tensor([-width, width], device=centers.device)
+    ends = torch.tensor([-2.0, 2.0], device=centers.device)
     return centers.mean(0)[:, None] + variance.sqrt()[:, None] * ends
 
 
@@ -61,16 +60,15 @@ def row_names(latents: Tensor, ends: Tensor, rates: Tensor | None) -> list[str]:
 
 
 @styled
-def animation(frames: Tensor, title: str, row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()) -> bytes:
+def animation(frames: Tensor, title: str, column_labels: Sequence[str] = ()) -> bytes:
     """Return a GIF that plays grids of images forward and backward in an endless loop.
 
     Args:
         frames: (T, R, N, C, H, W) in [0, 1].
         title: above the grid.
-        row_labels: R labels, to the left of the rows; none by default.
         column_labels: N labels, above the columns; none by default.
     """
-    figure, image = labeled_grid(frames[0], title, row_labels, column_labels)
+    figure, image = labeled_grid(frames[0], title, (), column_labels)
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     forward = []

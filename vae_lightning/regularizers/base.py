@@ -1,5 +1,7 @@
 """Regularizer interface, and the regularizer without a penalty."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from vae_lightning.config.serialization import Configurable
@@ -7,7 +9,7 @@ from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 
 
-class Regularizer(Configurable, nn.Module):
+class Regularizer(Configurable, nn.Module, ABC):
     """Part of an objective that is added to the distortion.
 
     Called with the `ForwardPass` of a batch, it returns `(penalty, terms)`. The penalty is a scalar in nats per image
@@ -26,9 +28,9 @@ class Regularizer(Configurable, nn.Module):
     standard_normal_only: bool = False
     diagonal_gaussian_only: bool = False
 
+    @abstractmethod
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (penalty, terms) for a batch."""
-        raise TypeError(f"{type(self).__name__} must define forward(out) -> (penalty, terms)")
 
     def checked(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (penalty, terms) for a batch.

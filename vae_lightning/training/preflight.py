@@ -8,7 +8,8 @@ import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 
 from vae_lightning.callbacks import RepresentationMetrics
-from vae_lightning.checkpointing.trust import DATA_PACKAGES, Part, check_trusted
+from vae_lightning.checkpointing.trust import Part, check_trusted
+from vae_lightning.config.packages import DATA_PACKAGES
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.figures.isolated_eval import isolated_eval
