@@ -3,6 +3,7 @@
 A table is a YAML file. Its name begins with a number that gives the order in which tables are run. Keys of the table:
 
     column: header of our numbers
+    published: header of the published numbers if they are of other data, which leaves out the differences (optional)
     metric: name in metrics.json, with a minus in front to change the sign
     also: further columns, header -> metric (optional)
     overrides: of train.py, for all rows; $DATA and $FACES stand for the directories of the data sets and of CelebA
@@ -140,10 +141,14 @@ def reduce_colors(source: Path, target: Path) -> None:
 
 
 def draw_curves(rows: list[Row], title: str, target: Path) -> None:
-    """Draw the objective of the first run of each finished row during training as PNG, unless a record lacks it."""
+    """Draw the objective of the first run of each finished row during training as PNG, unless a record lacks it.
+
+    The legend has the order of the curves at their ends.
+    """
     curves = {row.name: read_curves(RECORDS / row.run_names[0], TAGS) for row in rows if row.records}
     if not curves or not all(curves.values()):
         return
+    curves = dict(sorted(curves.items(), key=lambda item: -last_value(item[1])))
     # Before, the curves fall too steeply to be compared.
     start = max(x for tags in curves.values() for curve in tags.values() for x in curve) / 10
     shown = {
@@ -154,14 +159,22 @@ def draw_curves(rows: list[Row], title: str, target: Path) -> None:
     reduce_colors(target, target)
 
 
+def last_value(tags: dict[str, dict[int, float]]) -> float:
+    """Return the last value of the last curve of a run."""
+    return [*[*tags.values()][-1].values()][-1]
+
+
 def render(path: Path) -> str:
     """Return a table in Markdown, with a line for each row."""
     table = yaml.safe_load(path.read_text())
     rows = read_table(path)
     runs = ["runs"] * any(row.seeds > 1 for row in rows)
     made = [*runs, "epochs", "trained for", "commit"]
-    columns = ["", "published", table["column"], "difference", *table.get("also", {}), *made]
-    lines = [columns, ["---"] * len(columns), *(cells(row, bool(runs)) for row in rows)]
+    published = ["", table.get("published", "published"), table["column"], "difference"]
+    lines = [[*published, *table.get("also", {}), *made], *(cells(row, bool(runs)) for row in rows)]
+    if "published" in table:
+        lines = [[*line[:3], *line[4:]] for line in lines]
+    lines.insert(1, ["---"] * len(lines[0]))
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + [f"\n{note}" for note in notes])
 

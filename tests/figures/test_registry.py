@@ -179,6 +179,19 @@ def test_traversals_are_sorted_by_rate(small):
     ]
 
 
+@pytest.mark.parametrize(("means", "shown"), [([4, 1, 0.1, 0.05, 0], "3 of 5"), ([4, 1, 1, 0.6, 0.1], "4 of 5")])
+def test_traversals_leave_out_latents_with_a_low_rate(means, shown, small):
+    """The KL of a latent is half its squared mean."""
+    model = build_model(small, "model.latent_dim=5")
+    with torch.no_grad():
+        for head, bias in ((model.posterior.mu, torch.tensor(means)), (model.posterior.logvar, torch.zeros(5))):
+            head.weight.zero_()
+            head.bias.copy_(bias)
+    ((_, figure),) = draw_figures(FigureContext(model, build_data(small)), ["traversals"])
+    assert len(figure.axes[0].get_yticklabels()) == int(shown[0])
+    assert figure.get_suptitle().startswith(f"Traversals of {shown} latents, sorted by KL")
+
+
 def test_draw_figures_skips_projections_of_a_model_with_nan_means(small):
     model = build_model(small)
     with torch.no_grad():

@@ -8,7 +8,9 @@ from vae_lightning.runs.pretrained import find_model
 
 def add_run_argument(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of commands that load a run."""
-    parser.add_argument("path", metavar="run", help="a run directory, a checkpoint in one, or latest")
+    parser.add_argument(
+        "path", metavar="run", help="a run directory, a checkpoint in one, or latest: the run started last"
+    )
     add_trust_option(parser)
 
 
@@ -34,5 +36,5 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PACKAGE",
-        help="packages of your own whose classes the run may name",
+        help="a package of your own whose classes the run may name; it is imported, which runs its code. Repeatable",
     )

@@ -7,7 +7,12 @@ from vae_lightning.cli.arguments import add_data_root_option, add_trust_option, 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("path", metavar="run", nargs="+", help="a run directory, or latest; several are shown together")
+    parser.add_argument(
+        "path",
+        metavar="run",
+        nargs="+",
+        help="a run directory, or latest: the run started last; several are shown together",
+    )
     add_trust_option(parser)
     add_data_root_option(parser)
     parser.add_argument("--port", type=int, help="the port on this machine (default: the first free one from 8765)")

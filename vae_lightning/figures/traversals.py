@@ -15,19 +15,24 @@ from vae_lightning.plotting.traversals import row_names, traverse
 NUM_STEPS = 10  # images per traversal or interpolation
 NUM_FRAMES = 14  # of an animation in one direction
 MAX_TRAVERSED = 32  # latents
+MIN_TRAVERSED = 3  # latents, however low their KL
+MIN_RATE = 0.1  # KL of the other latents that are traversed, in nats
 NUM_PAIRS = 5  # of images to interpolate between
 
 
 @register_figure
 def traversals(ctx: FigureContext) -> Drawing:
-    """Draw traversals of the latents, one row per latent, starting from the code of the first image."""
+    """Draw traversals of the latents that are used, one row per latent, from the posterior mean of the first image."""
     if ctx.posterior is None:
         return None
     latents, ends, names = select_latents(ctx, MAX_TRAVERSED)
     z = traverse(posterior_means(ctx, 1)[0][0], latents, ends, NUM_STEPS).flatten(0, 1)
     rows = ctx.model.decode(z, ctx.first_label(len(z))).mean.unflatten(0, (-1, NUM_STEPS))
     key = "KL" if ctx.posterior.rates is not None else "the variance of their means"
-    return plotting.image_grid(rows, f"Traversals of the latents, sorted by {key}\n{ctx.title}", names)
+    shown = (
+        "the latents" if len(latents) == ctx.model.latent_dim else f"{len(latents)} of {ctx.model.latent_dim} latents"
+    )
+    return plotting.image_grid(rows, f"Traversals of {shown}, sorted by {key}\n{ctx.title}", names)
 
 
 @register_figure
@@ -61,9 +66,15 @@ def class_traversals(ctx: FigureContext) -> Drawing:
 
 
 def select_latents(ctx: FigureContext, n: int) -> tuple[Tensor, Tensor, list[str]]:
-    """Return the first latents of `PosteriorStats.order`: indices (R,), R <= n, ends of their ranges (R, 2), labels."""
+    """Return the latents with the highest KL, but hardly any that are not used, as `PosteriorStats.order` has them.
+
+    Returns:
+        indices (R,), R <= n, the ends of their ranges (R, 2), and labels.
+    """
     assert ctx.posterior is not None
-    latents, rates = ctx.posterior.order[:n], ctx.posterior.rates
+    rates = ctx.posterior.rates
+    used = n if rates is None else max(MIN_TRAVERSED, int((rates >= MIN_RATE).sum()))
+    latents = ctx.posterior.order[: min(n, used)]
     ends = ctx.ranges[latents]
     return latents, ends, row_names(latents, ends, None if rates is None else rates[latents])
 

@@ -14,7 +14,7 @@ from vae_lightning.models.beta_vae import BetaVAE
 
 
 class FewLabels(ELBOModule):
-    """The objective of another model + γ · Σ_k H(v_k / n_k, σ(μ_k)). Locatello et al. 2020 (ICLR), section 3.2.
+    """The objective of another model + γ · Σ_k H(v_k / n_k, σ(μ_k)). Locatello et al. 2020, ICLR, section 3.2.
 
     Factor k, with n_k values v_k = 0, ..., n_k - 1, is predicted by the mean μ_k of latent k; H is the binary
     cross-entropy. In training it is that of a second batch, drawn from the few images whose factors are given. In

@@ -49,7 +49,7 @@ class LogCoshImages(LocationScaleImages):
 
 
 class LogCosh(LocationScale):
-    """Log-cosh likelihood. Chen et al. 2018, "Log Hyperbolic Cosine Loss Improves Variational Auto-Encoder".
+    """Log-cosh likelihood. P. Chen et al. 2019, "Log Hyperbolic Cosine Loss Improves Variational Auto-Encoder".
 
     Their loss of a deviation t is f(t; a) = log cosh(a t) / a, without a scale or a normalizing constant. The negative
     log density here is f(t; a/s) / s plus the constant, so the defaults give their f(t; 10), ten times.

@@ -52,7 +52,7 @@ export class Sliders {
       range.min = Math.min(range.min, value); // the code of an unusual image may lie outside
       range.max = Math.max(range.max, value);
       range.value = value;
-      if (number !== document.activeElement) number.value = value.toFixed(2);
+      if (number !== document.activeElement) number.value = (Math.abs(value) < 0.005 ? 0 : value).toFixed(2);  // never -0.00
     }
   }
 }
