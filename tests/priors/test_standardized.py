@@ -5,7 +5,8 @@ from prior_shapes import SHAPES
 from torch.distributions import Normal
 
 from vae_lightning.distributions import DiagonalGaussian
-from vae_lightning.priors.standardized import Standardized, StandardizedPrior
+from vae_lightning.priors import SecondStageVAE
+from vae_lightning.priors.standardized import Standardized
 
 
 def test_density_is_that_of_a_scaled_gaussian():
@@ -19,7 +20,7 @@ def test_density_is_that_of_a_scaled_gaussian():
 
 
 def test_initialized_prior_sees_latents_with_mean_0_and_variance_1():
-    prior = StandardizedPrior(**SHAPES)
+    prior = SecondStageVAE(**SHAPES)
     z = torch.stack([torch.linspace(3, 5, 100), torch.full((100,), 7.0)], dim=1)  # the second is constant
     prior.initialize_from_latents(z)
     u = Standardized(None, prior.shift, prior.scale).standardize(z)

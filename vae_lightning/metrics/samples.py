@@ -119,6 +119,7 @@ def classifier_score(logits: Tensor) -> float:
     It lies between 1, if the predictions are the same for all samples, and the number of classes K, if each sample is
     assigned to one class with certainty and all classes are equally frequent. All samples are used at once.
 
+    >>> import torch
     >>> classifier_score(torch.tensor([[100.0, 0.0], [0.0, 100.0]]))
     2.0
 
