@@ -28,14 +28,14 @@ def random_inputs(rows: int, columns: int, latents: int) -> tuple[list[Tensor], 
 
 @pytest.mark.parametrize("chunk_numel", [1, 42, 10_000])
 def test_equals_the_sum_over_all_pairs_for_any_chunk_size(monkeypatch, chunk_numel):
-    monkeypatch.setitem(aggregate.CHUNK_NUMEL, "cpu", chunk_numel)
+    monkeypatch.setattr(aggregate, "CPU_CHUNK_NUMEL", chunk_numel)
     inputs, log_weights = random_inputs(5, 7, 3)
     for actual, expected in zip(mean_log_aggregate(*inputs, log_weights), all_pairs(*inputs, log_weights), strict=True):
         torch.testing.assert_close(actual, expected)
 
 
 def test_gradient_equals_finite_differences(monkeypatch):
-    monkeypatch.setitem(aggregate.CHUNK_NUMEL, "cpu", 42)  # two rows per chunk, one in the last
+    monkeypatch.setattr(aggregate, "CPU_CHUNK_NUMEL", 42)  # two rows per chunk, one in the last
     inputs, log_weights = random_inputs(5, 7, 3)
     assert torch.autograd.gradcheck(lambda *args: mean_log_aggregate(*args, log_weights), inputs)
 

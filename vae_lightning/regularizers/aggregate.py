@@ -10,7 +10,8 @@ from torch.autograd.function import once_differentiable
 
 from vae_lightning.distributions.posterior import LOG_2PI
 
-CHUNK_NUMEL = {"cpu": 2**20, "cuda": 2**24, "mps": 2**24}  # of a (D, b, W) tensor; fits into the caches of a CPU
+CHUNK_NUMEL = 2**24  # of a (D, b, W) tensor
+CPU_CHUNK_NUMEL = 2**20  # which fits into its caches
 NATS_PER_BIT = math.log(2)  # exp2 takes a third of the time of exp
 NEGLIGIBLE_BITS = -90.0  # 2^-90 is negligible beside 1, and far above 2^-126, below which a CPU is ten times slower
 
@@ -118,7 +119,7 @@ def chunks(
     log q is a constant minus the squared distance. The tensors are reused for the next chunk, so they stay cached.
     """
     constant = (logvar + LOG_2PI)[:, None].mul_(-0.5 / NATS_PER_BIT)  # (D, 1, W)
-    b = max(1, CHUNK_NUMEL[z.device.type] // mu.numel())
+    b = max(1, (CPU_CHUNK_NUMEL if z.is_cpu else CHUNK_NUMEL) // mu.numel())
     distances = z.new_empty(len(z), min(b, z.shape[1]), mu.shape[1])
     log_qs = torch.empty_like(distances)
     for start in range(0, z.shape[1], b):
