@@ -63,6 +63,7 @@ ERRORS = {  # overrides -> start of the error
     "callbacks=nope": "callbacks=nope: no such choice. Choose one of deep, default, minimal.",
     "logger=nope": "logger=nope: no such choice. Did you mean none? Choose one of csv, mlflow, none, tensorboard,",
     "experiment=nope": "experiment=nope: no such choice. Choose one of celeba_ae, celeba_beta_tcvae,",
+    "model/netwrk=mlp": "model/netwrk: no such option. Did you mean model/network?",
     "model/network=nope": "model/network=nope: no such choice. Choose one of burgess, celeba, conv, conv_batch_norm,",
     "model/likelihood=nope": "model/likelihood=nope: no such choice. Choose one of absolute_error, autoregressive,",
     "model/optimizer=nope": "model/optimizer=nope: no such choice. Choose one of adagrad, adam, adamax, adamw, sgd.",

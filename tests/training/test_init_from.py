@@ -7,6 +7,7 @@ import torch
 from conftest import SMALL
 
 import vae_lightning
+from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.evaluate import evaluate
 from vae_lightning.exporting.weights import export_weights
@@ -116,6 +117,7 @@ def test_export_in_the_directory_of_another_run_is_itself(trained, capsys):
             ["init_from=RUN", "model.latent_dim=4"],
             r"^init_from=.*: its weights do not fit this model, first post",
         ),
+        (["init_from=RUN", "model/network=resnet"], r"^model/network: the trained model has this part."),
         (["init_from=RUN", "data=digits"], r"^init_from=.*: its weights do not fit this model, first "),
     ],
 )
@@ -124,3 +126,10 @@ def test_mistakes_are_reported_on_one_line(overrides, message, trained, tmp_path
     with pytest.raises(UserError, match=message):
         vae_lightning.train([o.replace("RUN", str(trained.run_dir)) for o in overrides] + QUIET)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_checkpoint_outside_of_its_run_is_an_error(trained, tmp_path):
+    copy = shutil.copy(trained.run_dir / "checkpoints/best.ckpt", tmp_path / "copied.ckpt")
+    for use in (lambda: vae_lightning.train([f"init_from={copy}", *QUIET]), lambda: load_run(copy)):
+        with pytest.raises(UserError, match=r"copied\.ckpt: not in checkpoints/ of a run directory, whose"):
+            use()

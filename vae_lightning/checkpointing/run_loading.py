@@ -17,10 +17,10 @@ from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs.artifacts import read_config, read_metrics
+from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.runs.layout import CONFIG, EXPORT_SUFFIX
-from vae_lightning.runs.pretrained import find_model, model_dir
+from vae_lightning.runs.pretrained import find_model, model_dir, read_run_config
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def load_run(
     run_dir = model_dir(source)
     read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
     path = source if is_export else run_dir / CONFIG
-    config = deepcopy(trained) if is_export else read_config(run_dir)
+    config = deepcopy(trained) if is_export else read_run_config(source)
     if "data" not in config:
         raise UserError(f"{path}: does not say which data the model was trained with. Pass a run.")
     check_trusted(trust, Part(trained["model"], source), Part(config.get("data"), path, DATA_PACKAGES))

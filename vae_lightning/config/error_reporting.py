@@ -92,6 +92,9 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
         own = "Your own are found in conf/ of the current directory, or with --config-dir."
         return f"{group}={choice}: no such choice. {meant}Choose one of {', '.join(error.options)}. {own}"
     if unknown := re.match(r"Could not (?:override|delete from config\.) '([^']+)'", message):
+        if unknown[1].startswith("model/") and any(override_key(a) in ("prior_of", "init_from") for a in arguments):
+            option = f"model.{unknown[1].removeprefix('model/')}.OPTION=VALUE"
+            return f"{unknown[1]}: the trained model has this part. Leave it out, or change an option of it: {option}."
         return f"{unknown[1]}: no such option. {suggest_option(unknown[1], arguments)}"
     if NULL_GROUP in message:
         null = next((a for a in arguments if a.endswith("=null")), "null")
@@ -122,6 +125,9 @@ def suggest_option(key: str, arguments: list[str]) -> str:
             cfg = compose("train", others)
         except HydraException:  # there is a second error
             cfg = compose("train")
+    groups = {file.parent.relative_to(folder).as_posix() for folder in config_dirs() for file in folder.rglob("*.yaml")}
+    if "/" in key and (alike := difflib.get_close_matches(key, groups, n=1)):
+        return f"Did you mean {alike[0]}?"
     parent, _, leaf = key.rpartition(".")
     names = [name for name, _ in iter_nodes(OmegaConf.to_container(cfg)) if "._" not in f".{name}"]  # no _target_
     options = [*names, *(f"trainer.{name}" for name in TRAINER_OPTIONS)]

@@ -10,7 +10,7 @@ from vae_lightning.errors import UserError, as_user_error
 from vae_lightning.runs.artifacts import read_config
 from vae_lightning.runs.discovery import LATEST, RUNS, resolve_run
 from vae_lightning.runs.format import migrate_config
-from vae_lightning.runs.layout import EXPORT_SUFFIX, EXPORTED, find_checkpoint, run_dir_of
+from vae_lightning.runs.layout import CONFIG, EXPORT_SUFFIX, EXPORTED, find_checkpoint, run_dir_of
 
 FOLDER = Path(__file__).parents[1] / "pretrained"  # its README says how each model was made
 
@@ -60,10 +60,25 @@ def read_model_config(path: str | Path) -> dict[str, Any]:
     """
     file = find_model(path)
     if file.suffix != EXPORT_SUFFIX:
-        return read_config(run_dir_of(file))
+        return read_run_config(file)
     with as_user_error(f"{file}: cannot be read as safetensors ({{error}})."), safe_open(file, "np") as export:
         metadata = export.metadata() or {}
     config = json.loads(metadata.get("config", "{}"))
     if "model" not in config:
         raise UserError(f"{file}: has no model in its metadata. Write the file with vae-lightning export.")
     return migrate_config(config)
+
+
+def read_run_config(checkpoint: Path) -> dict[str, Any]:
+    """Read the resolved configuration of the run that a checkpoint belongs to.
+
+    Raises:
+        UserError: if the checkpoint is not in a run directory, or the configuration cannot be read.
+    """
+    run_dir = run_dir_of(checkpoint)
+    if not (run_dir / CONFIG).exists():
+        raise UserError(
+            f"{checkpoint}: not in checkpoints/ of a run directory, whose {CONFIG} is required. Pass the run, or the"
+            " file that vae-lightning export writes for it."
+        )
+    return read_config(run_dir)
