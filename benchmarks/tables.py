@@ -155,7 +155,7 @@ def draw_curves(rows: list[Row], title: str, target: Path) -> None:
         name: {tag: {x: y for x, y in curve.items() if x >= start} for tag, curve in tags.items()}
         for name, tags in curves.items()
     }
-    save(compare_curves(shown, "objective (a negative bound), nats per image", title), target)
+    save(compare_curves(shown, "objective, nats per image", title), target)
     reduce_colors(target, target)
 
 
