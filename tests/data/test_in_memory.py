@@ -89,6 +89,22 @@ def test_loader_resumes_with_the_next_batch(done):
     assert [batch.y.tolist() for batch in resumed] == complete
 
 
+def test_loader_rejects_an_incomplete_epoch_of_other_batches():
+    interrupted = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
+    next(iter(interrupted))
+    for loader in (InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0)), InMemoryLoader(SPLIT, 4, interrupted.sampler)):
+        loader.load_state_dict(interrupted.state_dict())
+        loader.check_resumed()
+    two_processes = InMemoryLoader(SPLIT, 8, EpochSampler(10, seed=0), BatchShard(0, 2))
+    two_processes.load_state_dict(interrupted.state_dict())
+    with pytest.raises(
+        UserError, match=r"of 3 batches of 4 images with seed 0, but now there are 2 batches of 8 images"
+    ):
+        two_processes.check_resumed()
+    two_processes.load_state_dict({"epoch": 0, "position": 1})  # of an older version
+    two_processes.check_resumed()
+
+
 def test_loader_ignores_a_restored_position_in_another_epoch():
     loader = InMemoryLoader(SPLIT, 4, EpochSampler(10, seed=0))
     loader.load_state_dict({"epoch": 0, "position": 2})

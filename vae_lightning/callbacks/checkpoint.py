@@ -17,7 +17,7 @@ class Checkpoint(ModelCheckpoint):
     - If a limit ends the training within an epoch, the most recent checkpoint is that of the last batch. So a run with
       a higher limit continues with the next one.
     - The paths in its state are updated when the directory has been moved.
-    - The mode follows from the monitor.
+    - The mode follows from the monitor. A metric under `train/` is monitored after each epoch.
 
     Args:
         monitor: the metric to select a checkpoint by; None to save the most recent one.
@@ -26,6 +26,8 @@ class Checkpoint(ModelCheckpoint):
     """
 
     def __init__(self, *, monitor: str | None = None, mode: str | None = None, **options: Any) -> None:
+        if monitor and monitor.startswith("train/"):
+            options.setdefault("save_on_train_epoch_end", True)
         super().__init__(monitor=monitor, mode=mode or monitor_mode(monitor), **options)
 
     @property

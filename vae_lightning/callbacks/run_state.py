@@ -8,6 +8,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
+from vae_lightning.callbacks.early_stopping import has_stopped
 from vae_lightning.data import InMemoryLoader
 from vae_lightning.rng import rng_state, set_rng_state
 from vae_lightning.runs.format import FORMAT_VERSION, CheckpointKey
@@ -24,7 +25,7 @@ class RunState(L.Callback):
     - It contains the state of all random number generators, which a resumed run restores. Several processes draw the
       same numbers and keep their rows (`distributed.batch_sharding`), so one state serves all.
     - It contains whether early stopping ended the training, which Lightning does not save. A run resumed after that
-      trains no further, unless the callback has been removed.
+      trains no further, unless the callback has been removed, or given a larger patience or another monitor.
     - Validation and test use generators of their own, seeded each time. So the number of validations does not affect
       training, and two validations differ by the model only.
     - The configuration is written to the run directory when training starts, once it and the checkpoint have been
@@ -59,8 +60,10 @@ class RunState(L.Callback):
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Restore the metrics, the end of the training, and, once training starts, the random state."""
         self.metrics = {name: float(value) for name, value in checkpoint[CheckpointKey.METRICS].items()}
-        stopped = checkpoint.get(CheckpointKey.STOPPED, False)
-        trainer.should_stop = stopped and trainer.early_stopping_callback is not None
+        states = checkpoint["callbacks"]
+        trainer.should_stop = checkpoint.get(CheckpointKey.STOPPED, False) and any(
+            has_stopped(callback, states.get(callback.state_key)) for callback in trainer.early_stopping_callbacks
+        )
         self.initial_state = checkpoint[CheckpointKey.RANDOM_STATE][0]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

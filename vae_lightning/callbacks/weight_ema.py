@@ -20,8 +20,8 @@ class WeightEMA(WeightAveraging):
     - All weights are averaged in one call.
     - Testing the best checkpoint uses the average. Lightning 2.6 restores the last weights instead.
 
-    A checkpoint has the average as `state_dict`, and the last weights, from which a run resumes, beside it. On a GPU each
-    step makes the host wait, since torch reads the number of averaged steps.
+    A checkpoint has the average as `state_dict`, and the last weights, from which a run resumes, beside it. On a GPU
+    each step makes the host wait, since torch reads the number of averaged steps.
 
     Args:
         decay: of the average, per step.

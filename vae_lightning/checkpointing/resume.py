@@ -52,6 +52,13 @@ def find_resumption(config: dict[str, Any]) -> Resumption | None:
             " another program. Start a new run."
         )
     changes = changed_options(checkpoint[CheckpointKey.CONFIG], config, path)
+    progress = checkpoint["loops"]["fit_loop"].get("epoch_loop.batch_progress", {})
+    if not progress.get("is_last_batch", True):
+        for key in sorted({"data.batch_size", "seed"} & changes.keys()):
+            raise UserError(
+                f"{key}={changes[key][1]}: {path} is from the middle of an epoch, whose other batches would have other"
+                " images. Leave the option out until the epoch is complete."
+            )
     trained, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
     if wanted < trained:
         raise UserError(f"trainer.max_epochs={wanted}: {path} is from epoch {trained}. Set {trained} or more.")

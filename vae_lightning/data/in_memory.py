@@ -34,7 +34,7 @@ class Batch(NamedTuple):
 
     def split(self, size: int) -> Iterator["Batch"]:
         """Iterate over parts of `size` images, in order; the last one may be smaller."""
-        return (self.rows(slice(start, start + size)) for start in range(0, len(self.x), size))
+        return (self.rows(slice(start, start + size)) for start in range(0, max(1, len(self.x)), size))
 
 
 class EpochSampler:
@@ -137,5 +137,5 @@ class InMemoryLoader:
             was, now = ("{number} batches of {size} images with seed {seed}".format(**b) for b in (saved, self.batches))
             raise UserError(
                 f"resume: the checkpoint is from the middle of an epoch of {was}, but now there are {now}. Keep"
-                " data.batch_size, trainer.devices and seed until the epoch is complete."
+                " trainer.devices and trainer.overfit_batches until the epoch is complete."
             )

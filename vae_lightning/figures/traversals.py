@@ -29,9 +29,8 @@ def traversals(ctx: FigureContext) -> Drawing:
     z = traverse(posterior_means(ctx, 1)[0][0], latents, ends, NUM_STEPS).flatten(0, 1)
     rows = ctx.model.decode(z, ctx.first_label(len(z))).mean.unflatten(0, (-1, NUM_STEPS))
     key = "KL" if ctx.posterior.rates is not None else "the variance of their means"
-    shown = (
-        "the latents" if len(latents) == ctx.model.latent_dim else f"{len(latents)} of {ctx.model.latent_dim} latents"
-    )
+    n, total = len(latents), len(ctx.posterior.order)  # without categories, which are not traversed
+    shown = "the latents" if n == total else f"{n} of {total} latents"
     return plotting.image_grid(rows, f"Traversals of {shown}, sorted by {key}\n{ctx.title}", names)
 
 

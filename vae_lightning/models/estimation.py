@@ -38,5 +38,5 @@ def map_blocks(estimate: Callable[..., Tensor], size: int, *images: Tensor | Non
         *images: x, y and others, (N, ...) each; those that are None stay None.
     """
     assert images[0] is not None
-    blocks = [slice(start, start + size) for start in range(0, len(images[0]), size)]
+    blocks = [slice(start, start + size) for start in range(0, max(1, len(images[0])), size)]
     return torch.cat([estimate(*(None if part is None else part[rows] for part in images)) for rows in blocks])

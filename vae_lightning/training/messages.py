@@ -30,6 +30,7 @@ def quiet_lightning() -> None:
     for message in (
         "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own use of torch
         "Checkpoint directory .* exists and is not empty",  # always so when a run is resumed
+        "Be aware that when using `ckpt_path`, callbacks used",  # the user has left one out
         "`ModelCheckpoint.monitor=.* could not find the monitored key",  # a run that ends before its first validation
         "The number of training batches .* is smaller than the logging interval",  # only matters for per-step logging
         "Using ModelCheckpoint with manual optimization",  # it saves the state after the step, as it should
@@ -55,7 +56,8 @@ def print_early_stop(trainer: L.Trainer) -> None:
     """Print why early stopping has ended the training, if it has."""
     for callback in trainer.early_stopping_callbacks:
         if callback.stopping_reason is EarlyStoppingReason.PATIENCE_EXHAUSTED:
-            CONSOLE.print(f"Stopped early: no better {callback.monitor} in {callback.wait_count} validations.")
+            n, unit = callback.wait_count, "epoch" if callback.monitor.startswith("train/") else "validation"
+            CONSOLE.print(f"Stopped early: no better {callback.monitor} in {n} {unit}{'s' * (n != 1)}.")
 
 
 @rank_zero_only
@@ -91,27 +93,35 @@ def print_summary(metrics: dict[str, float], run_dir: Path, trainer: L.Trainer, 
 
 
 def extension(trainer: L.Trainer) -> str:
-    """Return the override that doubles whatever limit has ended the training, or removes the early stopping."""
+    """Return the overrides that train further: no early stopping if it has ended the training, and twice the limit."""
+    overrides = []
     if has_stopped_early(trainer):
         state = next(callback for callback in trainer.callbacks if isinstance(callback, RunState))  # type: ignore[attr-defined]
         names = [name for name, options in state.config["callbacks"].items() if "EarlyStopping" in str(options)]
-        return " ".join(f"~callbacks.{name}" for name in names)
+        overrides = [f"~callbacks.{name}" for name in names]
     timer = next((callback for callback in trainer.callbacks if isinstance(callback, Timer)), None)  # type: ignore[attr-defined]
+    max_epochs = trainer.max_epochs or 1
     if timer and (timer.time_remaining() or 0) <= 0:
         assert timer._duration is not None
-        return f"trainer.max_time={{seconds: {max(1, round(2 * timer._duration))}}}"
-    if 0 < trainer.max_steps <= trainer.global_step:
-        return f"trainer.max_steps={2 * trainer.max_steps}"
-    return f"trainer.max_epochs={2 * (trainer.max_epochs or 1)}"
+        overrides.append(f"trainer.max_time={{seconds: {max(1, round(2 * timer._duration))}}}")
+    elif 0 < trainer.max_steps <= trainer.global_step:
+        overrides.append(f"trainer.max_steps={2 * trainer.max_steps}")
+    elif not overrides or trainer.fit_loop.epoch_progress.current.completed >= max_epochs:
+        overrides.append(f"trainer.max_epochs={2 * max_epochs}")
+    return " ".join(overrides)
 
 
 @rank_zero_only
 def print_resumption(resumption: Resumption) -> None:
     """Print where a run resumes, and with which changes."""
-    changes = [f"{key}={new} (was {old})" for key, (old, new) in resumption.changes.items()]
-    CONSOLE.print(
-        " ".join([f"resuming from epoch {resumption.epoch}", *["with " + ", ".join(changes)] * bool(changes)])
-    )
+    changes = resumption.changes
+    removed = [
+        key.removesuffix("._target_") for key, (_, new) in changes.items() if key.endswith("_target_") and not new
+    ]
+    inside = tuple(f"{name}." for name in removed)
+    changed = [f"{key}={new} (was {old})" for key, (old, new) in changes.items() if not key.startswith(inside)]
+    parts = ["with " + ", ".join(changed)] * bool(changed) + ["without " + ", ".join(removed)] * bool(removed)
+    CONSOLE.print(" ".join([f"resuming from epoch {resumption.epoch}", *parts]))
 
 
 @rank_zero_only
