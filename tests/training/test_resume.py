@@ -14,7 +14,7 @@ from vae_lightning.runs.artifacts import read_config
 from vae_lightning.training.train import train
 
 # 2 epochs of 5 batches, a checkpoint after each batch, a warm-up that ends in the second epoch
-OPTIONS = ["callbacks.warmup.steps=7", "callbacks.last.every_n_train_steps=1"]
+OPTIONS = ["callbacks.warmup.steps=7", "callbacks.last.every_n_train_steps=1", "~callbacks.figures"]
 
 
 def has_same_weights(run: Path, other: Path) -> bool:
