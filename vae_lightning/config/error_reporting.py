@@ -115,6 +115,10 @@ def is_choice(group: str, name: str) -> bool:
 
 def suggest_option(key: str, arguments: list[str]) -> str:
     """Return a sentence with the options that an unknown one could mean, given the other arguments."""
+    if "/" in key:
+        files = {file.relative_to(folder) for folder in config_dirs() for file in folder.rglob("*.yaml")}
+        if groups := difflib.get_close_matches(key, {file.parent.as_posix() for file in files}, n=1):
+            return f"Did you mean {groups[0]}?"
     others = [a for a in arguments if "=" in a and not a.startswith("-") and override_key(a) != key]
     own = config_dir(arguments)
     if own:
@@ -125,9 +129,6 @@ def suggest_option(key: str, arguments: list[str]) -> str:
             cfg = compose("train", others)
         except HydraException:  # there is a second error
             cfg = compose("train")
-    groups = {file.parent.relative_to(folder).as_posix() for folder in config_dirs() for file in folder.rglob("*.yaml")}
-    if "/" in key and (alike := difflib.get_close_matches(key, groups, n=1)):
-        return f"Did you mean {alike[0]}?"
     parent, _, leaf = key.rpartition(".")
     names = [name for name, _ in iter_nodes(OmegaConf.to_container(cfg)) if "._" not in f".{name}"]  # no _target_
     options = [*names, *(f"trainer.{name}" for name in TRAINER_OPTIONS)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ class Batch(NamedTuple):
 
     def split(self, size: int) -> Iterator["Batch"]:
         """Iterate over parts of `size` images, in order; the last one may be smaller."""
-        return (self.rows(slice(start, start + size)) for start in range(0, max(1, len(self.x)), size))
+        return map(Batch, self.x.split(size), repeat(None) if self.y is None else self.y.split(size))
 
 
 class EpochSampler:

@@ -1,6 +1,7 @@
 """Checks and blocks of images, for log p(x) and imputation."""
 
 from collections.abc import Callable
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -37,6 +38,5 @@ def map_blocks(estimate: Callable[..., Tensor], size: int, *images: Tensor | Non
         size: images per block.
         *images: x, y and others, (N, ...) each; those that are None stay None.
     """
-    assert images[0] is not None
-    blocks = [slice(start, start + size) for start in range(0, max(1, len(images[0])), size)]
-    return torch.cat([estimate(*(None if part is None else part[rows] for part in images)) for rows in blocks])
+    blocks = zip(*(repeat(None) if part is None else part.split(size) for part in images), strict=False)
+    return torch.cat([estimate(*block) for block in blocks])
