@@ -80,7 +80,7 @@ def configuration(tmp_path: Path) -> Callable[..., DictConfig]:
 def small(configuration) -> Callable[..., DictConfig]:
     """Return a function that composes a configuration of the embedded digits, which trains in a second.
 
-    The final figures, which take most of that second, are drawn only by tests that set options of `callbacks.figures`.
+    Figures, which would take most of that second, are drawn only by tests that set options of `callbacks.figures`.
     """
 
     def compose_small(*overrides: str, run: str = "run") -> DictConfig:
@@ -88,7 +88,7 @@ def small(configuration) -> Callable[..., DictConfig]:
         if "model=vdvae" in overrides:  # its network is a ladder
             options = [*(option for option in SMALL if "network" not in option), *LADDER]
         if not any(override.lstrip("~").startswith(("callbacks=", "callbacks.figures")) for override in overrides):
-            options = [*options, "callbacks.figures.final=[]"]
+            options = [*options, "callbacks.figures.periodic=[]", "callbacks.figures.final=[]"]
         return configuration(*options, *overrides, run=run)
 
     return compose_small

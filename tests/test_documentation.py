@@ -78,7 +78,7 @@ def test_custom_network_and_likelihood_train_and_load(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_custom_regularizer_is_swept_and_reported(tmp_path):
     write_example(tmp_path, "my_models.py", "model/sparse_vae.yaml", section("A regularizer"))
-    options = ["-m", "sweep=sparse", "model=sparse_vae", "model.gamma=0,3", *SMALL]
+    options = ["-m", "sweep=sparse", "model=sparse_vae", "model.gamma=0,3", *SMALL, "callbacks=minimal"]
     run_command(tmp_path, str(ROOT / "train.py"), "--config-dir", "conf", *options)
     run_command(tmp_path, "-m", "vae_lightning", "report", "--trust", "my_models", "latest")
     folder = tmp_path / "runs" / "sweeps" / "sparse" / "report"

@@ -94,7 +94,7 @@ def test_ctrl_c_prints_the_command_that_resumes(tmp_path):
 @pytest.mark.slow
 def test_resume_needs_only_the_run_directory(tmp_path):
     small = [override for override in SMALL if "progress_bar" not in override]
-    done = run_train(tmp_path, *small, "model=beta_vae", "model.beta=2", "trainer.max_epochs=1")
+    done = run_train(tmp_path, *small, "callbacks=minimal", "model=beta_vae", "model.beta=2", "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     (run,) = (tmp_path / "runs" / "small").iterdir()
@@ -112,7 +112,7 @@ def test_resume_needs_only_the_run_directory(tmp_path):
 
 @pytest.mark.slow
 def test_sweep_has_one_directory_per_job(tmp_path):
-    swept = ["model.latent_dim=2", "model.beta=1,4", "sweep=study"]
+    swept = ["model.latent_dim=2", "model.beta=1,4", "sweep=study", "callbacks=minimal"]
     options = [o for o in SMALL if "latent_dim" not in o and "max_epochs" not in o]
     done = run_train(tmp_path, "-m", "model=beta_vae", *swept, *options, "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
@@ -131,7 +131,9 @@ def test_sweep_finds_choices_in_a_directory_of_configurations(tmp_path):
     experiments = tmp_path / "own" / "experiment"
     experiments.mkdir(parents=True)
     (experiments / "mine.yaml").write_text("# @package _global_\nmodel:\n  init_std: 0.01\n")
-    done = run_train(tmp_path, "--config-dir", "own", "-m", "experiment=mine", "sweep=study", "seed=3", *SMALL)
+    done = run_train(
+        tmp_path, "--config-dir", "own", "-m", "experiment=mine", "sweep=study", "seed=3", *SMALL, "callbacks=minimal"
+    )
     assert done.returncode == 0, done.stderr
     (run,) = (tmp_path / "runs" / "sweeps" / "study").glob("*/.hydra/config.yaml")
     assert "init_std: 0.01" in run.read_text()

@@ -60,7 +60,7 @@ FAILS = "+callbacks.fail._target_=test_trackers.FailInSecondEpoch"
 
 
 def test_wandb_receives_metrics_hyperparameters_and_figures(wandb, small, tmp_path):
-    metrics = train(small("logger=wandb", *OFFLINE))
+    metrics = train(small("logger=wandb", "callbacks.figures.final=[]", *OFFLINE))
     assert wandb.run is None  # closed
     (file,) = wandb_files(tmp_path / "run")
     records = read_records(file)

@@ -151,13 +151,13 @@ def test_trains_longer():
 @pytest.mark.parametrize(("hook", "n"), [("on_train_batch_start", 8), ("on_train_end", 1), ("on_test_end", 1)])
 def test_interrupted_job_is_resumed_with_the_same_result(hook, n, run_sweep, monkeypatch):
     """An exception simulates kill -9, so the record of the failure is removed from the job's directory."""
-    jobs = ["model=vae,beta_tcvae", "seed=1,2", "model.latent_dim=2"]
+    jobs = ["model=vae,beta_tcvae", "model.latent_dim=2"]
     run_sweep(*jobs, "sweep=uninterrupted")
     expected = {
         file.parent.name: json.loads(file.read_text())
         for file in Path("runs/sweeps/uninterrupted").glob("*/metrics.json")
     }
-    assert len(expected) == 4
+    assert len(expected) == 2
 
     calls = iter(range(1, 1000))
 
