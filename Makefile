@@ -23,7 +23,7 @@ run:  ## train a VAE on scikit-learn's digits
 	$(BIN)/python train.py
 
 .PHONY: test
-test:  ## run all tests (10 minutes on 2 cores)
+test:  ## run all tests (13 minutes on 2 cores)
 	$(TEST)
 
 .PHONY: test-fast
