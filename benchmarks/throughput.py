@@ -186,7 +186,9 @@ def print_table(title: str, rates: dict[str, list[float]]) -> None:
 
 def plot(results: dict[str, dict[str, list[float]]], path: Path) -> None:
     """Plot the ratios as bars with their quartiles, one panel per workload."""
-    figure, axes = plt.subplots(1, len(results), figsize=(4 * len(results), 2.8), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(
+        1, len(results), figsize=(4 * len(results), 2.8), sharex=True, sharey=True, layout="constrained"
+    )
     for axis, (workload, rates) in zip(np.atleast_1d(axes), results.items(), strict=True):
         for title, values in ratios(rates).items():
             low, middle, high = quantiles(values)
