@@ -47,6 +47,7 @@ class EmbeddingProjector(L.Callback):
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the files, if there is a TensorBoard logger."""
         assert isinstance(pl_module, ELBOModule)
+        pl_module.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
         ctx = FigureContext(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
         max_images = (MAX_SPRITE_SIZE // max(pl_module.image_shape[1:])) ** 2
         for logger in trainer.loggers:

@@ -99,7 +99,7 @@ class Figures(L.Callback):
     @rank_zero_only
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw everything, also when resuming a trained run that was killed while drawing."""
-        model = as_elbo_module(pl_module)
+        model = as_elbo_module(pl_module).to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
         self.record_training(trainer, model)
         epoch = trainer.fit_loop.epoch_progress.current.ready  # `current_epoch` is one less in that case
         self.draw(trainer, model, epoch, dict.fromkeys([*self.periodic, *self.final]))

@@ -83,7 +83,7 @@ def nearest_images(ctx: FigureContext) -> Drawing:
     labels = torch.arange(len(classes), device=ctx.model.device).repeat(NUM_SAMPLE_ROWS) if classes else None
     x = ctx.samples(NUM_SAMPLE_ROWS * (len(classes) or NUM_COLUMNS), labels)
     images = ctx.data.splits["train"].x
-    nearest = to_float(images[nearest_indices(x, images).to(images.device)])
+    nearest = to_float(images[nearest_indices(x, images).to(images.device)]).to(x.device)
     title = f"Samples from the prior above their nearest training images, by pixels\n{ctx.title}"
     return plotting.nearest_images(x, nearest, title, classes)
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor
 
 from vae_lightning.data import Batch, ImageDataModule
@@ -49,19 +50,19 @@ class PosteriorStats(NamedTuple):
         return (self.mu.var(0, correction=0) if self.rates is None else self.rates).argsort(descending=True)
 
 
-# Several callbacks use the posterior of the same epoch: model -> images seen and posterior.
-POSTERIOR_CACHE: WeakKeyDictionary[ELBOModule, tuple[int, PosteriorStats | None]] = WeakKeyDictionary()
+# Several callbacks use the posterior of the same epoch: model -> images seen, device and posterior.
+POSTERIOR_CACHE: WeakKeyDictionary[ELBOModule, tuple[int, torch.device, PosteriorStats | None]] = WeakKeyDictionary()
 
 
 def latest_posterior(model: ELBOModule, data: ImageDataModule) -> PosteriorStats | None:
     """Return statistics of q(z|x) over the probe images, or None for a discrete posterior.
 
-    They are computed once per number of training images seen.
+    They are computed once per number of training images seen, and per device.
     """
-    seen, posterior = POSTERIOR_CACHE.get(model, (-1, None))
-    if seen != model.images_seen:
+    *computed, posterior = POSTERIOR_CACHE.get(model, (None, None))
+    if computed != [model.images_seen, model.device]:
         posterior = posterior_stats(model, to_device(probe_images(data, NUM_PROBES), model.device))
-        POSTERIOR_CACHE[model] = model.images_seen, posterior
+        POSTERIOR_CACHE[model] = model.images_seen, model.device, posterior
     return posterior
 
 
