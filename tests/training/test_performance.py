@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from copy import deepcopy
 
 import pytest
 import torch
@@ -35,6 +36,24 @@ def test_compile_networks_keeps_parameter_names(retains_graph):
         assert torch._functorch.config.donated_buffer is not retains_graph
     assert list(model.state_dict()) == names
     assert all(module._compiled_call_impl is not None for module in model.children())
+
+
+def test_networks_run_compiled_only_if_gradients_are_needed(monkeypatch):
+    model = nn.Module()
+    model.retains_graph = False
+    model.encoder, model.posterior, model.decoder = nn.Linear(3, 2), nn.Linear(2, 2), nn.Linear(2, 3)
+    compiled = []
+    backend = lambda graph, _: compiled.append(graph) or graph.forward  # noqa: E731
+    monkeypatch.setattr(torch, "compile", lambda function, mode: torch._dynamo.optimize(backend)(function))
+    performance.compile_networks(model, "default")
+    with torch.no_grad():
+        expected = model.decoder(torch.ones(1, 2))
+    assert compiled == []
+    assert torch.equal(model.decoder(torch.ones(1, 2)), expected)
+    assert len(compiled) == 1
+    copy = deepcopy(model.decoder)  # as for averaged weights
+    nn.init.zeros_(copy.weight)
+    assert torch.equal(copy(torch.ones(1, 2)), model.decoder.bias[None])
 
 
 def test_null_profiler_propagates_exceptions():

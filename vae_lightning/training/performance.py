@@ -4,7 +4,10 @@ import ctypes
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
 import torch._functorch.config
 from lightning.pytorch.profilers import Profiler
@@ -48,7 +51,9 @@ def disable_nvml_check() -> None:
 def compile_networks(model: ELBOModule, mode: str) -> None:
     """Compile encoder, posterior and decoder with torch.compile, keeping names and values of the weights.
 
-    Results differ from eager mode by rounding. The first batch of each size takes a minute.
+    Results differ from eager mode by rounding. The first batch of each size takes a minute. Without gradients, as in
+    validation and figures, the networks run uncompiled: there the CUDA graph of one network would free what the one
+    before it has returned.
 
     Args:
         model: any model.
@@ -57,7 +62,15 @@ def compile_networks(model: ELBOModule, mode: str) -> None:
     if model.retains_graph:  # a compiled backward pass reuses the memory of its inputs, so a second one would raise
         torch._functorch.config.donated_buffer = False
     for module in (model.encoder, model.posterior, model.decoder):
-        module.compile(mode=mode)
+        compiled = torch.compile(module._call_impl, mode=mode)
+        module._compiled_call_impl = partial(
+            call_network, compiled, module._call_impl
+        )  # where `Module.compile` sets it
+
+
+def call_network(compiled: Callable[..., Any], eager: Callable[..., Any], *args: Any) -> Any:
+    """Call a network compiled if gradients are needed, and otherwise as it is."""
+    return (compiled if torch.is_grad_enabled() else eager)(*args)
 
 
 class NullProfiler(Profiler):
