@@ -29,6 +29,8 @@ def parse(file: Path) -> list[Any]:
             position += left
             continue
         length, kind = int.from_bytes(content[position + 4 : position + 6], "little"), content[position + 6]
+        if position + RECORD + length > len(content):  # the rest is still being written
+            break
         parts += content[position + RECORD : position + RECORD + length]
         position += RECORD + length
         if kind in (1, 4):  # the whole of a record, or its last part
