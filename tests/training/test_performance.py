@@ -42,9 +42,13 @@ def test_networks_run_compiled_only_if_gradients_are_needed(monkeypatch):
     model = nn.Module()
     model.retains_graph = False
     model.encoder, model.posterior, model.decoder = nn.Linear(3, 2), nn.Linear(2, 2), nn.Linear(2, 3)
-    compiled = []
-    backend = lambda graph, _: compiled.append(graph) or graph.forward  # noqa: E731
-    monkeypatch.setattr(torch, "compile", lambda function, mode: torch._dynamo.optimize(backend)(function))
+    compiled, compile_function = [], torch.compile
+
+    def backend(graph, _):
+        compiled.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", lambda function, mode: compile_function(function, backend=backend))
     performance.compile_networks(model, "default")
     with torch.no_grad():
         expected = model.decoder(torch.ones(1, 2))

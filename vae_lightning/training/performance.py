@@ -63,9 +63,8 @@ def compile_networks(model: ELBOModule, mode: str) -> None:
         torch._functorch.config.donated_buffer = False
     for module in (model.encoder, model.posterior, model.decoder):
         compiled = torch.compile(module._call_impl, mode=mode)
-        module._compiled_call_impl = partial(
-            call_network, compiled, module._call_impl
-        )  # where `Module.compile` sets it
+        # What `Module.compile` sets. Copies of the module do not have it.
+        module._compiled_call_impl = partial(call_network, compiled, module._call_impl)
 
 
 def call_network(compiled: Callable[..., Any], eager: Callable[..., Any], *args: Any) -> Any:
