@@ -15,7 +15,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 aten = torch.ops.aten
 DEVICE = torch.device("meta")
@@ -50,11 +50,6 @@ class DeviceTensor(Tensor):
         return self.on_cpu.__reduce_ex__(protocol)
 
 
-def to_device(value: Any) -> Any:
-    """Move a tensor from the CPU to the device; other values are returned unchanged."""
-    return DeviceTensor(value) if isinstance(value, Tensor) else value
-
-
 class Operations(TorchDispatchMode):
     """Computes on the CPU, and moves the result to the device of the arguments."""
 
@@ -71,12 +66,12 @@ class Operations(TorchDispatchMode):
         assert target != DEVICE or kwargs.get("generator") is None, f"{function}: a generator of the CPU"
         if "device" in kwargs:
             kwargs["device"] = torch.device("cpu")
-        args, kwargs = tree_map(lambda leaf: leaf.on_cpu if isinstance(leaf, DeviceTensor) else leaf, (args, kwargs))
+        args, kwargs = tree_map_only(DeviceTensor, lambda tensor: tensor.on_cpu, (args, kwargs))
         result = function(*args, **kwargs)
         if target != DEVICE:
             return result
         arguments = {id(tensor.on_cpu): tensor for tensor in here}  # operations in place return them
-        return tree_map(lambda leaf: arguments[id(leaf)] if id(leaf) in arguments else to_device(leaf), result)
+        return tree_map_only(Tensor, lambda x: arguments[id(x)] if id(x) in arguments else DeviceTensor(x), result)
 
 
 class Conversions(TorchFunctionMode):

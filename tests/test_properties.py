@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from vae_lightning.data import Batch, EpochSampler, InMemoryLoader
+from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.models import AAE, CVAEGAN, M2, TVAE, VAEGAN, AutoencoderKL, ELBOModule
 from vae_lightning.models.running_means import RunningMeans
@@ -87,8 +88,6 @@ def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
         config["likelihood"]["scale_type"] = draw(st.sampled_from(["fixed", "model", "channel", "pixel", "optimal"]))
     if "window_size" in config["likelihood"]:
         config["likelihood"]["window_size"] = draw(st.sampled_from([3, 5, 11]))
-    if "image_shape" in config["likelihood"]:
-        config["likelihood"]["image_shape"] = shape
     n = draw(st.integers(1, 5))
     torch.manual_seed(draw(st.integers(0, 9)))
     gray = draw(st.sampled_from([None, 0, 255]))
@@ -99,6 +98,8 @@ def cases(draw) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
 
 def build(config: dict[str, Any]) -> ELBOModule | None:
     """Return the model, or None if its configuration raises a one-line UserError."""
+    if "image_shape" in config["likelihood"]:
+        config["likelihood"]["image_shape"] = config["image_shape"]
     try:
         model = instantiate(config, _convert_="all")
     except InstantiationException as error:
@@ -107,6 +108,13 @@ def build(config: dict[str, Any]) -> ELBOModule | None:
         return None
     model.regularizer.dataset_size = 100
     return model
+
+
+def total_loss(model: ELBOModule, out: ForwardPass, terms: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the loss of a batch, plus that of the discriminator if there is one."""
+    if isinstance(model, AAE | VAEGAN | AutoencoderKL):  # FactorVAE's discriminator requires another batch of data
+        return terms["loss"] + model.discriminator_loss(out)
+    return terms["loss"]
 
 
 @settings(reproducible, max_examples=200)
@@ -121,10 +129,7 @@ def test_losses_and_gradients_are_finite_and_shapes_are_correct(case):
     out = model(x, y)
     terms = model.objective(out)
     assert all(value.shape == () and value.isfinite() for value in terms.values()), terms
-    losses = [terms["loss"]]
-    if isinstance(model, AAE | VAEGAN | AutoencoderKL):  # FactorVAE's discriminator requires another batch of data
-        losses.append(model.discriminator_loss(out))
-    sum(losses).backward()
+    total_loss(model, out, terms).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
     model.eval()

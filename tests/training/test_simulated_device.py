@@ -2,15 +2,11 @@
 
 import pytest
 import torch
-from conftest import OF_A_RUN, ROOT
 from simulated_device import DEVICE, ON_DEVICE, simulated_device
-from test_properties import build, load_choice
+from test_properties import MODELS, build, load_choice, total_loss
 
 from vae_lightning.evaluation.evaluate import evaluate
-from vae_lightning.models import AAE, VAEGAN, AutoencoderKL
 from vae_lightning.training.train import train
-
-MODELS = sorted({file.stem for file in (ROOT / "conf/model").glob("*.yaml")} - OF_A_RUN)
 
 
 def test_operations_on_both_devices_raise():
@@ -53,18 +49,13 @@ def test_operations_of_a_model_run_on_a_device(model):
     config = load_choice("model", model) | {"image_shape": [1, 8, 8], "num_classes": 3, "latent_dim": 4}
     config |= {"network": load_choice("model/network", "ladder" if model == "vdvae" else "mlp")}
     config |= {"conditional": model in ("cvae_gan", "m2")}
-    if "image_shape" in config["likelihood"]:
-        config["likelihood"]["image_shape"] = [1, 8, 8]
     model = build(config)
     with simulated_device():
         model.to(DEVICE)
         x = torch.randint(256, (6, 1, 8, 8), dtype=torch.uint8).to(DEVICE)
         y = torch.arange(6).remainder(3).to(DEVICE)
         out = model(x, y)
-        loss = model.objective(out)["loss"]
-        if isinstance(model, AAE | VAEGAN | AutoencoderKL):
-            loss = loss + model.discriminator_loss(out)
-        loss.backward()
+        total_loss(model, out, model.objective(out)).backward()
         model.eval()
         labels = y if model.condition_dim else None
         assert model.reconstruct(x, y).device == DEVICE
