@@ -9,9 +9,12 @@ A table is a YAML file. Its name begins with a number that gives the order in wh
     overrides: of train.py, for all rows; $DATA and $FACES stand for the directories of the data sets and of CelebA
     evaluate: options of `vae-lightning evaluate`, if the metrics are not those of the training (optional)
     curves: title of a figure with the objective during training, docs/images/TABLE-curves.png (optional)
+    against: labels and title of a figure with the metric of the rows that have `points`, docs/images/TABLE-against.png
+        (optional)
     rows: a list of rows; the keys are the attributes of `Row`
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -26,7 +29,7 @@ from records import TAGS, read_record
 
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.plotting.style import save
-from vae_lightning.plotting.sweeps import compare_curves
+from vae_lightning.plotting.sweeps import Point, compare_curves, trade_off
 from vae_lightning.report.curves import read_curves
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +57,7 @@ class Row:
         seeds: number of runs, whose mean and standard deviation are given.
         is_long: run this row after all rows of all tables that are not.
         images: figure in docs/images/ -> figure of the first run, without suffixes.
+        points: series of the figure `against` -> where this row is on its x axis.
     """
 
     table: str
@@ -67,6 +71,7 @@ class Row:
     seeds: int = 1
     is_long: bool = False
     images: dict[str, str] = field(default_factory=dict)
+    points: dict[str, float] = field(default_factory=dict)
 
     @property
     def run_names(self) -> list[str]:
@@ -121,8 +126,11 @@ def write_results() -> None:
     for path in sorted(TABLES.glob("*.yaml")):
         pattern = rf"(<!-- table {path.stem} -->\n).*?(<!-- /table -->)"
         text = re.sub(pattern, lambda match, path=path: f"{match[1]}{render(path)}\n{match[2]}", text, flags=re.DOTALL)
-        if title := yaml.safe_load(path.read_text()).get("curves"):
-            draw_curves(read_table(path), title, IMAGES / f"{path.stem}-curves.png")
+        table, rows = yaml.safe_load(path.read_text()), read_table(path)
+        if title := table.get("curves"):
+            draw_curves(rows, title, IMAGES / f"{path.stem}-curves.png")
+        if labels := table.get("against"):
+            draw_against(rows, labels, IMAGES / f"{path.stem}-against.png")
     atomic_write(text, RESULTS)
 
 
@@ -156,6 +164,18 @@ def draw_curves(rows: list[Row], title: str, target: Path) -> None:
         for name, tags in curves.items()
     }
     save(compare_curves(shown, "objective, nats per image", title), target)
+    reduce_colors(target, target)
+
+
+def draw_against(rows: list[Row], labels: dict[str, str], target: Path) -> None:
+    """Draw the metric of the finished rows at their `points` as PNG, with standard deviations over seeds."""
+    series: dict[str, list[Point]] = {}
+    for row in rows:
+        if result := row.result(row.metric):
+            value, deviation = result if len(row.records) > 1 else (result[0], math.nan)
+            for name, x in row.points.items():
+                series.setdefault(name, []).append(Point(x, value, dy=deviation))
+    save(trade_off({name: sorted(points) for name, points in series.items()}, **labels), target)
     reduce_colors(target, target)
 
 

@@ -1,5 +1,6 @@
 """The tables of benchmarks/reproduce.py."""
 
+import math
 import shutil
 import sys
 from dataclasses import replace
@@ -48,12 +49,13 @@ TABLE = """
 column: ours
 metric: -test/nelbo
 curves: Tests
+against: {x_label: beta, y_label: nelbo, title: Tests}
 also: {rate: test/rate}
 overrides: seed=0
 rows:
-  - {name: "a, b", overrides: model=vae, published: 100, images: {picture: samples}, note: shorter}
-  - {name: two seeds, overrides: model=vae, seeds: 2, published: 80}
-  - {name: none, overrides: model=vae, published: 1.5}
+  - {name: "a, b", overrides: model=vae, published: 100, images: {picture: samples}, note: shorter, points: {VAE: 4}}
+  - {name: two seeds, overrides: model=vae, seeds: 2, published: 80, points: {VAE: 1, AE: 1}}
+  - {name: none, overrides: model=vae, published: 1.5, points: {VAE: 2}}
 """
 
 
@@ -100,6 +102,19 @@ def test_results_show_the_numbers_of_finished_rows_beside_the_published_ones(res
     with Image.open(tables.IMAGES / "1-t-curves.png") as picture:
         assert len(picture.getcolors()) > 10
     assert results() == results()
+
+
+def test_the_metric_is_drawn_with_its_deviation_over_seeds_against_the_points_of_the_rows(results, tables, monkeypatch):
+    drawn = []
+    draw = tables.trade_off
+    monkeypatch.setattr(tables, "trade_off", lambda series, **labels: drawn.append(series) or draw(series, **labels))
+    results()
+    (two, one), other = drawn[0]["VAE"], drawn[0]["AE"]
+    assert (two.x, two.y, two.dy) == (1, 80, pytest.approx(8**0.5))
+    assert (one.x, one.y) == (4, 99)
+    assert math.isnan(one.dy)  # one run has no deviation
+    assert other == [two]
+    assert (tables.IMAGES / "1-t-against.png").is_file()
 
 
 def test_the_mean_is_that_of_the_runs_that_have_finished(results, tables):
