@@ -12,7 +12,7 @@ from vae_lightning.metrics import mean_and_error
 from vae_lightning.metrics.annealing import Annealing
 from vae_lightning.models import VDVAE
 from vae_lightning.models.hierarchical import Hierarchical
-from vae_lightning.models.latent_variable_model import repeat_rows
+from vae_lightning.models.inputs import repeat_rows
 from vae_lightning.rng import generator_for, seeded_by
 
 NAMES = ("ais_log_px", "ais_gap")

@@ -12,7 +12,7 @@ from vae_lightning.distributions.posterior import noise_like
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.models.double_backward import differentiable_twice
-from vae_lightning.models.latent_variable_model import repeat_rows
+from vae_lightning.models.inputs import repeat_rows
 from vae_lightning.regularizers import KL
 
 MAX_STEP_SIZE = 0.5  # larger steps make the integrator unstable

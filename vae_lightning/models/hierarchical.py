@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vae_lightning.distributions import DiagonalGaussian, GaussianPosterior, HierarchicalPrior, Posterior
 from vae_lightning.models.base import ELBOModule
-from vae_lightning.models.latent_variable_model import repeat_rows
+from vae_lightning.models.inputs import repeat_rows
 from vae_lightning.networks.mlp import linear_layers
 from vae_lightning.types import LatentShape
 

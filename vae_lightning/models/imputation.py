@@ -10,7 +10,8 @@ from vae_lightning.distributions import DiagonalGaussian, IndependentPixels
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.models.estimation import check_estimate, map_blocks
-from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
+from vae_lightning.models.inputs import repeat_rows
+from vae_lightning.models.latent_variable_model import LatentVariableModel
 from vae_lightning.rng import seeded_by
 
 METHODS = ("gibbs", "metropolis", "importance")

@@ -9,7 +9,7 @@ from torch import Tensor
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.models.base import ELBOModule
-from vae_lightning.models.latent_variable_model import repeat_rows
+from vae_lightning.models.inputs import repeat_rows
 from vae_lightning.regularizers import KL
 
 GRADIENTS = ("standard", "stl", "dreg")

@@ -12,7 +12,7 @@ from vae_lightning.distributed.batch_sharding import broadcast_state
 from vae_lightning.distributions import ForwardPass, Prior, Quantizer
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import OPTIMIZER, ELBOModule
-from vae_lightning.models.latent_variable_model import condition_size
+from vae_lightning.models.inputs import condition_size
 from vae_lightning.priors import MixturePrior
 from vae_lightning.regularizers import NoPenalty, Rate
 from vae_lightning.rng import isolated_rng

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
-import torch.nn.functional as F
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
 
@@ -23,12 +22,17 @@ from vae_lightning.distributions import (
 )
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
+from vae_lightning.models.inputs import (
+    check_labels_are_tensor,
+    condition_size,
+    repeat_rows,
+    to_condition,
+    to_unit_interval,
+)
 from vae_lightning.networks import Conv, Network
 from vae_lightning.networks.row_blocks import apply_in_blocks
 from vae_lightning.rng import seeded_by
 from vae_lightning.types import LatentShape, Shape, num_latents
-
-Rows = TypeVar("Rows", Tensor, Tensor | None)
 
 
 class LatentVariableModel(Configurable, L.LightningModule):
@@ -364,22 +368,10 @@ class LatentVariableModel(Configurable, L.LightningModule):
             UserError: if the shape is wrong, or floats lie outside [0, 1]. While a Trainer runs, only the first batch
                 is checked, since each check waits for the device.
         """
-        if not isinstance(x, Tensor):
-            raise UserError(f"encode: images must be a tensor, got {type(x).__name__}. Pass torch.as_tensor(x).")
-        if x.shape[1:] != self.image_shape:
-            shape = ", ".join(map(str, self.image_shape))
-            raise UserError(f"encode: images must have shape (B, {shape}), got {tuple(x.shape)}.")
         is_running = self._trainer is not None and self._trainer.state.status == TrainerStatus.RUNNING
-        is_traced = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined]
-        if x.dtype != torch.uint8 and x.numel() and not (is_running and self.has_checked_images) and not is_traced:
-            self.has_checked_images = is_running
-            low, high = x.min().item(), x.max().item()
-            if not 0 <= low <= high <= 1:
-                raise UserError(
-                    f"encode: images must lie in [0, 1], got values from {low} to {high}. Scale them, or pass uint8."
-                )
-        images = x.to(self.dtype)
-        return images / 255 if x.dtype == torch.uint8 else images
+        check_values = not (is_running and self.has_checked_images)
+        self.has_checked_images = is_running
+        return to_unit_interval(x, self.image_shape, self.dtype, check_values)
 
     def condition(self, y: Tensor | None) -> Tensor | None:
         """Convert classes (B,) to one-hot vectors (B, K), and keep attributes (B, K). None without a condition.
@@ -387,47 +379,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
         Raises:
             UserError: if labels are missing or have another shape, or on the CPU, if one of them is not a class.
         """
-        if not self.condition_dim:
-            return None
-        if y is None:
-            raise UserError("y: this model is conditional. Pass the labels y, int64 of shape (B,).")
-        check_labels_are_tensor(y)
-        if y.dim() != 1 and y.shape[1:] != (self.condition_dim,):
-            k = self.condition_dim
-            raise UserError(f"y: must be classes (B,) or attributes (B, {k}), got shape {tuple(y.shape)}.")
-        if y.dim() == 2:
-            return y.to(self.dtype)
-        if y.device.type == "cpu" and len(y) and not 0 <= y.min() <= y.max() < self.condition_dim:
-            raise UserError(
-                f"y: the classes of this model are 0 to {self.condition_dim - 1}, got {int(y.min())} to {int(y.max())}."
-            )
-        return F.one_hot(y.long(), self.condition_dim).to(self.dtype)
-
-
-def check_labels_are_tensor(y: Any) -> None:
-    """Check that labels are a tensor or None.
-
-    Raises:
-        UserError: if they are anything else.
-    """
-    if y is not None and not isinstance(y, Tensor):
-        raise UserError(f"y: must be a tensor, got {type(y).__name__}. Pass torch.tensor([...]).")
-
-
-def repeat_rows(x: Rows, k: int) -> Rows:
-    """Repeat a batch k times in a row, (k·B, ...); None stays None."""
-    return x if x is None else x.repeat(k, *[1] * (x.dim() - 1))
-
-
-def condition_size(conditional: bool, num_classes: int | None) -> int:
-    """Return the number of values of the condition, K, or 0 for a model that is not conditional.
-
-    Raises:
-        UserError: if the model is conditional but the data has no labels.
-    """
-    if conditional and num_classes is None:
-        raise UserError("model.conditional=true: the data has no labels. Set model.conditional=false.")
-    return num_classes if conditional and num_classes else 0
+        return to_condition(y, self.condition_dim, self.dtype) if self.condition_dim else None
 
 
 def init_layer(layer: nn.Module, std: float) -> None:

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from vae_lightning.errors import UserError
 from vae_lightning.models.estimation import check_estimate, map_blocks
-from vae_lightning.models.latent_variable_model import LatentVariableModel, repeat_rows
+from vae_lightning.models.inputs import repeat_rows
+from vae_lightning.models.latent_variable_model import LatentVariableModel
 from vae_lightning.rng import seeded_by
 
 

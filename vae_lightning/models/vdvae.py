@@ -12,7 +12,7 @@ from vae_lightning.distributions.posterior import LOGVAR_BOUNDS, noise_like, pro
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.models.hierarchical import concatenate
-from vae_lightning.models.latent_variable_model import repeat_rows
+from vae_lightning.models.inputs import repeat_rows
 from vae_lightning.networks import Ladder, Network
 from vae_lightning.networks.ladder import TopDown
 from vae_lightning.regularizers import GroupedKL
