@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from vae_lightning.callbacks import CollapseMonitor, collapse
-from vae_lightning.figures.posterior_stats import PosteriorStats
+from vae_lightning.data import Batch
+from vae_lightning.figures.posterior_stats import PosteriorStats, posterior_stats
 from vae_lightning.models import VAE
+from vae_lightning.posteriors import VonMisesFisher
+from vae_lightning.priors import UniformSphere
 from vae_lightning.training.train import train
 
 
@@ -32,7 +35,8 @@ def log_epochs(parts, monkeypatch):
 def posterior(*spreads: float, rates: list[float] | None = None) -> PosteriorStats:
     """Return statistics of two images, with the given standard deviation of the mean of each latent."""
     mu = torch.tensor([-1.0, 1.0])[:, None] * torch.tensor(spreads)
-    return PosteriorStats(mu, None, mu, mu, None if rates is None else torch.tensor(rates))
+    rates = None if rates is None else torch.tensor(rates)
+    return PosteriorStats(mu, None, mu, mu, None if rates is None else rates.sum().item(), rates)
 
 
 def test_latents_whose_means_have_a_variance_above_a_hundredth_are_active(log_epochs):
@@ -71,6 +75,13 @@ def test_a_single_low_epoch_or_some_inactive_latents_cause_no_warning(rates, log
 def test_without_a_rate_the_active_latents_decide(log_epochs):
     with pytest.warns(UserWarning, match=r"^0 of 2 latents are active. The posterior"):
         log_epochs(CollapseMonitor(min_rate=0.5, patience=2), posterior(0.0, 0.0), posterior(0.0, 0.0))
+
+
+def test_directions_of_a_collapsed_posterior_on_the_sphere_are_not_taken_for_information(parts, images):
+    model = VAE(**{**parts, "latent_dim": 64}, posterior=VonMisesFisher, prior=UniformSphere).eval()
+    stats = posterior_stats(model, Batch(images, None))
+    assert stats.rate < 0.1
+    assert CollapseMonitor(min_rate=0.5, patience=1).is_low(stats)
 
 
 def test_discrete_codes_are_not_monitored(log_epochs):

@@ -1,5 +1,6 @@
 """Tests of skipping steps with large gradients."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -17,13 +18,13 @@ def test_only_steps_above_the_threshold_are_skipped(parts):
     model, skip = VAE(**parts), GradientSkip(max_norm=2.0)
     weight = next(model.parameters())
     optimizer = torch.optim.Adam([weight])
-    for norm, skipped in ((127.0, 0), (129.0, 1), (1e30, 2), (1.0, 2)):
+    for norm, skipped in ((127.0, 0), (129.0, 1), (1e30, 2), (math.nan, 3), (1.0, 3)):
         before = weight.detach().clone()
         weight.grad = torch.full_like(weight, norm / weight.numel() ** 0.5)
         skip.on_before_optimizer_step(SimpleNamespace(), model, optimizer)
         optimizer.step()
         assert skip.skipped == skipped
-        assert torch.equal(before, weight) == (norm > 128)
+        assert torch.equal(before, weight) == (not norm <= 128)
     assert optimizer.state[weight]["step"] == 2
 
 

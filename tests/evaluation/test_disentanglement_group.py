@@ -5,6 +5,7 @@ from dataclasses import replace
 from evaluation_cases import TINY, build
 
 from vae_lightning.evaluation.disentanglement import disentanglement
+from vae_lightning.evaluation.results import GIVEN_LABELS
 from vae_lightning.models import VAE
 
 UNBOUNDED = (
@@ -30,6 +31,9 @@ def test_disentanglement_needs_factors(parts, make_context):
     assert {name for name, result in classes.items() if result.note != reason} == {*UNBOUNDED, "udr"}
     assert classes["gaussian_total_correlation"].value == found["gaussian_total_correlation"].value
     assert "--peers" in classes["udr"].note
+    given = disentanglement(make_context(VAE(**{**parts, "conditional": True, "num_classes": 2}), "factors"))
+    assert given["mig"].note == f"unavailable: {GIVEN_LABELS}"
+    assert given["gaussian_total_correlation"].value >= 0
     assert disentanglement(make_context(model, "none"))["mig"].note == "unavailable: these images have no factors"
 
 

@@ -5,8 +5,9 @@ from functools import partial
 
 import pytest
 import torch
+from adversarial_models import digits, quiet_trainer
 
-from vae_lightning.models import GECOVAE, VAE
+from vae_lightning.models import GECOVAE, VAE, AnnealedVAE
 
 
 def test_steps_match_algorithm_1(parts, images):
@@ -55,6 +56,25 @@ def test_objective_does_not_depend_on_lambda_and_evaluation_does_not_change_it(p
     torch.testing.assert_close(after["objective"], after["rate"] + 10 * after["constraint"])
     model.tolerance = 50.0
     assert model.objective(model(images))["objective"] == after["rate"]
+
+
+@pytest.mark.parametrize("eval_batch_size", [2, 500])
+def test_objective_of_an_epoch_is_that_of_its_means_whatever_the_batches(eval_batch_size, parts):
+    """About half of the batches are above the tolerance, or the capacity, which is that of the first pass."""
+    data = digits()
+    data.eval_batch_size = eval_batch_size
+
+    def validate(model):
+        (found,) = quiet_trainer().validate(model, data, verbose=False)
+        return (found[f"val/{name}"] for name in ("rate", "distortion", "objective"))
+
+    geco, annealed = GECOVAE(**parts), AnnealedVAE(gamma=1000.0, **parts)
+    _, geco.tolerance, _ = validate(geco)
+    rate, distortion, objective = validate(geco)
+    assert objective == pytest.approx(rate + 10 * max(0, distortion - geco.tolerance), rel=1e-3)
+    annealed.regularizer.capacity, _, _ = validate(annealed)
+    rate, distortion, objective = validate(annealed)
+    assert objective == pytest.approx(distortion + 1000 * abs(rate - annealed.regularizer.capacity), rel=1e-3)
 
 
 def test_training_converges_to_the_tolerance(parts):

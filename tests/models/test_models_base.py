@@ -130,7 +130,7 @@ MODELS = {
     "vae_gan": partial(VAEGAN, gamma=0.5, discriminator_optimizer=ADAM),
     "autoencoder_kl": partial(AutoencoderKL, discriminator_start=0.0, discriminator_optimizer=ADAM),
 }
-NOT_CONDITIONAL = ("vamp_vae", "hvae_vamp", "ada_gvae", "ada_ml_vae")
+NOT_CONDITIONAL = ("vamp_vae", "hvae_vamp", "ada_gvae", "ada_ml_vae", "tvae", "s2_beta_vae", "s2_beta_tcvae")
 Y = torch.tensor([0, 1, 2, 3, 9, 9, 9])
 
 

@@ -125,6 +125,13 @@ def test_too_few_images_are_reported():
         S2BetaVAE(num_labeled=133, **OPTIONS).check_data(sprites())
 
 
+def test_encoder_that_is_given_the_factors_is_rejected():
+    with pytest.raises(
+        UserError, match=r"^model.conditional=true: S2BetaVAE predicts the factors, so the encoder must"
+    ):
+        S2BetaVAE(conditional=True, num_classes=3, **OPTIONS)
+
+
 def test_latents_with_restricted_values_are_reported():
     message = r"^model/posterior: S2BetaVAE requires latents with any value, not positive vectors. Leave it out"
     with pytest.raises(UserError, match=message):

@@ -54,6 +54,15 @@ def test_steps_can_be_skipped_before_the_clusters_are_fitted(parts):
     assert all(torch.equal(value, initial[name]) for name, value in model.state_dict().items())
 
 
+def test_first_steps_of_the_mixture_are_those_of_a_new_optimizer(parts):
+    model = VaDE(**parts, pretrain_epochs=1)
+    trainer = quiet_trainer(max_steps=7)
+    trainer.fit(model, datamodule=digits())  # 5 steps per epoch
+    state = trainer.optimizers[0].state
+    assert state[model.prior.mu]["step"] == 2
+    assert state[model.posterior.mu.weight]["step"] == 7
+
+
 def test_pretrain_epochs_0_starts_from_a_random_mixture(parts):
     assert VaDE(**parts, pretrain_epochs=0).prior.mu.std() > 0.5
 

@@ -52,12 +52,13 @@ def test_rbf_mmd_of_two_gaussians_equals_the_closed_form():
     assert values.mean().item() == pytest.approx(expected, abs=4 * values.std().item() / 20**0.5)
 
 
-def test_sample_of_size_one_has_a_finite_value_and_gradient():
+def test_sample_of_size_one_has_no_unbiased_estimate_and_no_gradient():
     z = torch.zeros(1, 2, requires_grad=True)
-    value = mmd(z, torch.zeros(1, 2), "imq")
+    value = mmd(z, torch.ones(1, 2), "imq")
     value.backward()
-    assert value.item() == -2
-    assert z.grad.isfinite().all()
+    assert value.item() == 0
+    assert (z.grad == 0).all()
+    assert mmd(z, torch.ones(1, 2), "imq", estimator="biased").item() == pytest.approx(2 - 2 * 4 / (4 + 2))
 
 
 def forward_pass(q) -> ForwardPass:

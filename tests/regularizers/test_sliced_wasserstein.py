@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from scipy.stats import norm, wasserstein_distance
 
-from vae_lightning.distributions import Bernoulli, DeltaDistribution, DiagonalGaussian, ForwardPass
-from vae_lightning.regularizers import SlicedWasserstein, sliced_wasserstein
+from vae_lightning.distributions import Bernoulli, DeltaDistribution, DiagonalGaussian, ForwardPass, StandardGaussian
+from vae_lightning.regularizers import MMD, SlicedWasserstein, sliced_wasserstein
 
 
 def directions(n: int, d: int) -> torch.Tensor:
@@ -54,3 +54,20 @@ def test_penalty_is_weighted_and_falls_to_0_for_a_code_with_the_distribution_of_
         assert penalty.item() == pytest.approx(3 * terms["sliced_wasserstein"].item())
         distances.append(terms["sliced_wasserstein"].item())
     assert 0 < distances[1] < 0.005 < distances[0] / 4
+
+
+@pytest.mark.parametrize(
+    "regularizer", [SlicedWasserstein(lambda_sw=1.0), MMD(alpha=1.0, lambda_mmd=1.0, kernel="imq")]
+)
+def test_classes_with_different_halves_of_the_prior_are_penalized_in_a_conditional_model(regularizer):
+    """Both classes together have the distribution of the prior, but each has only half of it."""
+    torch.manual_seed(0)
+    y = torch.arange(1000) % 2
+    z = torch.randn(1000, 1).abs() * (1 - 2 * y[:, None])
+    prior = StandardGaussian(torch.zeros(1, 1), torch.zeros(1, 1))
+    out = ForwardPass(None, y, DeltaDistribution(z), prior, z, None)
+    pooled = regularizer(out)[0]
+    given_labels = regularizer(out._replace(condition=F.one_hot(y)))[0]
+    assert pooled < 0.02
+    assert given_labels > 3 * pooled.abs()
+    assert given_labels > 0.01

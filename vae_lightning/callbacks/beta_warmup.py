@@ -36,7 +36,7 @@ def warmup_factor(t: int, period: int, schedule: str, cycles: int = 1, ramp: flo
     if t >= period:
         return 1.0
     if schedule == "cyclical":
-        cycle = period / cycles
+        cycle = math.ceil(period / cycles)  # all cycles start alike; the last may be shorter
         return min(1.0, ((t - 1) % cycle + 1) / (cycle * ramp))
     return RISES[schedule](t / period)
 

@@ -18,7 +18,8 @@ REMEDY = (
 class CollapseMonitor(L.Callback):
     """Logs the number of active latents after each epoch, and warns once if the rate stays close to zero.
 
-    A latent is active if its posterior mean has a variance over images above 0.01 (Burda et al. 2016, section 5.2).
+    A latent is active if its posterior mean, relative to the mean and σ of the prior, has a variance over images above
+    0.01 (Burda et al. 2016, section 5.2, for the prior N(0, I)).
     Some inactive latents of many are normal. Discrete codes are not monitored.
 
     Args:
@@ -46,7 +47,7 @@ class CollapseMonitor(L.Callback):
         if self.low >= self.patience and not self.warned:
             self.warned = True
             active = f"{int(posterior.active.sum())} of {len(posterior.active)} latents are active"
-            rate = "" if posterior.rates is None else f", the rate is {posterior.rates.sum():.2f} nats per image"
+            rate = "" if posterior.rate is None else f", the rate is {posterior.rate:.2f} nats per image"
             rank_zero_warn(f"{active}{rate}. {REMEDY}")
 
     def state_dict(self) -> dict[str, Any]:
@@ -59,6 +60,4 @@ class CollapseMonitor(L.Callback):
 
     def is_low(self, posterior: PosteriorStats) -> bool:
         """Return whether the latents carry almost no information."""
-        if posterior.rates is None:
-            return not posterior.active.any()
-        return float(posterior.rates.sum()) < self.min_rate
+        return not posterior.active.any() if posterior.rate is None else posterior.rate < self.min_rate

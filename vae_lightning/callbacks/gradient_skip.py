@@ -14,8 +14,8 @@ class GradientSkip(L.Callback):
     """Skips the steps of an optimizer for which the norm of all its gradients exceeds a threshold. Child 2021.
 
     Rare batches have a KL, and gradients, that are orders of magnitude too large. A skipped step changes neither the
-    weights nor the state of the optimizer. `train/skipped_steps` counts them in each epoch. On a GPU each step makes
-    the host wait for the norm.
+    weights nor the state of the optimizer. Steps with a gradient of NaN are skipped as well. `train/skipped_steps`
+    counts them in each epoch. On a GPU each step makes the host wait for the norm.
 
     Args:
         max_norm: threshold, for a loss in nats per value of the image as in the paper, so it is multiplied by C·H·W.
@@ -30,7 +30,7 @@ class GradientSkip(L.Callback):
         assert isinstance(pl_module, ELBOModule)
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         norm = get_total_norm([p.grad for p in parameters])
-        if norm > self.max_norm * prod(pl_module.image_shape):
+        if not norm <= self.max_norm * prod(pl_module.image_shape):  # true for NaN
             self.skipped += 1
             for parameter in parameters:
                 parameter.grad = None

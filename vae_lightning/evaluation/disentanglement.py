@@ -8,7 +8,7 @@ import torch
 from vae_lightning import metrics
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.context import EvaluationContext
-from vae_lightning.evaluation.results import Result, Results, unavailable
+from vae_lightning.evaluation.results import GIVEN_LABELS, Result, Results, unavailable
 from vae_lightning.evaluation.settings import Settings
 from vae_lightning.metrics.disentanglement.mig import BINS
 from vae_lightning.models import ELBOModule
@@ -111,6 +111,8 @@ def disentanglement(context: EvaluationContext, peers: Sequence[ELBOModule] = ()
     mean, y = context.encoded.mean, context.y
     if y is None:
         results = without_factors(context.settings, "these images have no factors")
+    elif context.model.encoder_is_given_labels:
+        results = without_factors(context.settings, GIVEN_LABELS)
     elif y.dim() == 1:
         results = without_factors(context.settings, "the labels are classes, not several factors of variation")
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from vae_lightning import metrics
 from vae_lightning.evaluation.context import EvaluationContext
-from vae_lightning.evaluation.results import Result, Results, mean_result, unavailable
+from vae_lightning.evaluation.results import GIVEN_LABELS, Result, Results, mean_result, unavailable
 from vae_lightning.evaluation.settings import Settings
 from vae_lightning.models.encoding import encode
 from vae_lightning.priors import MixturePrior
@@ -23,8 +23,9 @@ def downstream(context: EvaluationContext) -> Results:
     """
     classifiers = label_classifiers(context.settings)
     names = [name for classifier in classifiers for name in (classifier, *few_label_names(classifier))]
-    if context.y is None:
-        return unavailable((*names, "knn", "majority", *CLUSTER_METRICS), "these images have no labels")
+    missing = "these images have no labels" if context.y is None else None
+    if reason := GIVEN_LABELS if context.model.encoder_is_given_labels else missing:
+        return unavailable((*names, "knn", "majority", *CLUSTER_METRICS), reason)
     if context.settings.split == "train":
         reason = "these images would train the classifiers that they test"
         return unavailable((*names, "knn", "majority"), reason) | clustering(context)

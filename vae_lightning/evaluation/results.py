@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from vae_lightning.metrics import MeanAndError
 
+GIVEN_LABELS = "the encoder is given the labels, so its codes contain them whatever the images show"
+
 
 class Result(NamedTuple):
     """One row of the table.

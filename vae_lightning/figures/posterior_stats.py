@@ -8,11 +8,12 @@ from torch import Tensor
 
 from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.distributions import Codes, DiagonalGaussian
-from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE, standardized_mean
+from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE
 from vae_lightning.figures.probe_images import probe_images, to_device
 from vae_lightning.models import ELBOModule
+from vae_lightning.models.encoding import standardize
 from vae_lightning.posteriors import JointDistribution
-from vae_lightning.regularizers import kl_per_latent
+from vae_lightning.regularizers import kl, kl_per_latent
 
 NUM_PROBES = 500  # images over which the rate of each latent is averaged after each epoch
 
@@ -25,8 +26,8 @@ class PosteriorStats(NamedTuple):
         logvar: log σ², (N, D), or None unless q(z|x) is a diagonal Gaussian.
         centers: `mu` if there is `logvar`, else draws from q(z|x), (N, D), which are codes if it is deterministic. The
             aggregate posterior has their variance, plus the mean of σ² if there is one.
-        deviation: (mu - mean of the prior) / σ of the prior, (N, D); `mu` itself unless q(z|x) and p(z) are diagonal
-            Gaussians.
+        deviation: `standardize`, (N, D), or `mu` where that is None.
+        rate: the mean KL of all latents and categories, in nats, or None if there is none or estimating it takes long.
         rates: the mean KL of each latent, (D,), in nats, or None if the KL has no closed form per latent.
     """
 
@@ -34,6 +35,7 @@ class PosteriorStats(NamedTuple):
     logvar: Tensor | None
     centers: Tensor
     deviation: Tensor
+    rate: float | None
     rates: Tensor | None
 
     @property
@@ -75,11 +77,15 @@ def posterior_stats(model: ELBOModule, images: Batch) -> PosteriorStats | None:
     q, p = (out.qz.gaussian, out.pz.gaussian) if isinstance(out.qz, JointDistribution) else (out.qz, out.pz)
     if q.mean.shape[1] == 0:
         return None
-    mu = deviation = q.mean[:n]  # IWAE and M2 repeat the batch
+    mu = q.mean[:n]  # IWAE and M2 repeat the batch
     logvar = q.logvar[:n] if isinstance(q, DiagonalGaussian) else None
-    rates = None
-    if isinstance(q, DiagonalGaussian) and isinstance(p, DiagonalGaussian):
-        deviation = standardized_mean(q, p)[:n]
-        rates = kl_per_latent(q, p)[:n].mean(0)
-    centers = out.z[:n] if logvar is None else mu
-    return PosteriorStats(mu, logvar, centers, deviation, rates)
+    deviation = standardize(q, p, model.posterior.support) if model.posterior.has_density else None
+    is_gaussian = isinstance(q, DiagonalGaussian) and isinstance(p, DiagonalGaussian)
+    return PosteriorStats(
+        mu,
+        logvar,
+        centers=out.z[:n] if logvar is None else mu,
+        deviation=mu if deviation is None else deviation[:n],
+        rate=kl(out)[:n].mean().item() if model.has_rate and not model.prior.is_estimated else None,
+        rates=kl_per_latent(q, p)[:n].mean(0) if is_gaussian else None,
+    )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vae_lightning.distributions import DeltaPosterior, ForwardPass
 from vae_lightning.models.adversarial import Adversarial
+from vae_lightning.models.inputs import condition_size
 from vae_lightning.regularizers import AdversarialMatching, Discriminator
 
 
@@ -15,6 +16,8 @@ class AAE(Adversarial):
 
     Of the paper's encoders this is the deterministic one, so there is no rate. Its two phases per batch, reconstruction
     and matching, are one step on the sum of their losses here; the discriminator takes its own step.
+
+    The discriminator of a conditional model is given the labels as well (section 2.3 of the paper).
 
     The generator loss changes with the discriminator, so it cannot compare epochs. `objective` is the distortion.
 
@@ -36,7 +39,8 @@ class AAE(Adversarial):
         latent_dim: int = 10,
         **kwargs: Any,
     ) -> None:
-        discriminator = Discriminator(latent_dim, list(discriminator_dims))
+        condition_dim = condition_size(kwargs.get("conditional", False), kwargs.get("num_classes"))
+        discriminator = Discriminator(latent_dim + condition_dim, list(discriminator_dims))
         regularizer = AdversarialMatching(lambda_adv=lambda_adv, discriminator=discriminator)
         super().__init__(regularizer=regularizer, own_posterior=DeltaPosterior, latent_dim=latent_dim, **kwargs)
 
@@ -52,4 +56,5 @@ class AAE(Adversarial):
 
     def discriminator_loss(self, out: ForwardPass) -> Tensor:
         """Compute the cross-entropy of telling codes from samples of the prior, without a gradient for the encoder."""
-        return self.discriminator.loss(out.z.detach(), self.sample_prior(len(out.z), out.y))
+        codes, prior = out.z.detach(), self.sample_prior(len(out.z), out.y)
+        return self.discriminator.loss(out.append_condition(codes), out.append_condition(prior))

@@ -175,10 +175,17 @@ class ELBOModule(LatentVariableModel):
         with self.shard:
             self.means["test"].update(len(batch[0]), self.objective(self(*batch)))
 
+    def epoch_objective(self, means: dict[str, Tensor]) -> Tensor:
+        """Return the objective of an epoch, from the means of all terms over its images."""
+        penalty = self.regularizer.epoch_penalty(means)
+        return means["objective"] if penalty is None else means["distortion"] + penalty
+
     def log_epoch(self, stage: str) -> None:
         """Log the means over the images of an epoch, and reset them."""
         means = self.means[stage].compute(self.all_reduce_sum)
         self.means[stage].reset()
+        if means:
+            means["objective"] = self.epoch_objective(means)
         if {"distortion", "rate"} <= means.keys():
             means["nelbo"] = means["distortion"] + means["rate"]
             means["recon_kl_ratio"] = means["distortion"] / means["rate"]

@@ -25,7 +25,8 @@ class GECOVAE(ELBOModule):
     raise λ far beyond its final value, the 1/β that the tolerance requires.
 
     `objective` selects checkpoints, so it does not depend on λ, which changes: it is the rate, plus 10 nats for each
-    nat by which the distortion exceeds the tolerance. Its minimum is the constrained one unless λ exceeds 10 there.
+    nat by which the distortion of an epoch exceeds the tolerance. Its minimum is the constrained one unless λ exceeds
+    10 there.
 
     Args:
         tolerance: the largest distortion, in nats per image.
@@ -64,12 +65,16 @@ class GECOVAE(ELBOModule):
         return {
             "loss": self.regularizer.apply_warmup(rate, terms, self.warmup)
             + factor * (constraint + (value - constraint).detach()),
-            "objective": rate + VIOLATION_WEIGHT * constraint.clamp_min(0),
+            "objective": penalized_rate(rate, constraint),
             "distortion": distortion,
             **terms,
             "constraint": constraint,
             "lambda": factor,
         }
+
+    def epoch_objective(self, means: dict[str, Tensor]) -> Tensor:
+        """Return the objective of an epoch, whose mean distortion is constrained, not that of each batch."""
+        return penalized_rate(means["rate"], means["constraint"])
 
     def update_lambda(self, constraint: Tensor) -> None:
         """Update the moving average and λ."""
@@ -79,3 +84,8 @@ class GECOVAE(ELBOModule):
         self.log_lambda += self.step_size * relative.clamp(-1, 1)
         self.log_lambda.clamp_(-LOG_LAMBDA_BOUND, LOG_LAMBDA_BOUND)
         self.num_steps += 1
+
+
+def penalized_rate(rate: Tensor, constraint: Tensor) -> Tensor:
+    """Return the rate, plus `VIOLATION_WEIGHT` nats for each nat by which the constraint is violated."""
+    return rate + VIOLATION_WEIGHT * constraint.clamp_min(0)

@@ -84,6 +84,11 @@ class LatentPrior(ELBOModule):
         """Number of standard normal variables that `infer` turns into a draw."""
         return self.autoencoder.noise_dim
 
+    @property
+    def encoder_is_given_labels(self) -> bool:
+        """Whether the autoencoder is conditional."""
+        return self.autoencoder.encoder_is_given_labels
+
     def draw(self, x: Tensor, y: Tensor | None, num_samples: int, noise: Tensor | None) -> tuple[Any, Tensor]:
         """Encode images and draw latents as the autoencoder does."""
         with torch.no_grad():  # a `HamiltonianVAE` would keep the graph of its dynamics

@@ -192,6 +192,11 @@ class LatentVariableModel(Configurable, L.LightningModule):
         """Whether the model has a KL to p(z): q(z|x) and p(z) have densities, or are distributions of codes."""
         return self.prior.has_density and (self.posterior.has_density or self.prior.is_discrete)
 
+    @property
+    def encoder_is_given_labels(self) -> bool:
+        """Whether q(z|x, y) depends on the labels, so that predicting them from z tells nothing about the images."""
+        return bool(self.condition_dim)
+
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """Run the model on images (B, C, H, W), uint8 or float in [0, 1], and labels.
 
@@ -200,7 +205,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
         """
         x = self.as_images(x)
         qz, pz, z = self.infer(x, y)
-        return ForwardPass(x, y, qz, pz, z, self.decode(z, y))
+        return ForwardPass(x, y, qz, pz, z, self.decode(z, y), self.condition(y))
 
     def infer(
         self, x: Tensor, y: Tensor | None = None, num_samples: int = 1, noise: Tensor | None = None

@@ -28,7 +28,7 @@ class FewLabels(ELBOModule):
         **kwargs: those of the other model.
 
     Raises:
-        UserError: if the posterior means are restricted, as on a sphere.
+        UserError: if the model is conditional, or the posterior means are restricted, as on a sphere.
     """
 
     requires_vector = True
@@ -37,6 +37,11 @@ class FewLabels(ELBOModule):
 
     def __init__(self, *, supervision_weight: float = 64.0, num_labeled: int = 1000, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if self.condition_dim:
+            raise UserError(
+                f"model.conditional=true: {type(self).__name__} predicts the factors, so the encoder must not be given"
+                " them. Set model.conditional=false."
+            )
         if self.posterior.support != "vectors":
             raise UserError(
                 f"model/posterior: {type(self).__name__} requires latents with any value, not {self.posterior.support}."

@@ -76,8 +76,11 @@ class VaDE(ELBOModule):
             self.train()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Keep the mixture as it is during the first epochs."""
+        """Keep the mixture as it is during the first epochs.
+
+        Gradients of zero would do so as well, but Adam would count the steps, and its first ones after them would be
+        too large.
+        """
         if self.current_epoch < self.fitting_epoch:
             for parameter in self.prior.parameters():
-                if parameter.grad is not None:  # GradientSkip may have removed it
-                    parameter.grad.zero_()
+                parameter.grad = None

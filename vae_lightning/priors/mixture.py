@@ -66,7 +66,8 @@ class MixturePrior(Prior):
     """p(z) = Σ_k π_k N(mu_k, Σ_k), the same for all labels.
 
     For a trained model, the EM algorithm of scikit-learn fits it to latents of training images, and gradient descent
-    continues from there. Ghosh et al. 2020, section 4, use it for samples of autoencoders.
+    continues from there. Ghosh et al. 2020, section 4, use it for samples of autoencoders. Penalties that compare
+    draws, such as the MMD, have no gradient for the weights π, which stay equal.
 
     Args:
         latent_dim: D.

@@ -55,6 +55,14 @@ class Regularizer(Configurable, nn.Module, ABC):
         """Return the penalty for a warm-up factor in [0, 1]."""
         return warmup * penalty
 
+    def epoch_penalty(self, terms: dict[str, Tensor]) -> Tensor | None:
+        """Return the penalty of an epoch, from the means of the terms over its images.
+
+        By default, None: it is the mean of the penalties of the batches. A convex function of the terms overrides this,
+        since its mean over batches would be larger, and larger for smaller batches.
+        """
+        return None
+
     def effective_weights(self, warmup: float) -> dict[str, float]:
         """Return the weights for a warm-up factor, by the names under which they are logged."""
         return {"beta": warmup * self.beta}

@@ -37,6 +37,10 @@ class Capacity(Regularizer):
         """Return γ · |rate - C(t)|. The warm-up raises the capacity, not γ."""
         return self.gamma * (terms["rate"] - self.capacity_at(warmup)).abs()
 
+    def epoch_penalty(self, terms: dict[str, Tensor]) -> Tensor:
+        """Return the penalty for the capacities at the end of the warm-up."""
+        return self.apply_warmup(terms["rate"], terms, 1.0)
+
     def effective_weights(self, warmup: float) -> dict[str, float]:
         """Return γ and C(t)."""
         return {"gamma": self.gamma, "capacity": self.capacity_at(warmup)}

@@ -98,7 +98,7 @@ class AdversarialMatching(Regularizer):
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (λ · generator loss, {generator_loss})."""
-        generator = F.softplus(self.discriminator(out.z)).mean()
+        generator = F.softplus(self.discriminator(out.append_condition(out.z))).mean()
         return self.lambda_adv * generator, {"generator_loss": generator}
 
     def effective_weights(self, warmup: float) -> dict[str, float]:

@@ -37,12 +37,15 @@ def mmd(
         a: first sample, (N, D).
         b: second sample, (M, D).
         kernel: `rbf`, exp(-‖a-b‖² / s), or `imq`, s / (s + ‖a-b‖²), as in Tolstikhin et al. 2018, section 4.
-        bandwidth: s; None for 2D, the mean of ‖a-b‖² for two samples of N(0, I).
+        bandwidth: s; None for 2D, the mean of ‖a-b‖² for two samples of N(0, I). Set it for other distributions, such
+            as 2 for unit vectors; with a far too large one, the kernel hardly sees more than the means.
         bandwidth_factors: the kernel is the sum of those with the bandwidths s · factor. The code of Tolstikhin et al.
             uses 0.1, 0.2, 0.5, 1, 2, 5 and 10.
-        estimator: `unbiased` excludes pairs of a point with itself, so the estimate may be negative; a sample of size
-            one has no other pairs, so its term is omitted. `biased` includes them, so the estimate is never negative.
+        estimator: `unbiased` excludes pairs of a point with itself, so the estimate may be negative; it is 0 for a
+            sample of size one, which has no other pairs. `biased` includes them, so the estimate is never negative.
     """
+    if estimator == "unbiased" and min(len(a), len(b)) < 2:
+        return 0 * (a.sum() + b.sum())  # with a gradient
     scale = 2.0 * a.shape[1] if bandwidth is None else bandwidth
 
     def k(x: Tensor, y: Tensor) -> Tensor:
@@ -53,7 +56,7 @@ def mmd(
         pairs = k(x, x)
         if estimator == "biased":
             return pairs.mean()
-        return (pairs.sum() - pairs.diagonal().sum()) / max(len(x) * (len(x) - 1), 1)
+        return (pairs.sum() - pairs.diagonal().sum()) / (len(x) * (len(x) - 1))
 
     return within(a) + within(b) - 2 * k(a, b).mean()
 
@@ -103,7 +106,8 @@ class MMD(Regularizer):
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {mmd, and rate if the posterior has a density})."""
-        terms = {"mmd": self.mmd(all_gather_rows(out.z), all_gather_rows(out.pz.sample(len(out.z))))}
+        z, prior = (out.append_condition(draws) for draws in (out.z, out.pz.sample(len(out.z))))
+        terms = {"mmd": self.mmd(all_gather_rows(z), all_gather_rows(prior))}
         penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
         if not isinstance(out.qz, DeltaDistribution):
             terms["rate"] = kl(out).mean()

@@ -46,7 +46,8 @@ class SlicedWasserstein(Regularizer):
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (λ · distance, {sliced_wasserstein})."""
-        z, prior = all_gather_rows(out.z), all_gather_rows(out.pz.sample(len(out.z)))
+        draws = (out.append_condition(draws) for draws in (out.z, out.pz.sample(len(out.z))))
+        z, prior = map(all_gather_rows, draws)
         directions = F.normalize(torch.randn(self.num_projections, z.shape[1], dtype=z.dtype, device=z.device))
         distance = sliced_wasserstein(z, prior, directions, self.power)
         return self.lambda_sw * distance, {"sliced_wasserstein": distance}

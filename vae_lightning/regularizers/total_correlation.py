@@ -37,7 +37,7 @@ def log_weights(batch_size: int, n: int, estimator: str, like: Tensor) -> Tensor
     Chen et al. 2018, appendix C.2. Their published code puts 1/n in a column instead of the diagonal.
 
     `weighted`: all weights are 1 / (n B). Chen et al. 2018, Eq. 3; overview-ae-vae-beta-tcvae-celeba, section VI.A. The
-    estimate of log q(z) is too low by up to log n, and that of TC too high by up to (D-1) log n.
+    estimate of log q(z) is too low by up to log n, and that of TC too high by about (D-1) log n.
 
     Args:
         batch_size: B. The image of a batch of one represents all images.

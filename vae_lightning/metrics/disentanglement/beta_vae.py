@@ -61,6 +61,6 @@ def sample_points(codes: Floats, factors: Ints, pairs: int, n: int, rng: np.rand
     for k in range(factors.shape[1]):
         rows, sampler = shared == k, FixedFactorSampler(factors[:, k])
         for _ in range(pairs):  # one pair per point at a time, so that memory does not grow with the number of pairs
-            first, second = sampler.draw(int(rows.sum()), 2, rng).T
+            first, second = sampler.draw_pairs(int(rows.sum()), rng).T
             points[rows] += np.abs(codes[first] - codes[second]) / pairs
     return points, shared

@@ -26,3 +26,15 @@ class FixedFactorSampler:
         """Draw n groups of images, (n, size) indices. Each group shares the value of a random image."""
         value = self.values[rng.choice(self.anchors, (n, 1))]
         return self.by_value[self.starts[value] + rng.integers(self.counts[value], size=(n, size))]
+
+    def draw_pairs(self, n: int, rng: np.random.Generator) -> Ints:
+        """Draw n pairs of different images, (n, 2) indices. Each pair shares the value of a random image.
+
+        An image paired with itself would differ in nothing, more often the fewer images share a value, which would tell
+        the factors apart for any code.
+        """
+        value = self.values[rng.choice(self.anchors, n)]
+        count = self.counts[value]
+        first = rng.integers(count)
+        second = (first + rng.integers(1, count)) % count
+        return self.by_value[self.starts[value][:, None] + np.stack([first, second], axis=1)]
