@@ -39,14 +39,21 @@ def generator_for(*key: int) -> torch.Generator:
 
 
 @contextmanager
-def isolated_rng(seed: int) -> Iterator[None]:
-    """Seed torch inside the block, and restore the state of all generators afterwards."""
+def preserved_rng() -> Iterator[None]:
+    """Restore the state of all generators after the block."""
     state = rng_state()
-    torch.manual_seed(seed)
     try:
         yield
     finally:
         set_rng_state(state)
+
+
+@contextmanager
+def isolated_rng(seed: int) -> Iterator[None]:
+    """Seed torch inside the block, and restore the state of all generators afterwards."""
+    with preserved_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

@@ -20,6 +20,14 @@ def run(small, tmp_path):
     return tmp_path / "run"
 
 
+def test_loading_does_not_change_the_random_numbers_of_the_process():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    vae_lightning.load("mnist_vae_2d")
+    assert torch.rand(1) == expected
+
+
 def test_load_from_a_run_or_a_checkpoint_returns_a_model_in_eval_mode(run, images):
     model = vae_lightning.load(run)
     assert type(model).__name__ == "BetaVAE"

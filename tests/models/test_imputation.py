@@ -142,6 +142,8 @@ def test_missing_pixels_may_be_nan_and_images_without_any_are_returned(parts, im
     model = VAE(**parts).eval()
     x = model.as_images(images)
     mask = torch.arange(8)[:, None] < 4
+    with pytest.raises(UserError, match=r"^impute: mask must be a tensor, got ndarray"):
+        model.impute(x, mask.numpy())
     holes = torch.where(mask, x, torch.nan)
     assert model.impute(holes, mask, samples=2).isfinite().all()
     assert torch.equal(model.impute(images, torch.tensor(True), samples=2), x)

@@ -49,11 +49,15 @@ def test_labels_that_are_no_classes_are_rejected(parts, images):
             model.sample(2, y)
     with pytest.raises(UserError, match=r"^encode: images must be a tensor, got ndarray\. Pass torch\.as_tensor"):
         model.encode(images[:2].numpy(), torch.tensor([1, 2]))
+    for dtype in (torch.float32, torch.bool):
+        with pytest.raises(UserError, match=r"^y: classes must be integers, got torch\..*\. Pass y\.long\(\)"):
+            model.encode(images[:2], torch.ones(2, dtype=dtype))
     for shape in ((2, 3), (2, 10, 1), ()):
         with pytest.raises(UserError, match=r"^y: must be classes \(B,\) or attributes \(B, 10\), got shape "):
             model.encode(images[:2], torch.zeros(shape))
-    with pytest.raises(UserError, match=r"^sample: y has 2 labels for n=3 images"):
-        model.sample(3, torch.tensor([0, 1]))
+    for y, count in (([0, 1], 2), (0, 1)):
+        with pytest.raises(UserError, match=rf"^sample: y has {count} labels for n=3 images"):
+            model.sample(3, torch.tensor(y))
 
 
 def test_load_from_checkpoint_names_the_function_to_use():
@@ -84,6 +88,13 @@ class Wrong(Regularizer):
 def test_regularizer_that_does_not_return_scalars_is_rejected(result, message, parts, images):
     model = ELBOModule(regularizer=Wrong(result), **parts)
     with pytest.raises(UserError, match=message):
+        model.objective(model(images))
+
+
+@pytest.mark.parametrize("name", ["loss", "objective", "distortion", "nelbo", "beta"])
+def test_terms_with_the_names_of_the_models_own_are_rejected(name, parts, images):
+    model = ELBOModule(regularizer=Wrong((torch.zeros(()), {name: torch.zeros(())})), **parts)
+    with pytest.raises(UserError, match=rf"^Wrong\.forward: {name} is logged by the model\. Use another name"):
         model.objective(model(images))
 
 

@@ -1,6 +1,5 @@
 """Tests that hold for every model: shapes, gradients, precision, labels and errors."""
 
-import warnings
 from functools import partial
 from typing import Any
 
@@ -62,7 +61,6 @@ from vae_lightning.posteriors import (
     VonMisesFisher,
 )
 from vae_lightning.priors import GammaPrior, UniformCategories, UniformSphere, WrappedNormalPrior
-from vae_lightning.training.messages import quiet_lightning
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
@@ -224,18 +222,6 @@ def test_loss_is_float64_in_double_precision(name, parts, images):
     assert model.objective(model(images, Y))["loss"].dtype == torch.float64
 
 
-def test_any_dataloader_can_be_trained_on(parts):
-    """Unless the objective needs the number of training images."""
-    data = torch.utils.data.TensorDataset(torch.rand(20, 1, 8, 8), torch.zeros(20, dtype=torch.int64))
-    quiet_lightning()
-    trainer = L.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, barebones=False,
-                        enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's advice on the number of workers
-        trainer.fit(VAE(**parts), torch.utils.data.DataLoader(data, batch_size=5))
-    assert trainer.callback_metrics["train/nelbo"].isfinite()
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_wrong_image_shape_is_rejected(name, parts, images):
     with pytest.raises(UserError, match=r"^encode: images must have shape \(B, 1, 8, 8\), got \(7, 1, 4, 16\)\.$"):
@@ -267,6 +253,13 @@ def test_decode_rejects_a_wrong_number_of_latents(name, extra, parts):
     with pytest.raises(UserError, match=rf"^decode: z must have shape \(B, {d}\), got \({d},\)\.$"):
         model.decode(torch.zeros(d))
     assert model.decode(torch.zeros(3, d)).mean.shape == (3, 1, 8, 8)
+
+
+def test_decode_accepts_latents_of_another_type(parts):
+    model, z = VAE(**parts).eval(), torch.randn(2, 3)
+    assert torch.equal(model.decode(z.double()).mean, model.decode(z).mean)
+    with pytest.raises(UserError, match=r"^decode: z must be a tensor, got ndarray\. Pass torch\.as_tensor\(z\)"):
+        model.decode(z.numpy())
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vae_lightning.errors import UserError
 from vae_lightning.models.running_means import RunningMeans
 
 
@@ -25,6 +26,27 @@ def test_sums_and_counts_of_processes_are_added_before_dividing():
     means.update(1, {"loss": torch.tensor(10.0)})
     other = torch.tensor([3 * 2.0, 3.0])  # another process: 3 images with mean 2
     assert means.compute(lambda sums: sums + other)["loss"].item() == pytest.approx((10 + 6) / 4)
+
+
+def test_terms_may_be_numbers_in_any_order():
+    means = RunningMeans()
+    means.update(1, {"loss": torch.tensor(1.0), "a": 1.0, "b": 2})
+    means.update(1, {"b": 4, "loss": torch.tensor(1.0), "a": torch.tensor(3.0)})
+    assert {name: value.item() for name, value in means.compute(single_process).items()} == {"loss": 1, "a": 2, "b": 3}
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ({}, r"^objective: hard is missing in some batches\. Return the same terms for all"),
+        ({"hard": torch.zeros(7)}, r"^objective: hard has shape \(7,\)\. Average it over the batch"),
+    ],
+)
+def test_terms_that_have_no_mean_are_rejected(terms, message):
+    means, loss = RunningMeans(), {"loss": torch.tensor(1.0)}
+    means.update(1, {**loss, "hard": torch.tensor(1.0)})
+    with pytest.raises(UserError, match=message):
+        means.update(1, {**loss, **terms})
 
 
 def test_no_batches_give_no_means():

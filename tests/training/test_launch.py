@@ -1,7 +1,10 @@
 """Tests of `vae_lightning.train`, which trains from Python."""
 
 import json
+import random
 
+import lightning as L
+import numpy as np
 import pytest
 import torch
 from conftest import SMALL
@@ -23,6 +26,17 @@ def test_train_returns_the_run(tmp_path):
     assert run.metrics == json.loads((run.run_dir / "metrics.json").read_text())
     assert run.config["model"]["conditional"] is True
     assert run.model.sample(3, y=torch.arange(3)).shape == (3, 1, 8, 8)
+
+
+def test_training_does_not_change_the_random_numbers_of_the_process():
+    drawn = [(random.random(), np.random.rand(), torch.rand(1).item())]
+    vae_lightning.train(QUICK)
+    drawn.append((random.random(), np.random.rand(), torch.rand(1).item()))
+    L.seed_everything(0, verbose=False)
+    after_seed = (random.random(), np.random.rand(), torch.rand(1).item())
+    vae_lightning.train([*QUICK, "seed=0"])
+    drawn.append((random.random(), np.random.rand(), torch.rand(1).item()))
+    assert len({*drawn, after_seed}) == 4
 
 
 def test_resumed_run_equals_an_uninterrupted_run():

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.hub import download_model, is_hub_url
 from vae_lightning.checkpointing.safetensors_io import deserialize
@@ -54,7 +56,8 @@ def build_model(checkpoint: dict[str, Any], path: Path, *, trust: Trust = ()) ->
     """
     config = checkpoint[CheckpointKey.CONFIG]["model"]
     check_trusted(trust, Part(config, path))
-    with as_user_error(f"{path}: does not hold a model that this version can build ({{error}}).", reraise=()):
+    explained = as_user_error(f"{path}: does not hold a model that this version can build ({{error}}).", reraise=())
+    with explained, torch.random.fork_rng(devices=[]):  # the initial weights are drawn on the CPU
         model: ELBOModule = build(config)
         model.load_state_dict(checkpoint["state_dict"])
     model.freeze()

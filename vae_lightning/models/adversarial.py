@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vae_lightning.distributed.batch_sharding import scale_loss
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.models.base import ELBOModule
+from vae_lightning.models.inputs import unpack
 
 DISCRIMINATOR_OPTIMIZER = partial(torch.optim.Adam, lr=1e-4, fused=True)
 
@@ -57,6 +58,7 @@ class Adversarial(ELBOModule, ABC):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Take one step of each optimizer."""
+        batch = unpack(batch)
         autoencoder, discriminator = cast(list[LightningOptimizer], self.optimizers())
         with self.shard:
             self.toggle_optimizer(autoencoder)

@@ -1,10 +1,11 @@
 """The LightningModule that trains. Every model is this module with another regularizer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from functools import partial
 from typing import Any, ClassVar
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
@@ -13,6 +14,7 @@ from vae_lightning.distributed.batch_sharding import BatchShard, broadcast_state
 from vae_lightning.distributions import ForwardPass, StandardNormal
 from vae_lightning.distributions.likelihoods.base import bits_per_dim
 from vae_lightning.errors import UserError
+from vae_lightning.models.inputs import unpack
 from vae_lightning.models.latent_variable_model import LatentVariableModel
 from vae_lightning.models.running_means import RunningMeans
 from vae_lightning.regularizers import Regularizer
@@ -115,7 +117,14 @@ class ELBOModule(LatentVariableModel):
         return data
 
     def on_fit_start(self) -> None:
-        """Show the prior the training images that it starts from, unless the run resumes or starts from another."""
+        """Take the number of training images from a data loader, and start the prior from some of them if it does.
+
+        A run that resumes or starts from another does not start its prior anew.
+        """
+        if self.regularizer.dataset_size is None:
+            self.trainer.fit_loop.setup_data()
+            if isinstance(images := getattr(self.trainer.train_dataloader, "dataset", None), Sized):
+                self.regularizer.dataset_size = len(images)
         if (n := self.prior.num_initial_images) and not self.images_seen and not self.is_pretrained:
             batch = next(iter(self.data_module.random_batches(n, n)))
             self.prior.initialize_from_images(self.as_images(batch.x.to(self.device)))
@@ -147,6 +156,7 @@ class ELBOModule(LatentVariableModel):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Compute the loss of one batch."""
+        batch = unpack(batch)
         with self.shard:
             terms = self.training_objective(batch)
             self.accumulate_metrics(batch, terms)
@@ -167,13 +177,19 @@ class ELBOModule(LatentVariableModel):
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the validation means."""
+        x, y = unpack(batch)
         with self.shard:
-            self.means["val"].update(len(batch[0]), self.objective(self(*batch)))
+            self.means["val"].update(len(x), self.objective(self(x, y)))
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the test means."""
+        x, y = unpack(batch)
         with self.shard:
-            self.means["test"].update(len(batch[0]), self.objective(self(*batch)))
+            self.means["test"].update(len(x), self.objective(self(x, y)))
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the posterior means of one batch, (B, D), for `Trainer.predict`."""
+        return self.encode(*unpack(batch)).mean
 
     def epoch_objective(self, means: dict[str, Tensor]) -> Tensor:
         """Return the objective of an epoch, from the means of all terms over its images."""
@@ -253,7 +269,10 @@ class ELBOModule(LatentVariableModel):
         checkpoint[CheckpointKey.WARMUP], checkpoint[CheckpointKey.IMAGES_SEEN] = self.warmup, self.images_seen
         checkpoint[CheckpointKey.MEANS] = self.means["train"].state_dict(self.all_reduce_sum)
         if CheckpointKey.CONFIG not in checkpoint:  # not a run of ours, but a Trainer of the user's
-            checkpoint[CheckpointKey.CONFIG] = {"model": describe(self)}
+            try:
+                checkpoint[CheckpointKey.CONFIG] = {"model": describe(self)}
+            except UserError as error:  # the Trainer can still resume from it
+                rank_zero_warn(f"{error} vae_lightning.load cannot load this checkpoint.")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore them; the means in one process only, since they are sums over all."""

@@ -34,6 +34,8 @@ def impute(
     check_choice("impute: method", method, METHODS)
     check_estimate(model, "impute", samples=samples, chunk=chunk)
     check_densities(model, method)
+    if not isinstance(mask, Tensor):
+        raise UserError(f"impute: mask must be a tensor, got {type(mask).__name__}. Pass torch.as_tensor(mask).")
     try:
         mask = mask.to(x.device, torch.bool).expand_as(x)
     except RuntimeError as error:

@@ -12,6 +12,20 @@ from vae_lightning.types import Shape
 Rows = TypeVar("Rows", Tensor, Tensor | None)
 
 
+def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
+    """Return images and labels of a batch: images, (images,) or (images, labels).
+
+    Raises:
+        UserError: if it is anything else.
+    """
+    if isinstance(batch, Tensor):
+        return batch, None
+    if isinstance(batch, tuple | list) and 1 <= len(batch) <= 2:
+        return batch[0], batch[1] if len(batch) == 2 else None
+    kind = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else "")
+    raise UserError(f"batch: must be images, or (images, labels), got {kind}. Change what the data set returns.")
+
+
 def to_unit_interval(x: Tensor, image_shape: Shape, dtype: str | torch.dtype, check_values: bool = True) -> Tensor:
     """Convert images (B, C, H, W), uint8 or float in [0, 1], to [0, 1] and another type.
 
@@ -59,6 +73,8 @@ def to_condition(y: Tensor | None, size: int, dtype: str | torch.dtype) -> Tenso
         raise UserError(f"y: must be classes (B,) or attributes (B, {size}), got shape {tuple(y.shape)}.")
     if y.dim() == 2:
         return y.to(dtype)
+    if y.is_floating_point() or y.dtype == torch.bool:
+        raise UserError(f"y: classes must be integers, got {y.dtype}. Pass y.long().")
     if y.device.type == "cpu" and len(y) and not 0 <= y.min() <= y.max() < size:
         raise UserError(f"y: the classes of this model are 0 to {size - 1}, got {int(y.min())} to {int(y.max())}.")
     return F.one_hot(y.long(), size).to(dtype)

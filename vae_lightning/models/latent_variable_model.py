@@ -250,12 +250,14 @@ class LatentVariableModel(Configurable, L.LightningModule):
         """Decode latents (B, D) to p(x|z), whose `mean` is the image.
 
         Raises:
-            UserError: if the number of latents is wrong.
+            UserError: if z is not a tensor, or the number of latents is wrong.
         """
+        if not isinstance(z, Tensor):
+            raise UserError(f"decode: z must be a tensor, got {type(z).__name__}. Pass torch.as_tensor(z).")
         if z.dim() != 2 or z.shape[1] != self.latent_dim:
             raise UserError(f"decode: z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}.")
         condition = self.condition(y)
-        z = z[:, -num_latents(self.decoded_shape) :]
+        z = z.to(self.dtype)[:, -num_latents(self.decoded_shape) :]
         output = apply_in_blocks(self.decoder, z if condition is None else torch.cat([z, condition], dim=1))
         return self.likelihood(promote_to_float32(output))
 
@@ -282,8 +284,8 @@ class LatentVariableModel(Configurable, L.LightningModule):
         check_labels_are_tensor(y)
         if y is not None and not self.condition_dim:
             raise UserError("sample: this model is not conditional. Leave out y.")
-        if y is not None and len(y) != n:
-            raise UserError(f"sample: y has {len(y)} labels for n={n} images. Pass one each.")
+        if y is not None and (y.dim() == 0 or len(y) != n):
+            raise UserError(f"sample: y has {len(y) if y.dim() else 1} labels for n={n} images. Pass one each.")
         return self.generate(self.sample_prior(n, y, generator, **options), y, generator)
 
     def generate(self, z: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
@@ -308,7 +310,8 @@ class LatentVariableModel(Configurable, L.LightningModule):
     ) -> Tensor:
         """Estimate log p(x) ≈ log 1/K Σ_k p(x, z_k) / q(z_k|x) of each image, float64 (B,), in nats.
 
-        Burda et al. 2016, Eq. 8. The expectation of the estimate is at most log p(x), and increases with K.
+        Burda et al. 2016, Eq. 8. The expectation of the estimate is at most log p(x), and increases with K. It has no
+        gradient.
 
         Args:
             x: images, (B, C, H, W), uint8 or float in [0, 1].

@@ -8,13 +8,17 @@ from vae_lightning.config.serialization import Configurable
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 
+# Terms that a model logs itself.
+RESERVED_TERMS = ("loss", "objective", "distortion", "nelbo", "recon_kl_ratio", "bits_per_dim")
+
 
 class Regularizer(Configurable, nn.Module, ABC):
     """Part of an objective that is added to the distortion.
 
     Called with the `ForwardPass` of a batch, it returns `(penalty, terms)`. The penalty is a scalar in nats per image
-    that includes all weights except the warm-up factor. The terms are named scalars to log. The term `rate`, if there
-    is one, is the unweighted E_x KL(q(z|x) || p(z)); then `nelbo = distortion + rate` is logged as well.
+    that includes all weights except the warm-up factor. The terms are named scalars to log, other than the names that
+    a model logs itself (`RESERVED_TERMS`) and those of the weights. The term `rate`, if there is one, is the unweighted
+    E_x KL(q(z|x) || p(z)); then `nelbo = distortion + rate` is logged as well.
 
     Attributes:
         beta: the weight called β in papers, before warm-up.
@@ -36,12 +40,14 @@ class Regularizer(Configurable, nn.Module, ABC):
         """Return (penalty, terms) for a batch.
 
         Raises:
-            UserError: if `forward` does not return them.
+            UserError: if `forward` does not return them, or a term has a name that is logged already.
         """
         result, name = self(out), type(self).__name__
         if not isinstance(result, tuple | list) or len(result) != 2:
             raise UserError(f"{name}.forward: must return (penalty, terms), got {type(result).__name__}.")
         penalty, terms = result
+        if taken := terms.keys() & {*RESERVED_TERMS, *self.effective_weights(1.0)}:
+            raise UserError(f"{name}.forward: {min(taken)} is logged by the model. Use another name for the term.")
         values = {
             term: value if isinstance(value, Tensor) else out.z.new_tensor(value)
             for term, value in {"the penalty": penalty, **terms}.items()

@@ -17,6 +17,7 @@ from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.models import ELBOModule
+from vae_lightning.rng import preserved_rng
 from vae_lightning.runs.artifacts import read_config
 from vae_lightning.training import train as training
 
@@ -58,6 +59,8 @@ class Run:
 def train(overrides: Sequence[str] = ()) -> Run:
     """Train and test a model in this process, as `vae-lightning train` does. Also available as `vae_lightning.train`.
 
+    The random number generators of the process are as before afterwards, whatever the seed of the run.
+
     >>> run = vae_lightning.train(["model=cvae", "data=digits", "trainer.max_epochs=5"])  # doctest: +SKIP
     >>> run.model.sample(10, y=torch.arange(10)).shape  # doctest: +SKIP
     torch.Size([10, 1, 28, 28])
@@ -74,7 +77,10 @@ def train(overrides: Sequence[str] = ()) -> Run:
         raise UserError(f"{flags[0]}: only overrides are allowed here. Run sweeps with vae-lightning train -m ...")
     run_dir: Path | None = None
     try:
-        with composed_alone(normalize(expand_sources(expand_resume(overrides)))) as cfg:
+        with (
+            preserved_rng(),
+            composed_alone(normalize(expand_sources(expand_resume(overrides)))) as cfg,
+        ):
             run_dir = Path(cfg.run_dir)
             inherit_run(cfg)
             validate_config(cfg)
