@@ -89,6 +89,13 @@ def test_arrays_are_copied():
     assert np.array_equal(data.splits["test"].x[:, 0], X)
 
 
+def test_identity_depends_on_the_images_of_each_split():
+    identity = loaded(X, Y).identity
+    assert identity == loaded(X / 255).identity == loaded(X[:, None]).identity
+    others = [loaded(X[:-1]), loaded(X[::-1]), loaded(X, test=X), loaded(X, test=X[:-1]), loaded(X, split_seed=1)]
+    assert len({identity, *(data.identity for data in others)}) == 6
+
+
 def test_labels_may_be_factors_or_attributes():
     y = np.stack([Y, Y % 2], axis=1)
     assert loaded(X, y).num_classes is None

@@ -1,13 +1,17 @@
 """Tests that an interrupted and resumed run ends with the same weights and metrics as an uninterrupted one."""
 
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from crashes import CrashError
 from omegaconf import OmegaConf
+from PIL import Image
 
+from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.config.comparison import changed_options
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_config
@@ -300,3 +304,28 @@ def test_resume_with_other_images_raises(change, small, tmp_path):
             OmegaConf.to_container(small(change, *extra), resolve=True),
             tmp_path / "run",
         )
+
+
+def test_changed_images_are_rejected_by_resume_and_reported_by_evaluation(small, tmp_path, caplog):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for n in range(20):
+        Image.fromarray(np.full((8, 8), n, np.uint8)).save(photos / f"{n}.png")
+    options = ["data=image_folder", f"data.root={photos}", "data.image_shape=[1,8,8]", "data.val_fraction=0.2"]
+    options += ["callbacks=minimal", "logger=none", f"resume={tmp_path / 'run'}"]
+    train(small(*options[:-1], "trainer.max_epochs=1"))
+    os.utime(photos / "0.png")  # as in a copy
+    train(small(*options, "trainer.max_epochs=2"))
+    before = load_run(tmp_path / "run").data.splits
+    assert not caplog.records
+    Image.fromarray(np.full((8, 8), 20, np.uint8)).save(photos / "20.png")
+    after = load_run(tmp_path / "run").data.splits
+    assert np.isin(after["test"].x[:, 0, 0, 0], before["train"].x[:, 0, 0, 0]).any()
+    assert "have changed since the model was trained" in caplog.text
+    with pytest.raises(UserError, match=r"^data.root=\S+: the images have changed .* init_from=\S+run trains further"):
+        train(small(*options, "trainer.max_epochs=3"))
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    older = torch.load(last, weights_only=True)
+    del older["data_identity"]
+    torch.save(older, last)
+    train(small(*options, "trainer.max_epochs=3"))

@@ -20,8 +20,8 @@ OPTIMIZERS = ("model.optimizer.", "model.discriminator_optimizer.")  # in the or
 class RunState(L.Callback):
     """Saves configuration, metrics and random state in each checkpoint, and gives evaluation its own random numbers.
 
-    - A checkpoint contains the format version, the resolved configuration as plain containers, and the metrics logged
-      last. A run that is resumed after its training has ended does not log these again.
+    - A checkpoint contains the format version, the resolved configuration as plain containers, the identity of the
+      images, and the metrics logged last. A run that is resumed after its training has ended does not log these again.
     - It contains the state of all random number generators, which a resumed run restores. Several processes draw the
       same numbers and keep their rows (`distributed.batch_sharding`), so one state serves all.
     - It contains whether early stopping ended the training, which Lightning does not save. A run resumed after that
@@ -36,23 +36,30 @@ class RunState(L.Callback):
         config: the resolved configuration, as plain containers.
         run_dir: the run directory.
         changes: options that a resumed run changes, with their old and new values.
+        data_identity: of the images, see `ImageDataModule.identity`.
     """
 
     def __init__(
-        self, config: dict[str, Any], run_dir: Path, changes: dict[str, tuple[Any, Any]] | None = None
+        self,
+        config: dict[str, Any],
+        run_dir: Path,
+        changes: dict[str, tuple[Any, Any]] | None = None,
+        data_identity: str | None = None,
     ) -> None:
         self.config = config
         self.run_dir = run_dir
         self.changes = changes or {}
+        self.data_identity = data_identity
         self.initial_state = rng_state()  # restored when training starts, since Lightning's DDP reseeds its processes
         self.metrics: dict[str, float] = {}
         self.training_state: dict[str, Any] | None = None
         self.started = False  # whether training has started, with everything restored from a checkpoint
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the version, the configuration, the metrics and the random state."""
+        """Add the version, the configuration, the identity of the images, the metrics and the random state."""
         checkpoint[CheckpointKey.VERSION] = FORMAT_VERSION
         checkpoint[CheckpointKey.CONFIG] = self.config
+        checkpoint[CheckpointKey.DATA] = self.data_identity
         checkpoint[CheckpointKey.METRICS] = logged_metrics(trainer)
         checkpoint[CheckpointKey.RANDOM_STATE] = [rng_state()]
         checkpoint[CheckpointKey.STOPPED] = trainer.should_stop and has_stopped_early(trainer)

@@ -19,12 +19,14 @@ class Resumption(NamedTuple):
         path: the checkpoint.
         epoch: number of epochs that it has been trained, the last of which may be incomplete.
         changes: options that are changed, with their old and new values.
+        data_identity: that the run recorded of its images, if it did; see `ImageDataModule.identity`.
         weights: the state of the model.
     """
 
     path: Path
     epoch: int
     changes: dict[str, tuple[Any, Any]]
+    data_identity: Any
     weights: dict[str, Any]
 
 
@@ -62,7 +64,7 @@ def find_resumption(config: dict[str, Any]) -> Resumption | None:
     trained, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
     if wanted < trained:
         raise UserError(f"trainer.max_epochs={wanted}: {path} is from epoch {trained}. Set {trained} or more.")
-    return Resumption(path, trained, changes, checkpoint["state_dict"])
+    return Resumption(path, trained, changes, checkpoint.get(CheckpointKey.DATA), checkpoint["state_dict"])
 
 
 def newest_intact_checkpoint(path: Path) -> tuple[Path, dict[str, Any]]:

@@ -81,6 +81,13 @@ def load_run(
         config["data"]["root"] = str(data_root)
     try:
         data: ImageDataModule = build(config["data"])
+        if data.has_changed(checkpoint.get(CheckpointKey.DATA)):
+            log.warning(
+                "%s: the images in %s have changed since the model was trained, so they are split differently: test"
+                " images may have been trained on. Restore them, or pass a copy of the former images as --data-root.",
+                path,
+                config["data"].get("root"),
+            )
         data.labeled_per_class = None  # labels that were not given to the model still serve to evaluate it
         data.prepare_data()
         data.setup()

@@ -1,6 +1,8 @@
 """Arrays in memory, or in a NumPy file."""
 
+import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,16 @@ class ArrayDataModule(ImageDataModule):
         missing = {split: fraction for split, fraction in fractions.items() if split not in given}
         parts = hold_out(range(n), missing, split_seed)
         self.arrays = given | {name: given["train"].rows(torch.tensor(i).long()) for name, i in parts.items()}
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of the images of each split."""
+        digest = hashlib.sha256()
+        for split in SPLITS:
+            x = self.arrays[split].x
+            digest.update(f"{tuple(x.shape)}".encode())
+            digest.update(x.flatten().numpy().data)
+        return digest.hexdigest()
 
     def load(self) -> dict[str, Batch]:
         """Return the images and labels of each split.

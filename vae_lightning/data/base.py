@@ -90,6 +90,15 @@ class ImageDataModule(L.LightningDataModule, ABC):
         Labels are int64, (N,) for classes and (N, A) for attributes, or None for unlabeled data.
         """
 
+    @property
+    def identity(self) -> str | None:
+        """Hash by which a run recognizes the images that it was trained on; None for those of a published data set."""
+        return None
+
+    def has_changed(self, identity: Any) -> bool:
+        """Return whether the images are others than those of an earlier identity, which older runs do not have."""
+        return isinstance(identity, str) and identity != self.identity
+
     def setup(self, stage: str | None = None) -> None:
         """Load the splits if they are not loaded yet, and check them against the configuration.
 

@@ -80,17 +80,26 @@ class ImageFolderDataModule(ImageFilesDataModule):
                 raise UserError(f"data.root={self.root}: {path} is {problem}. Remove it.")
         return {path.relative_to(self.root).as_posix(): path for path in files}
 
+    @cached_property
+    def images(self) -> dict[str, Path]:
+        """The files that are named like images."""
+        return {name: path for name, path in self.files.items() if is_image(path)}
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of the names and sizes of the images, which a moved or copied directory keeps."""
+        return fingerprint(self.images, times=False)
+
     def cache_spec(self) -> CacheSpec:
         """Return the files as they are now, and how they are decoded and split."""
         split = f"val {self.val_fraction}, test {self.test_fraction}, seed {self.split_seed}"
-        images = {name: path for name, path in self.files.items() if is_image(path)}
         return CacheSpec(
-            "image_folder", FolderSource(self.root), fingerprint(images), self.image_shape, self.crop, split
+            "image_folder", FolderSource(self.root), fingerprint(self.images), self.image_shape, self.crop, split
         )
 
     def cache_contents(self) -> CacheContents:
         """List the images in the order of the splits, with their labels."""
-        names = [name for name, path in self.files.items() if is_image(path)]
+        names = [*self.images]
         if others := [path.suffix or path.name for path in self.files.values() if not is_image(path)]:
             kinds = ", ".join(sorted(set(others))[:10])
             are = "1 file is not an image" if len(others) == 1 else f"{len(others):,} files are not images"

@@ -18,6 +18,7 @@ class CheckpointKey:
 
     VERSION = "format_version"
     CONFIG = "config"  # the resolved configuration, as plain containers
+    DATA = "data_identity"  # by which changed images are recognized, see `ImageDataModule.identity`
     METRICS = "metrics"  # the metrics logged last
     RANDOM_STATE = "random_state"  # of all random number generators
     STOPPED = "stopped"  # whether early stopping ended the training here

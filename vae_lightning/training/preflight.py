@@ -8,6 +8,7 @@ import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 
 from vae_lightning.callbacks import RepresentationMetrics
+from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.checkpointing.trust import Part, check_trusted
 from vae_lightning.config.packages import DATA_PACKAGES
 from vae_lightning.data import ImageDataModule
@@ -33,6 +34,20 @@ def check_inherited(config: dict[str, Any]) -> None:
     model = config["model"]["autoencoder"] if config["prior_of"] else config["model"]
     model, data = Part(model, source), Part(config["data"], source, DATA_PACKAGES)
     check_trusted(config["trust"], model, data)
+
+
+def check_same_images(config: dict[str, Any], data: ImageDataModule, resumption: Resumption) -> None:
+    """Check that a resumed run trains on the images that it was trained on, so that it is split in the same way.
+
+    Raises:
+        UserError: if the images have changed.
+    """
+    if data.has_changed(resumption.data_identity):
+        raise UserError(
+            f"data.root={config['data'].get('root')}: the images have changed since this run was trained, so they would"
+            " be split differently, and it would be tested on images that it was trained on. Restore them, or start a"
+            f" new run: init_from={config['run_dir']} trains further on them."
+        )
 
 
 def check_labels(model: dict[str, Any], data: ImageDataModule) -> None:

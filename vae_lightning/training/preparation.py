@@ -26,6 +26,7 @@ from vae_lightning.training.preflight import (
     check_inherited,
     check_labels,
     check_model,
+    check_same_images,
 )
 
 
@@ -68,6 +69,8 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
     if cfg.prior_of or cfg.init_from:
         check_inherited(config)
     data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
+    if resumption:
+        check_same_images(config, data, resumption)
     data.prepare_data()
     data.setup()
     check_labels(config["model"], data)
@@ -89,7 +92,7 @@ def prepare_run(cfg: DictConfig, shutdown: GracefulShutdown) -> PreparedRun:
         compile_networks(model, cfg.compile)
     run_dir = Path(cfg.run_dir)
     logger_ids = read_logger_ids(run_dir) if resumption else {}
-    state = RunState(config, run_dir, resumption.changes if resumption else {})
+    state = RunState(config, run_dir, resumption.changes if resumption else {}, data.identity)
     trainer: L.Trainer = build_component(
         cfg,
         "trainer",
