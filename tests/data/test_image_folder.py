@@ -86,7 +86,7 @@ def test_image_folder_class_may_be_named_like_a_split(tmp_path):
     assert datamodule(tmp_path).label_names == ["quiz", "test"]
 
 
-def test_image_folder_follows_links_but_not_in_circles(tmp_path):
+def test_image_folder_follows_links_but_not_in_circles(tmp_path, caplog):
     write_images(tmp_path / "elsewhere" / "dog", 50, 10)
     write_images(tmp_path / "photos" / "cat", 0, 10)
     (tmp_path / "photos" / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
@@ -94,15 +94,17 @@ def test_image_folder_follows_links_but_not_in_circles(tmp_path):
     (tmp_path / "elsewhere" / "dog" / "loop").symlink_to(tmp_path / "photos" / "cat")
     data = datamodule(tmp_path / "photos")
     assert data.label_names == ["cat", "dog", "dog/loop"]
-    (tmp_path / "photos" / "cat" / "broken.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(UserError, match=r"broken.png is a broken link. Remove it"):
+    (tmp_path / "photos" / "broken.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(UserError, match=r"contains broken links \(broken.png\). Remove them, or set data.skip_cor"):
         datamodule(tmp_path / "photos")
+    assert sizes(datamodule(tmp_path / "photos", skip_corrupt=True)) == sizes(data)
+    assert "skipping 1 broken links (broken.png)" in caplog.text
 
 
 def test_image_folder_rejects_a_pipe(tmp_path):
     write_images(tmp_path, 0, 10)
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(UserError, match=r"pipe.png is not a regular file. Remove it"):
+    with pytest.raises(UserError, match=r"pipe.png: not a regular file. Remove it"):
         datamodule(tmp_path)
 
 
@@ -187,10 +189,30 @@ def test_image_folder_reports_missing_few_and_damaged_images(tmp_path):
     write_images(tmp_path, 0, 9)
     with pytest.raises(
         UserError,
-        match=r"1 of 10 images cannot be decoded, first .*broken.jpg \(not an image of a format that is read",
+        match=r"1 of 10 images in .* cannot be decoded: broken.jpg \(not an image of a format that is read",
     ):
         datamodule(tmp_path)
     assert sum(sizes(datamodule(tmp_path, skip_corrupt=True)).values()) == 9
+
+
+def test_image_folder_names_up_to_five_damaged_images(tmp_path):
+    write_images(tmp_path, 0, 10)
+    for i in range(6):
+        (tmp_path / f"{i}.png").write_bytes(b"not a PNG")
+    with pytest.raises(
+        UserError, match=r"6 of 10 images in .*: [0-5].png( \([^)]*\), [0-5].png){4} \([^)]*\), \.\.\.\. Repl"
+    ):
+        datamodule(tmp_path)
+
+
+def test_image_folder_reads_files_whose_names_are_not_utf8(tmp_path, caplog):
+    for name in ("cat", "caf\udce9"):
+        write_images(tmp_path / name, 0, 10)
+    (tmp_path / "cat" / "\udce9.png").write_bytes(b"not a PNG")
+    data = datamodule(tmp_path, skip_corrupt=True)
+    assert data.label_names == [r"caf\xe9", "cat"]
+    assert sum(sizes(data).values()) == 20
+    assert r"cat/\udce9.png (not an image" in caplog.text
 
 
 def test_directories_of_splits_are_looked_for_once(tmp_path, monkeypatch):

@@ -163,7 +163,6 @@ def make_odd_directory(root: Path, rng: random.Random) -> tuple[dict[str, int], 
                     must_fail = True
                 case 8:
                     (folder / f"{number}.jpg").symlink_to(root / "nowhere")
-                    must_fail = True
     return grays, num_images + num_damaged, must_fail
 
 
@@ -173,7 +172,7 @@ def test_every_file_of_an_odd_directory_is_accounted_for(seed, tmp_path):
     grays, num_files, must_fail = make_odd_directory(root, random.Random(seed))
     data = ImageFolderDataModule(root=str(root), image_shape=[1, 4, 4], skip_corrupt=True)
     if must_fail:
-        with pytest.raises(UserError, match=r"is a broken link. Remove it.|is not a regular file. Remove it."):
+        with pytest.raises(UserError, match=r"not a regular file. Remove it."):
             data.prepare_data()
         return
     data.prepare_data()

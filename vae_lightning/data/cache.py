@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vae_lightning.data.mapped_images import seal
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.escaping import visible
 from vae_lightning.io.file_lock import file_lock
 from vae_lightning.io.image_decoding import (
     DECODER_VERSION,
@@ -37,6 +38,7 @@ from vae_lightning.io.image_sources import Source
 from vae_lightning.io.resources import available_cores
 
 CHUNK = 256  # images, about a second of decoding: the most work that a core loses when the process is killed
+SHOWN = 5  # names in a message
 log = logging.getLogger(__name__)
 
 
@@ -100,7 +102,13 @@ def fingerprint(files: Mapping[str, Path | os.DirEntry[str]], *, times: bool = T
     """
     states = ((name, file.stat()) for name, file in files.items())
     lines = sorted(f"{name} {state.st_size}{f' {state.st_mtime_ns}' * times}" for name, state in states)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()  # names may be any bytes
+
+
+def shown(names: Sequence[str]) -> str:
+    """Return the first names for a message, with escape sequences for characters that cannot be printed."""
+    names = [*names[:SHOWN], *["..."] * (len(names) > SHOWN)]
+    return visible(", ".join(names))
 
 
 def ensure_cache(spec: CacheSpec, contents: Callable[[], CacheContents], root: Path, skip_corrupt: bool) -> None:
@@ -154,19 +162,19 @@ def build(spec: CacheSpec, contents: CacheContents, folder: Path, skip_corrupt: 
     skipped = {contents.names[i]: reason for i, reason in failed.items()}
     firsts = [contents.names[i] for i in several]
     if failed:
-        name, reason = next(iter(skipped.items()))
+        reasons = [f"{name} ({reason})" for name, reason in skipped.items()]
         message = (
-            f"data: {len(failed):,} of {len(contents.names):,} images cannot be decoded, first"
-            f" {spec.source.path / name} ({reason})"
+            f"data: {len(failed):,} of {len(contents.names):,} images in {spec.source.path} cannot be decoded:"
+            f" {shown(reasons)}"
         )
         if not skip_corrupt or len(failed) == len(contents.names):
-            raise UserError(f"{message}. Replace the file, or set data.skip_corrupt=true to skip such images.")
+            raise UserError(f"{message}. Replace the files, or set data.skip_corrupt=true to skip such images.")
         log.warning("%s; skipping these images, which are listed in %s", message, folder / "manifest.json")
         contents = drop_images(contents, failed, images, prod(spec.image_shape))
     if firsts:
         log.warning(
             "data: %s of %s files contain several images, such as %s; using the first of each",
-            *(f"{len(firsts):,}", f"{len(contents.names):,}", spec.source.path / firsts[0]),
+            *(f"{len(firsts):,}", f"{len(contents.names):,}", spec.source.path / visible(firsts[0])),
         )
     if contents.labels is not None:
         np.save(unfinished / "labels.npy", contents.labels)

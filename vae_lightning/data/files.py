@@ -22,7 +22,7 @@ class ImageFilesDataModule(ImageDataModule):
         root: directory of the data.
         cache: directory of all caches; None for `cache` in the root.
         crop: region of each image to keep before resizing; see `image_decoding.decode`.
-        skip_corrupt: skip images that cannot be decoded, instead of raising an error.
+        skip_corrupt: skip images that cannot be decoded and broken links, instead of raising an error.
         **loading: arguments of `ImageDataModule`.
 
     Raises:

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint
+from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, shown
 from vae_lightning.data.files import ImageFilesDataModule
 from vae_lightning.data.splits import hold_out
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.io.escaping import visible
 from vae_lightning.io.image_sources import FolderSource
 from vae_lightning.types import SPLITS
 
@@ -59,7 +60,7 @@ class ImageFolderDataModule(ImageFilesDataModule):
         """All files under the root except hidden ones, by their relative paths, sorted.
 
         Raises:
-            UserError: if there is no image, or an image is a broken link or a device.
+            UserError: if there is no image, an image is a device, or a broken link and `skip_corrupt` is false.
         """
         if not self.root.is_dir():
             raise UserError(
@@ -74,11 +75,26 @@ class ImageFolderDataModule(ImageFilesDataModule):
                 f"data.root={self.root}: no images ({', '.join(sorted(IMAGE_SUFFIXES))}) in this directory. Set another"
                 " one."
             )
-        for path in filter(is_image, files):
-            if not path.is_file():
-                problem = "a broken link" if path.is_symlink() else "not a regular file"
-                raise UserError(f"data.root={self.root}: {path} is {problem}. Remove it.")
-        return {path.relative_to(self.root).as_posix(): path for path in files}
+        irregular = {path for path in files if is_image(path) and not path.is_file()}
+        self.check_irregular(sorted(irregular))
+        return {path.relative_to(self.root).as_posix(): path for path in files if path not in irregular}
+
+    def check_irregular(self, paths: list[Path]) -> None:
+        """Check that images that are no regular files may be left out: only broken links, if `skip_corrupt` is set.
+
+        Raises:
+            UserError: if they may not.
+        """
+        links = [path.relative_to(self.root).as_posix() for path in paths if not path.exists()]
+        if others := [path.relative_to(self.root).as_posix() for path in paths if path.exists()]:
+            raise UserError(f"data.root={self.root}: {shown(others)}: not a regular file. Remove it.")
+        if links and not self.skip_corrupt:
+            raise UserError(
+                f"data.root={self.root}: contains broken links ({shown(links)}). Remove them, or set"
+                " data.skip_corrupt=true to skip them."
+            )
+        if links:
+            log.warning("data.root=%s: skipping %s broken links (%s)", self.root, f"{len(links):,}", shown(links))
 
     @cached_property
     def images(self) -> dict[str, Path]:
@@ -101,14 +117,14 @@ class ImageFolderDataModule(ImageFilesDataModule):
         """List the images in the order of the splits, with their labels."""
         names = [*self.images]
         if others := [path.suffix or path.name for path in self.files.values() if not is_image(path)]:
-            kinds = ", ".join(sorted(set(others))[:10])
+            kinds = visible(", ".join(sorted(set(others))[:10]))
             are = "1 file is not an image" if len(others) == 1 else f"{len(others):,} files are not images"
             log.warning("data.root=%s: %s (%s)", self.root, are, kinds)
         splits = self.split(names)
         ordered = [name for split in SPLITS for name in splits[split]]
         sizes = {split: len(splits[split]) for split in SPLITS}
         in_split = has_split_folders(names)
-        classes = [class_of(name, in_split) for name in ordered]
+        classes = [printable(class_of(name, in_split)) for name in ordered]
         label_names = sorted(set(classes))
         if "" in label_names or len(label_names) == 1:
             return CacheContents(ordered, sizes, None, [])
@@ -125,8 +141,8 @@ class ImageFolderDataModule(ImageFilesDataModule):
             for name in names:
                 if split_of(name) not in SPLITS:
                     raise UserError(
-                        f"data.root={self.root}: {name} is in none of the directories train, val and test. Move it"
-                        " there."
+                        f"data.root={self.root}: {visible(name)} is in none of the directories train, val and test. Move"
+                        " it there."
                     )
                 splits[split_of(name)].append(name)
         else:
@@ -182,3 +198,8 @@ def split_of(name: str) -> str:
 def class_of(name: str, in_split: bool) -> str:
     """Return the directory of an image, without that of its split; an empty string if there is none."""
     return "/".join(name.split("/")[in_split:-1])
+
+
+def printable(name: str) -> str:
+    r"""Return the name of a directory with bytes that are not UTF-8 as escape sequences, such as `café`."""
+    return os.fsencode(name).decode(errors="backslashreplace")
