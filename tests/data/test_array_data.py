@@ -118,7 +118,12 @@ def test_labels_may_be_factors_or_attributes():
         ([X], {"val": (X, Y[:5])}, r"data: there are 40 val images but 5 labels. Pass one per image"),
         ([X], {"test": X[:, :4]}, r"data.image_shape=\[1, 8, 6\]: the test images have \[1, 4, 6\]"),
         ([X], {"image_shape": (3, 8, 6)}, r"data.image_shape=\[3, 8, 6\]: .* Set data.image_shape=\[1, 8, 6\]"),
-        ([X[:2]], {}, r"data.test_fraction=0.1: there are too few images to split. Set another one, or add test"),
+        (
+            [X[:3]],
+            {},
+            r"data.test_fraction=0.1: of 3 images, none would be left for testing. Set 0.34 or more, or add im",
+        ),
+        ([X], {"test_fraction": -0.5}, r"data.test_fraction=-0.5: must be a number >= 0 and < 1"),
         ([], {}, r"data.root=None: the images are either arrays or a file. Pass x_train or root"),
         ([X], {"root": "x.npz"}, r"data.root=x.npz: the images are either arrays or a file"),
         ([], {"root": "x.npz", "test": X}, r"data.root=x.npz: the images are either arrays or a file"),

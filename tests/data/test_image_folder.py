@@ -183,7 +183,9 @@ def test_image_folder_reports_missing_few_and_damaged_images(tmp_path):
     with pytest.raises(UserError, match=r"no images \(.apng, .avif, .bmp"):
         datamodule(tmp_path)
     write_images(tmp_path, 0, 1)
-    with pytest.raises(UserError, match=r"1 images are too few to split"):
+    with pytest.raises(
+        UserError, match=r"data.test_fraction=0.2: of 1 images, none would be left for testing. Add images"
+    ):
         datamodule(tmp_path)
     (tmp_path / "broken.jpg").write_bytes(b"not a JPEG")
     write_images(tmp_path, 0, 9)

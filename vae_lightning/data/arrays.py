@@ -46,7 +46,8 @@ class ArrayDataModule(ImageDataModule):
         **loading: arguments of `ImageDataModule`.
 
     Raises:
-        UserError: if images or labels have another shape or type, or the file is missing or damaged.
+        UserError: if images or labels have another shape or type, the file is missing or damaged, or no image would be
+            left for training or for testing.
     """
 
     def __init__(
@@ -91,16 +92,7 @@ class ArrayDataModule(ImageDataModule):
         return digest.hexdigest()
 
     def load(self) -> dict[str, Batch]:
-        """Return the images and labels of each split.
-
-        Raises:
-            UserError: if no image is left for training or for testing.
-        """
-        if not len(self.arrays["train"].x) or not len(self.arrays["test"].x):
-            raise UserError(
-                f"data.test_fraction={self.test_fraction}: there are too few images to split. Set another one, or add"
-                " test images."
-            )
+        """Return the images and labels of each split."""
         return {split: self.arrays[split] for split in SPLITS}
 
 

@@ -141,21 +141,15 @@ class ImageFolderDataModule(ImageFilesDataModule):
             for name in names:
                 if split_of(name) not in SPLITS:
                     raise UserError(
-                        f"data.root={self.root}: {visible(name)} is in none of the directories train, val and test. Move"
-                        " it there."
+                        f"data.root={self.root}: {visible(name)} is in none of the directories train, val and test."
+                        " Move it there."
                     )
                 splits[split_of(name)].append(name)
         else:
             splits["train"] = names
         fractions = {"test": self.test_fraction, "val": self.val_fraction}
         missing = {split: fraction for split, fraction in fractions.items() if not splits[split]}
-        splits |= hold_out(splits["train"], missing, self.split_seed)
-        if not splits["train"] or not splits["test"]:
-            raise UserError(
-                f"data.root={self.root}: {len(names)} images are too few to split. Set a smaller data.test_fraction, or"
-                " put them into directories train and test."
-            )
-        return splits
+        return splits | hold_out(splits["train"], missing, self.split_seed)
 
 
 def walk(folder: Path, parents: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:

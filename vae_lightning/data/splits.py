@@ -1,5 +1,6 @@
 """Division of images into training, validation and test images."""
 
+import math
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -62,11 +63,33 @@ def hold_out(items: Iterable[T], fractions: dict[str, float], seed: int) -> dict
 
     Returns:
         The items of each part, and those that are left as `train`.
+
+    Raises:
+        UserError: if a fraction is not in [0, 1), or no item would be left or be in the part `test`.
     """
     generator = np.random.default_rng(seed)
     parts = {"train": list(items)}
     for name, fraction in fractions.items():
         shuffled = generator.permutation(np.array(parts["train"])).tolist()
         n = round(fraction * len(shuffled))
+        check_sizes(name, fraction, n, len(shuffled))
         parts[name], parts["train"] = shuffled[:n], shuffled[n:]
     return parts
+
+
+def check_sizes(name: str, fraction: float, size: int, total: int) -> None:
+    """Check that neither a held-out part of `size` items nor what is left of the `total` is empty.
+
+    Raises:
+        UserError: if the fraction is not in [0, 1), nothing is left, or the part `test` is empty.
+    """
+    option = f"data.{name}_fraction={fraction}"
+    if not 0 <= fraction < 1:
+        raise UserError(f"{option}: must be a number >= 0 and < 1.")
+    if size == total:
+        raise UserError(
+            f"{option}: of {total} images, none would be left for training. Set a smaller one, or add images."
+        )
+    if name == "test" and size == 0:
+        enough = f"Set {math.ceil(100 / total) / 100:g} or more, or add" if total > 1 else "Add"
+        raise UserError(f"{option}: of {total} images, none would be left for testing. {enough} images.")
