@@ -180,6 +180,8 @@ ERRORS = {  # overrides -> start of the error
     "data=arrays data.root=nowhere": "data.root=nowhere: no such file. Set data.root to an .npz or .npy file.",
     "data=celeba data.root=nowhere data.download=false": "data=celeba: no images under",
     "data=celeba data.crop=0": "data.crop=0: must be null, square, the side of a centered square, or [left, top,",
+    "data=celeba data.crop=[0,0,0,5]": "data.crop=[0, 0, 0, 5]: must be null, square, the side of a centered square,",
+    "data=celeba data.crop=[5,9,9,5]": "data.crop=[5, 9, 9, 5]: must be null, square, the side of a centered square,",
     "data=dsprites data.root=nowhere data.download=false": "data=dsprites: no",
     "trainer.max_epochs=0": "trainer.max_epochs=0: must be an integer >= 1.",
     "trainer.max_epochs=-1": "trainer.max_epochs=-1: must be an integer >= 1.",

@@ -154,6 +154,9 @@ def test_crop_box_is_a_box_a_centered_square_or_the_image():
     for crop in (179, [0, 0, 10, 219], [-1, 0, 10, 10]):
         with pytest.raises(ValueError, match="does not fit an image of 178 x 218"):
             crop_box((178, 218), crop)
+    for crop in (0, [0, 0, 0, 5], [10, 20, 20, 10]):
+        with pytest.raises(ValueError, match="has no area"):
+            crop_box((178, 218), crop)
 
 
 def test_decode_of_a_large_jpeg_is_accurate():

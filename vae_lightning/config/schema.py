@@ -107,6 +107,11 @@ def is_component(value: Any) -> bool:
     return isinstance(value, dict) and "_target_" in value
 
 
+def is_box(value: Any) -> bool:
+    """Return whether a value is a box [left, top, right, bottom] with an area."""
+    return list_of(integer(0)).is_valid(value) and len(value) == 4 and value[0] < value[2] and value[1] < value[3]
+
+
 def is_devices(value: Any) -> bool:
     """Return whether Lightning accepts a value for `devices`, and it is not more than a machine can have."""
     if isinstance(value, list):
@@ -284,8 +289,8 @@ FIELD_RULES = {
     "download": FLAG,
     "skip_corrupt": FLAG,
     "crop": Rule(
-        lambda v: v in (None, "square") or COUNT.is_valid(v) or (list_of(integer(0)).is_valid(v) and len(v) == 4),
-        "null, square, the side of a centered square, or [left, top, right, bottom]",
+        lambda v: v in (None, "square") or COUNT.is_valid(v) or is_box(v),
+        "null, square, the side of a centered square, or [left, top, right, bottom] with left < right and top < bottom",
     ),
     # trainer and callbacks
     "precision": one_of(PRECISIONS),

@@ -94,7 +94,7 @@ def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
     """Return the box (left, top, right, bottom) to keep of an image of size (width, height).
 
     Raises:
-        ValueError: if it does not fit the image.
+        ValueError: if it has no area, or does not fit the image.
     """
     width, height = size
     if crop is None:
@@ -105,6 +105,8 @@ def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
         box = (left, top, left + side, top + side)
     else:
         box = (crop[0], crop[1], crop[2], crop[3])
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise ValueError(f"crop {list(box)} has no area")
     if min(box) < 0 or box[2] > width or box[3] > height:
         raise ValueError(f"crop {list(box)} does not fit an image of {width} x {height}")
     return box
