@@ -1,5 +1,6 @@
 """Tests of decoding images of any format and mode: rotation, cropping and resizing."""
 
+import struct
 from io import BytesIO
 
 import numpy as np
@@ -78,6 +79,16 @@ def test_decode_gray_modes(values, file_format):
 def test_decode_big_endian_16_bit_tiff():
     image = Image.frombytes("I;16B", (4, 6), (GRAY.astype("u2") * 256).astype(">u2").tobytes())
     assert np.array_equal(decoded(encoded(image, "TIFF"), (1, 6, 4))[0], GRAY)
+
+
+@pytest.mark.parametrize("values", [GRAY, GRAY.astype(np.uint16) * 256 + 77, GRAY.astype(np.float32) / 255])
+def test_decode_tiff_in_which_0_is_white(values):
+    data = encoded(Image.fromarray(values), "TIFF")
+    tag = struct.pack("<HHIH", 262, 3, 1, 1)  # the photometric interpretation: 1 for black is zero
+    assert data.count(tag) == 1
+    data = data.replace(tag, struct.pack("<HHIH", 262, 3, 1, 0))
+    assert np.array_equal(decoded(data, (1, 6, 4))[0], 255 - GRAY)
+    assert np.array_equal(decoded(data, (3, 6, 4))[2], 255 - GRAY)
 
 
 def test_decode_palette_and_black_and_white():

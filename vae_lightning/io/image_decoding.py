@@ -17,13 +17,14 @@ from typing import NamedTuple
 import numpy as np
 import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from vae_lightning.errors import one_line
 from vae_lightning.io.image_sources import Source
 
 Crop = Sequence[int] | int | str | None
 
-DECODER_VERSION = 2  # of `decode`; increased when it decodes any file differently, so that caches are built again
+DECODER_VERSION = 3  # of `decode`; increased when it decodes any file differently, so that caches are built again
 FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF"),
     *("JPEG2000", "PPM", "ICO", "PCX", "SGI", "QOI", "DDS"),
@@ -83,7 +84,8 @@ def decode(data: bytes, image_shape: Sequence[int], crop: Crop, suffix: str = ""
         rotated = ImageOps.exif_transpose(image)
         rotated.format = image.format
         box = crop_box(rotated.size, crop)
-        cropped = convert_mode(rotated, "L" if channels == 1 else "RGB").crop(box)
+        converted = convert_mode(rotated, "L" if channels == 1 else "RGB")
+        cropped = (ImageOps.invert(converted) if is_inverted(image) else converted).crop(box)
         resized = cropped.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing
         pixels = np.asarray(resized).reshape(height, width, channels).transpose(2, 0, 1)
         # last, since it may read on
@@ -133,6 +135,12 @@ def convert_mode(image: Image.Image, mode: str) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(mode)
+
+
+def is_inverted(image: Image.Image) -> bool:
+    """Return whether 0 is white in a TIFF file of more than 8 bits per pixel; Pillow inverts only up to 8 bits."""
+    is_deep = image.mode == "F" or image.mode.startswith("I")
+    return is_deep and isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
 
 
 def scale_gray(image: Image.Image) -> np.ndarray:
