@@ -54,6 +54,29 @@ def test_images_of_every_shape_and_type_are_converted_exactly(x, expected, conve
     assert np.array_equal(data.splits["test"].x, expected)
 
 
+def test_tensors_of_16_bits_are_converted():
+    x = torch.tensor([0, 0.5, 1], dtype=torch.bfloat16).view(3, 1, 1, 1)
+    assert loaded(x, test=x).splits["test"].x.flatten().tolist() == [0, 128, 255]
+
+
+def test_images_of_two_values_are_black_and_white(caplog):
+    bits = X > 100
+    assert np.array_equal(loaded(bits, test=bits).splits["test"].x[:, 0], bits * 255)
+    assert not caplog.records
+    loaded(bits.astype(np.uint8), test=X)
+    assert [record.getMessage() for record in caplog.records] == [
+        "data: the train images have values up to 1, not 255. Multiply them by 255."
+    ]
+
+
+def test_channels_that_may_come_last_cause_a_warning(caplog):
+    loaded(np.zeros((40, 4, 8, 8)))
+    loaded(np.zeros((40, 32, 4, 4)))  # a feature map
+    assert not caplog.records
+    loaded(np.zeros((40, 32, 32, 4)))
+    assert "shape (40, 32, 32, 4) have 32 channels of 32 x 4 pixels. If their channels come last, tran" in caplog.text
+
+
 @pytest.mark.parametrize("x", [X, X / 255, X / np.float32(255), torch.from_numpy(X) / 255])
 def test_floats_are_kept_if_they_are_to_be(x):
     data = loaded(x, test=x, dtype="float32")
@@ -107,16 +130,36 @@ def test_labels_may_be_factors_or_attributes():
     [
         ([X.reshape(40, 48)], {}, r"data: the train images have shape \(40, 48\). Reshape them to \(N, H, W\), \(N, C"),
         ([X[:0]], {}, r"data: the train images have shape \(0, 1, 8, 6\)"),
-        ([X.astype(int)], {}, r"data: the train images are int64. Convert them to uint8 from 0 to 255"),
+        (
+            [X.astype(int)],
+            {},
+            r"data: the train images are int64. Convert them to uint8 from 0 to 255, or to floats from",
+        ),
+        ([X.astype(np.float32) / np.float32(254.99998)], {}, r"data: .* values from 0 to 1.0000001192092896. Scale"),
         ([X * 1.0], {}, r"data: the train images have values from 0 to 255. Scale them to \[0, 1\], or convert them"),
         ([X / 127.5 - 1], {}, r"data: the train images have values from -1 to 1. Scale"),
-        ([X * np.nan], {}, r"data: the train images have values from nan to nan"),
+        ([X * np.nan], {}, r"data: the train images contain NaN. Replace it by a value in"),
+        (
+            [(X, Y)],
+            {},
+            r"data: the train images are not one array \(.*\). Pass one; a pair of images and labels is a tuple",
+        ),
+        ([X], {"test": [X, Y]}, r"data: the test images are not one array"),
+        (
+            [X, Y],
+            {"test": (X, np.stack([Y, Y], 1))},
+            r"data: the labels have different shapes: \(N\) for train, .*\(N, 2\)",
+        ),
         ([X, Y / 2], {}, r"data: the train labels are float64 of shape \(40,\). Convert them to integers of shape"),
         ([X, Y - 1], {"test": (X, Y - 1)}, r"data: the test labels start at -1. Count them from 0. Only the class of"),
         ([X, Y - 2], {}, r"data: the train labels start at -2. Count them from 0"),
         ([X, np.stack([Y, -Y], 1)], {}, r"data: the train labels start at -\d. Count them from 0"),
         ([X], {"val": (X, Y[:5])}, r"data: there are 40 val images but 5 labels. Pass one per image"),
-        ([X], {"test": X[:, :4]}, r"data.image_shape=\[1, 8, 6\]: the test images have \[1, 4, 6\]"),
+        (
+            [X],
+            {"test": X[:, :4]},
+            r"data: the test images have shape \[1, 4, 6\], but the train images \[1, 8, 6\]. Resi",
+        ),
         ([X], {"image_shape": (3, 8, 6)}, r"data.image_shape=\[3, 8, 6\]: .* Set data.image_shape=\[1, 8, 6\]"),
         (
             [X[:3]],
@@ -176,6 +219,14 @@ def test_files_that_cannot_be_used_are_reported_by_name(tmp_path):
     start = f"^data.root={re.escape(str(path))}: "
     with pytest.raises(UserError, match=start + "no such file. Set data.root to an .npz or .npy file"):
         ArrayDataModule(root=str(path))
+    np.savez(path, x_train=X, images=X)
+    with pytest.raises(
+        UserError, match=start + "contains arrays of unknown names, images. Remove them, or use x_train"
+    ):
+        ArrayDataModule(root=str(path))
+    np.savez(path, x_train=X, y_train=Y, y_test=Y)
+    with pytest.raises(UserError, match=start + "contains y_test without x_test. Add the images, or remove the labels"):
+        ArrayDataModule(root=str(path))
     np.savez(path, images=X, y_train=Y)
     with pytest.raises(UserError, match=start + "contains arrays images, y_train. Name the training images x_train"):
         ArrayDataModule(root=str(path))
@@ -184,7 +235,13 @@ def test_files_that_cannot_be_used_are_reported_by_name(tmp_path):
         ArrayDataModule(root=str(path))
     np.savez(path, x_train=X)
     content = path.read_bytes()
-    for damaged in (content[:-50], content[:500] + b"?" + content[501:], b"", b"text"):
+    for other in (b"", b"text,1\n"):
+        path.write_bytes(other)
+        with pytest.raises(
+            UserError, match=start + "not an .npz or .npy file. Write one with numpy.savez or numpy.save"
+        ):
+            ArrayDataModule(root=str(path))
+    for damaged in (content[:-50], content[:500] + b"?" + content[501:], b"\x93NUMPY"):
         path.write_bytes(damaged)
         with pytest.raises(UserError, match=start + r"cannot be read \(.*\). Write it again with numpy.savez"):
             ArrayDataModule(root=str(path))

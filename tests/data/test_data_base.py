@@ -84,10 +84,13 @@ def test_setup_rejects_images_of_another_type_or_shape(shape, dtype, message):
 def test_setup_rejects_floats_outside_of_the_unit_interval():
     x = torch.full((5, 1, 2, 2), 0.5)
     Mine({"train": Batch(x, None), "val": Batch(x[:0], None), "test": Batch(x, None)}).setup()
-    for value, shown in ((1.5, "0.5 to 1.5"), (-1.0, "-1 to 0.5"), (torch.nan, "nan to nan")):
+    for value, shown in ((1.5, "0.5 to 1.5"), (-1.0, "-1 to 0.5"), (1.0000002, "0.5 to 1.000000238418579")):
         images = Batch(x.index_fill(0, torch.tensor(0), value), None)
         with pytest.raises(UserError, match=rf"^data: the test images have values from {shown}\. Scale them to"):
             Mine({"train": Batch(x, None), "val": Batch(x[:0], None), "test": images}).setup()
+    images = Batch(x.index_fill(0, torch.tensor(0), torch.nan), None)
+    with pytest.raises(UserError, match=r"^data: the test images contain NaN"):
+        Mine({"train": Batch(x, None), "val": Batch(x[:0], None), "test": images}).setup()
 
 
 def test_setup_rejects_labels_in_some_splits_only():

@@ -1,6 +1,7 @@
 """Arrays in memory, or in a NumPy file."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,15 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vae_lightning.data.base import ImageDataModule
+from vae_lightning.data.base import ImageDataModule, check_unit_interval
 from vae_lightning.data.in_memory import Batch
 from vae_lightning.data.splits import hold_out
 from vae_lightning.errors import UserError, as_user_error, check_choice
 from vae_lightning.types import SPLITS, Shape
 
+log = logging.getLogger(__name__)
+
+NUMPY_FILE = (b"PK", b"\x93NUMPY")  # the first bytes of .npz and .npy files
 NAMES = [f"{kind}_{split}" for split in SPLITS for kind in "xy"]  # of the arrays in a file
 
 
@@ -28,8 +32,8 @@ class ArrayDataModule(ImageDataModule):
     (1, 28, 28)
 
     Images have the shape (N, H, W), (N, C, H, W), or (N, H, W, C) with 1 or 3 channels. They are uint8 from 0 to 255,
-    or floats from 0 to 1. Labels are integers: classes (N,), or factors (N, A), which are attributes if `num_classes`
-    is A.
+    floats from 0 to 1, or bool. Labels are integers: classes (N,), or factors (N, A), which are attributes if
+    `num_classes` is A.
 
     Args:
         x_train: images, from which those of missing splits are held out at random.
@@ -71,6 +75,7 @@ class ArrayDataModule(ImageDataModule):
         arrays = read_arrays(self.root) if self.root else {"train": (x_train, y_train), "val": val, "test": test}
         self.dtype = check_choice("data.dtype", dtype, ("uint8", "float32"))
         given = {split: to_batch(split, value, dtype) for split, value in arrays.items() if value is not None}
+        check_same_shape(given)
         n, channels, height, width = given["train"].x.shape
         super().__init__(image_shape=image_shape or (channels, height, width), **loading)
         self.val_fraction = val_fraction
@@ -104,15 +109,25 @@ def read_arrays(path: Path) -> Mapping[str, Any]:
     """
     if not path.is_file():
         raise UserError(f"data.root={path}: no such file. Set data.root to an .npz or .npy file.")
+    with path.open("rb") as stream:
+        if not stream.read(6).startswith(NUMPY_FILE):
+            raise UserError(f"data.root={path}: not an .npz or .npy file. Write one with numpy.savez or numpy.save.")
     unreadable = f"data.root={path}: cannot be read ({{error}}). Write it again with numpy.savez or numpy.save."
     with as_user_error(unreadable), path.open("rb") as stream:
         file = np.load(stream, allow_pickle=False)
         arrays = {"x_train": file} if isinstance(file, np.ndarray) else dict(file)
-    if "x_train" not in arrays or not arrays.keys() <= {*NAMES}:
+    if "x_train" not in arrays:
+        raise UserError(f"data.root={path}: contains arrays {', '.join(arrays)}. Name the training images x_train.")
+    if unknown := arrays.keys() - {*NAMES}:
         raise UserError(
-            f"data.root={path}: contains arrays {', '.join(arrays)}. Name the training images x_train, and others one"
-            f" of {', '.join(NAMES[1:])}."
+            f"data.root={path}: contains arrays of unknown names, {', '.join(sorted(unknown))}. Remove them, or use"
+            f" {', '.join(NAMES)}."
         )
+    for split in SPLITS:
+        if f"y_{split}" in arrays and f"x_{split}" not in arrays:
+            raise UserError(
+                f"data.root={path}: contains y_{split} without x_{split}. Add the images, or remove the labels."
+            )
     return {split: (arrays[f"x_{split}"], arrays.get(f"y_{split}")) for split in SPLITS if f"x_{split}" in arrays}
 
 
@@ -135,7 +150,30 @@ def to_images(split: str, images: ArrayLike | Tensor, dtype: str) -> Tensor:
     Raises:
         UserError: if the shape, the type or the range of the values is another.
     """
-    x = to_numpy(images)
+    x = channels_first(split, to_numpy(f"{split} images", images))
+    if x.dtype == np.uint8 and x.max() <= 1:
+        log.warning("data: the %s images have values up to %s, not 255. Multiply them by 255.", split, x.max())
+    if x.dtype == bool:
+        x = x * np.uint8(255)
+    if x.dtype == np.uint8:
+        values = x if dtype == "uint8" else np.divide(x, 255, dtype=np.float32)
+    else:
+        if x.dtype.kind != "f":
+            raise UserError(
+                f"data: the {split} images are {x.dtype}. Convert them to uint8 from 0 to 255, or to floats from 0 to"
+                " 1, which data.dtype=float32 does not round."
+            )
+        check_unit_interval(split, x.min(), x.max(), ", or convert them to uint8 from 0 to 255")
+        values = np.rint(255 * x) if dtype == "uint8" else x
+    return torch.from_numpy(values.astype(dtype, order="C"))
+
+
+def channels_first(split: str, x: np.ndarray) -> np.ndarray:
+    """Return images (N, H, W), (N, C, H, W) or (N, H, W, C) as (N, C, H, W); warn if C could be last but is unusual.
+
+    Raises:
+        UserError: if the shape is another.
+    """
     if x.ndim == 3:
         x = x[:, None]
     if x.ndim != 4 or not x.size:
@@ -143,19 +181,14 @@ def to_images(split: str, images: ArrayLike | Tensor, dtype: str) -> Tensor:
             f"data: the {split} images have shape {x.shape}. Reshape them to (N, H, W), (N, C, H, W) or (N, H, W, C)."
         )
     if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
-        x = x.transpose(0, 3, 1, 2)
-    if x.dtype == np.uint8:
-        values = x if dtype == "uint8" else np.divide(x, 255, dtype=np.float32)
-    else:
-        if x.dtype.kind != "f":
-            raise UserError(f"data: the {split} images are {x.dtype}. Convert them to uint8 from 0 to 255.")
-        if not 0 <= x.min() <= x.max() <= 1:
-            raise UserError(
-                f"data: the {split} images have values from {x.min():g} to {x.max():g}. Scale them to [0, 1], or"
-                " convert them to uint8 from 0 to 255."
-            )
-        values = np.rint(255 * x) if dtype == "uint8" else x
-    return torch.from_numpy(values.astype(dtype, order="C"))
+        return x.transpose(0, 3, 1, 2)
+    if x.shape[1] > 16 and x.shape[3] <= 4 < x.shape[2]:
+        log.warning(
+            "data: the %s images of shape %s have %s channels of %s x %s pixels. If their channels come last, transpose"
+            " them to (N, C, H, W).",
+            *(split, x.shape, *x.shape[1:]),
+        )
+    return x
 
 
 def to_labels(split: str, labels: ArrayLike | Tensor) -> Tensor:
@@ -164,7 +197,7 @@ def to_labels(split: str, labels: ArrayLike | Tensor) -> Tensor:
     Raises:
         UserError: if they are no integers, or have another shape.
     """
-    y = to_numpy(labels)
+    y = to_numpy(f"{split} labels", labels)
     if y.dtype.kind not in "biu" or y.ndim not in (1, 2):
         raise UserError(
             f"data: the {split} labels are {y.dtype} of shape {y.shape}. Convert them to integers of shape (N,) or"
@@ -173,6 +206,35 @@ def to_labels(split: str, labels: ArrayLike | Tensor) -> Tensor:
     return torch.tensor(y.astype(np.int64))
 
 
-def to_numpy(values: ArrayLike | Tensor) -> np.ndarray:
-    """Convert an array, or a tensor on any device, to NumPy."""
-    return values.numpy(force=True) if isinstance(values, Tensor) else np.asarray(values)
+def to_numpy(name: str, values: ArrayLike | Tensor) -> np.ndarray:
+    """Convert an array, or a tensor on any device, to NumPy.
+
+    Args:
+        name: of the values, for messages.
+        values: bfloat16, which NumPy does not have, becomes float32.
+
+    Raises:
+        UserError: if they do not form one array.
+    """
+    if isinstance(values, Tensor):
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
+    with as_user_error(
+        f"data: the {name} are not one array ({{error}}). Pass one; a pair of images and labels is a tuple, and for"
+        " training x_train and y_train."
+    ):
+        return np.asarray(values)
+
+
+def check_same_shape(splits: Mapping[str, Batch]) -> None:
+    """Check that the images of all splits have one shape.
+
+    Raises:
+        UserError: if they do not.
+    """
+    shapes = {name: list(split.x.shape[1:]) for name, split in splits.items()}
+    for name, shape in shapes.items():
+        if shape != shapes["train"]:
+            raise UserError(
+                f"data: the {name} images have shape {shape}, but the train images {shapes['train']}. Resize them to"
+                " one shape."
+            )

@@ -1,7 +1,8 @@
 """Base class of all data modules."""
 
+import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsFloat
 
 import lightning as L
 import numpy as np
@@ -160,6 +161,12 @@ class ImageDataModule(L.LightningDataModule, ABC):
                 f"data: only the {' and '.join(filter(labeled.get, labeled))} images have labels. Give labels to all"
                 " splits, or to none."
             )
+        shapes = {name: ("N", *y.shape[1:]) for name, (x, y) in self.splits.items() if y is not None and len(x)}
+        if len({*shapes.values()}) > 1:
+            shown = ", ".join(f"({', '.join(map(str, shape))}) for {name}" for name, shape in shapes.items())
+            raise UserError(
+                f"data: the labels have different shapes: {shown}. Give all splits the same kind of labels."
+            )
 
     def check_split(self, name: str, split: Batch) -> None:
         """Check the images and labels of one split against the configuration.
@@ -173,11 +180,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
                 f"data: the {name} images are {x.dtype} of shape {tuple(x.shape)}, but must be (N, C, H, W),"
                 f" torch.uint8 from 0 to 255 or torch.float32 from 0 to 1. Convert them in {type(self).__name__}.load."
             )
-        if x.dtype == torch.float32 and len(x) and not 0 <= x.min() <= x.max() <= 1:
-            raise UserError(
-                f"data: the {name} images have values from {x.min():g} to {x.max():g}. Scale them to [0, 1] in"
-                f" {type(self).__name__}.load."
-            )
+        if x.dtype == torch.float32 and len(x):
+            check_unit_interval(name, x.min(), x.max(), f" in {type(self).__name__}.load")
         if tuple(x.shape[1:]) != self.image_shape:
             shape = list(x.shape[1:])
             raise UserError(
@@ -283,3 +287,23 @@ class ImageDataModule(L.LightningDataModule, ABC):
         if resident == "auto":
             resident = device.type == "cuda" and 2 * images.x.nbytes < torch.cuda.mem_get_info(device)[0]
         return images.to(device) if resident else images
+
+
+def check_unit_interval(split: str, low: SupportsFloat, high: SupportsFloat, fix: str) -> None:
+    """Check that the smallest and the largest value of images are in [0, 1].
+
+    Args:
+        split: of the images, for messages.
+        low: the smallest value, NaN if there is one.
+        high: the largest value.
+        fix: the end of the sentence "Scale them to [0, 1]".
+
+    Raises:
+        UserError: if they are not.
+    """
+    smallest, largest = float(low), float(high)
+    if math.isnan(smallest):
+        raise UserError(f"data: the {split} images contain NaN. Replace it by a value in [0, 1].")
+    if not 0 <= smallest <= largest <= 1:  # all digits, since the largest may be just above 1
+        shown = " to ".join(str(value).removesuffix(".0") for value in (smallest, largest))
+        raise UserError(f"data: the {split} images have values from {shown}. Scale them to [0, 1]{fix}.")
