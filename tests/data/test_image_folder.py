@@ -217,6 +217,60 @@ def test_image_folder_reads_files_whose_names_are_not_utf8(tmp_path, caplog):
     assert r"cat/\udce9.png (not an image" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (
+            ["dataset/train/cat", "dataset/test/cat"],
+            "{root}: the directory dataset/train is read as a class. If it is a split, set data.root={root}/dataset,",
+        ),
+        (
+            ["dataset/Training", "dataset/test"],
+            "{root}: the directory dataset/Training is read as a class. If it is a sp",
+        ),
+        (
+            ["train/cat", "testing/cat"],
+            "{root}: the directory train is read as a class. If it is a split, put images for",
+        ),
+        (
+            ["train/cat", "train/dog"],
+            "{root}: the directory train is read as a class. If it is a split, put images for",
+        ),
+        (
+            ["train", "testing"],
+            "{root}: the directory train is read as a class. If it is a split, put images for testing",
+        ),
+        (["train", "truck"], None),
+        (["test", "quiz"], None),
+        (["train/cat", "test/dog"], None),
+        (
+            ["cat", "."],
+            "{root}: 10 images, such as 0.png, are in no class directory, so all are unlabeled. Move them into",
+        ),
+        (
+            ["train/cat", "train/dog", "test"],
+            "{root}: 10 images, such as test/0.png, are in no class directory, so all",
+        ),
+        (["."], None),
+    ],
+)
+def test_image_folder_warns_about_misread_directories(classes, message, tmp_path, caplog):
+    for name in classes:
+        write_images(tmp_path / name, 0, 10)
+    datamodule(tmp_path)
+    expected = [] if message is None else [message.format(root=tmp_path)]
+    assert [record.getMessage()[len("data.root=") :][: len(expected[0])] for record in caplog.records] == expected
+
+
+def test_image_folder_warns_about_directories_that_are_read_twice(tmp_path, caplog):
+    for name in ("a", "c"):
+        write_images(tmp_path / name, 0, 10)
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    datamodule(tmp_path)
+    (record,) = caplog.records
+    assert "a and b are the same directory, so its images are read 2 times" in record.getMessage()
+
+
 def test_directories_of_splits_are_looked_for_once(tmp_path, monkeypatch):
     for split in ("train", "test"):
         write_images(tmp_path / split / "cats", 100, 10)

@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -126,9 +126,49 @@ class ImageFolderDataModule(ImageFilesDataModule):
         in_split = has_split_folders(names)
         classes = [printable(class_of(name, in_split)) for name in ordered]
         label_names = sorted(set(classes))
+        if not in_split:
+            self.report_unread_splits([*map(PurePath, label_names)])
+        self.report_unlabeled([name for name, label in zip(ordered, classes, strict=True) if not label], len(ordered))
+        self.report_links({name.rpartition("/")[0] for name in ordered})
         if "" in label_names or len(label_names) == 1:
             return CacheContents(ordered, sizes, None, [])
         return CacheContents(ordered, sizes, np.searchsorted(label_names, classes), label_names)
+
+    def report_unread_splits(self, classes: Collection[PurePath]) -> None:
+        """Warn if a directory of a split is read as that of a class."""
+        for folder in sorted({folder for path in classes for folder in (path, *path.parents)}):
+            if is_unread_split(folder, classes):
+                fix = (
+                    "put images for testing or validation into directories test or val beside it"
+                    if len(folder.parts) == 1
+                    else f"set data.root={self.root / folder.parent}, and call those of other splits test or val"
+                )
+                log.warning(
+                    "data.root=%s: the directory %s is read as a class. If it is a split, %s.", self.root, folder, fix
+                )
+                return
+
+    def report_unlabeled(self, names: list[str], num_images: int) -> None:
+        """Warn if only some images are in no class directory."""
+        if 0 < len(names) < num_images:
+            log.warning(
+                "data.root=%s: %s images, such as %s, are in no class directory, so all are unlabeled. Move them into"
+                " one.",
+                *(self.root, f"{len(names):,}", visible(min(names))),
+            )
+
+    def report_links(self, folders: Collection[str]) -> None:
+        """Warn about directories that links make occur several times."""
+        names: dict[str, list[str]] = {}
+        for folder in sorted(folders):
+            names.setdefault(os.path.realpath(self.root / folder), []).append(folder)
+        for same in names.values():
+            if len(same) > 1:
+                log.warning(
+                    "data.root=%s: %s are the same directory, so its images are read %s times, maybe for training and"
+                    " for testing. Remove the links.",
+                    *(self.root, visible(" and ".join(same)), len(same)),
+                )
 
     def split(self, names: list[str]) -> dict[str, list[str]]:
         """Return the names of the images of each split.
@@ -187,6 +227,15 @@ def split_of(name: str) -> str:
     """Return the split that the first directory of an image is named for, or an empty string."""
     first, slash, _ = name.partition("/")
     return SPLIT_NAMES.get(first.lower(), "") if slash else ""
+
+
+def is_unread_split(folder: PurePath, classes: Collection[PurePath]) -> bool:
+    """Return whether a directory `train` contains classes, or has only others like `testing` beside it."""
+    if SPLIT_NAMES.get(folder.name.lower()) != "train":
+        return False
+    beside = [path.name.lower() for path in classes if path.name and path.parent == folder.parent and path != folder]
+    has_classes = any(folder in path.parents for path in classes)
+    return has_classes or (beside != [] and all(name.startswith(("test", "val")) for name in beside))
 
 
 def class_of(name: str, in_split: bool) -> str:
