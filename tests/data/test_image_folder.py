@@ -207,6 +207,15 @@ def test_image_folder_names_up_to_five_damaged_images(tmp_path):
         datamodule(tmp_path)
 
 
+def test_image_folder_names_images_above_the_limit_of_pillow(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    write_images(tmp_path, 0, 10)  # 240 pixels each, of which Pillow warns
+    assert sum(sizes(datamodule(tmp_path)).values()) == 10
+    write_images(tmp_path, 0, 1, size=(21, 20))
+    with pytest.raises(UserError, match=r"cannot be decoded: 0.png \(more than 400 pixels, the limit of Pillow\)"):
+        datamodule(tmp_path)
+
+
 def test_image_folder_reads_files_whose_names_are_not_utf8(tmp_path, caplog):
     for name in ("cat", "caf\udce9"):
         write_images(tmp_path / name, 0, 10)

@@ -5,6 +5,7 @@ This module does not import torch, which would take each process seconds.
 
 import os
 import threading
+import warnings
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -209,12 +210,16 @@ def decode_chunk(job: DecodeJob) -> DecodedChunk:
     several: list[int] = []
     for i, name in enumerate(job.names):
         try:
-            images[i], is_first_of_several = decode(
-                job.source.read(name), job.image_shape, job.crop, PurePath(name).suffix
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large, but not too large
+                images[i], is_first_of_several = decode(
+                    job.source.read(name), job.image_shape, job.crop, PurePath(name).suffix
+                )
             several += [i] * is_first_of_several
         except UnidentifiedImageError:
             failed[i] = f"not an image of a format that is read with Pillow {PIL.__version__}"
+        except Image.DecompressionBombError:
+            failed[i] = f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, the limit of Pillow"
         except Exception as error:  # damaged files cause various errors
             failed[i] = one_line(error)
     data = images.tobytes()
