@@ -275,3 +275,20 @@ def test_page_fits_the_screen(page, server, width):
     page.set_viewport_size({"width": width, "height": 800})
     visit(page, server)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 600), (1, 60, 3)])
+def test_pictures_of_unusual_shapes_are_visible(page, tmp_path, shape):
+    """A vector is shown at a twelfth of its width, a high image at three times its width, and both can be drawn."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((40, *shape)))
+    options = ["data=arrays", f"data.root={tmp_path / 'x.npy'}", "data.image_shape=null"]
+    with explorer(load_runs([train_small(tmp_path / "run", *options)])) as url:
+        visit(page, url)
+        ratio = 1 / 12 if shape[1] == 1 else 3
+        for canvas in ("#pad", ".picture canvas"):
+            box = page.locator(canvas).bounding_box()
+            assert box["height"] / box["width"] == pytest.approx(ratio, rel=0.05), canvas
+        page.locator("#pad").click()
+        page.wait_for_function("explorer.store.past.length === 1")
+        page.locator(".map > canvas").hover()
+        page.wait_for_function("explorer.panels[0].decoded === explorer.panels[0].run")

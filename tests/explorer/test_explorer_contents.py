@@ -14,6 +14,7 @@ from vae_lightning.explorer.contents import (
     NUM_DRAWS,
     latent_sizes,
     page_files,
+    png,
     prior_draws,
     site_files,
     slider_range,
@@ -78,6 +79,14 @@ def test_thumbnails_keep_their_proportions():
     small = thumbnail_images(x)
     assert small.shape == (2, 3, 21, MAX_THUMBNAIL)
     assert torch.allclose(small, torch.tensor(128 / 255))
+
+
+@pytest.mark.parametrize(("shape", "size"), [((1, 100), (1, 32)), ((8, 300), (1, 32)), ((300, 8), (32, 1))])
+def test_thumbnails_of_vectors_and_wide_images_have_a_pixel(shape, size):
+    small = thumbnail_images(torch.rand(5, 1, *shape))
+    assert small.shape == (5, 1, *size)
+    picture = Image.open(io.BytesIO(png(small)))
+    assert picture.size == (3 * size[1], 3 * size[0])
 
 
 def test_site_has_the_page_and_the_runs(explored):

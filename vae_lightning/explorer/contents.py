@@ -136,12 +136,13 @@ def describe_condition(model: ELBOModule, data: ImageDataModule, names: list[str
 
 
 def thumbnail_images(x: Tensor) -> Tensor:
-    """Scale images down to at most `MAX_THUMBNAIL` pixels per side, (N, C, h, w) in [0, 1]."""
+    """Scale images down to at most `MAX_THUMBNAIL` pixels per side, and at least one, (N, C, h, w) in [0, 1]."""
     x = to_float(x)
-    factor = MAX_THUMBNAIL / max(x.shape[2:])
-    if factor >= 1:
+    longest = max(x.shape[2:])
+    if longest <= MAX_THUMBNAIL:
         return x
-    return F.interpolate(x, scale_factor=factor, mode="area")
+    size = [max(1, side * MAX_THUMBNAIL // longest) for side in x.shape[2:]]
+    return F.interpolate(x, size, mode="area")
 
 
 def png(thumbnails: Tensor) -> bytes:

@@ -1,9 +1,17 @@
 // Images between floats (C, H, W) in [0, 1] and canvases.
 
+const WIDEST = 12; // width by height of a picture
+const HIGHEST = 3; // height by width
+
+/** Resize a canvas to a picture. A lower or higher one, such as a vector, is stretched to be visible. */
+export function resizeCanvas(canvas, width, height) {
+  [canvas.width, canvas.height] = [width, height];
+  canvas.style.aspectRatio = Math.min(WIDEST, Math.max(1 / HIGHEST, width / height));
+}
+
 /** Draw images row by row on a canvas, which is resized to them. */
 export function drawImages(canvas, pixels, [channels, height, width], columns = 1, rows = 1) {
-  canvas.width = columns * width;
-  canvas.height = rows * height;
+  resizeCanvas(canvas, columns * width, rows * height);
   const context = canvas.getContext("2d");
   const area = height * width;
   for (let i = 0; i < columns * rows; i++) {

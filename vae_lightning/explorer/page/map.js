@@ -1,5 +1,7 @@
 // The map: posterior means of test images in the plane of two latents, and the current z as a cross.
 
+import { resizeCanvas } from "./images.js";
+
 const REACH = 12; // pixels within which a point is hovered
 const STEPS = 50; // of the arrow keys, across the map
 
@@ -160,7 +162,7 @@ export class LatentMap {
     const [height, width] = this.manifest.thumbnail;
     const columns = this.thumbnails.width / width;
     const canvas = this.tip.querySelector("canvas");
-    [canvas.width, canvas.height] = [width, height];
+    resizeCanvas(canvas, width, height);
     const [column, row] = [index % columns, Math.floor(index / columns)];
     canvas.getContext("2d").drawImage(this.thumbnails, column * width, row * height, width, height, 0, 0, width, height);
     const { labels, labelNames } = this.manifest;

@@ -1,10 +1,12 @@
 // The pad: draw an image, drop one anywhere on the page, paste one or open a file.
 
+import { resizeCanvas } from "./images.js";
+
 export class Pad {
   /** onImage receives a picture whenever there is a new one: the pad's canvas, or a dropped image. */
   constructor(canvas, { isColor, aspect, onImage }) {
     this.canvas = canvas;
-    canvas.height = Math.round(canvas.width / aspect);
+    resizeCanvas(canvas, canvas.width, Math.max(1, Math.round(canvas.width / aspect)));
     this.context = canvas.getContext("2d");
     this.onImage = onImage;
     this.color = document.getElementById("color");
@@ -78,7 +80,7 @@ export class Pad {
 
   position(event) {
     const box = this.canvas.getBoundingClientRect();
-    const scale = this.canvas.width / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    const { width, height } = this.canvas;
+    return [((event.clientX - box.left) * width) / box.width, ((event.clientY - box.top) * height) / box.height];
   }
 }
