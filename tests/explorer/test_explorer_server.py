@@ -1,7 +1,7 @@
 """Tests of the web server, without a browser."""
 
 import socket
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from explorer_runs import explorer, train_small
 from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
 from vae_lightning.explorer import server as module
-from vae_lightning.explorer.explore import load_runs
+from vae_lightning.explorer.explore import explore, load_runs
 from vae_lightning.explorer.server import BINARY, start_server
 
 
@@ -79,6 +79,39 @@ def test_invalid_values_are_rejected(request_of, body):
     assert request_of("POST", "/runs/0/encode", body)[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"), [(np.full(13, np.nan, "<f4"), b"finite"), (np.zeros((1001, 13), "<f4"), b"1000 rows")]
+)
+def test_latents_that_cannot_be_decoded_are_rejected(request_of, body, problem):
+    status, _, content = request_of("POST", "/runs/0/decode", body.tobytes())
+    assert status == 400
+    assert problem in content
+
+
+def test_rows_up_to_the_limit_are_decoded(request_of):
+    assert request_of("POST", "/runs/0/decode", bytes(1000 * 13 * 4))[0] == 200
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-4", "4.0", "²", str(module.MAX_BODY + 1)])
+def test_invalid_lengths_are_rejected(request_of, length, capfd):
+    assert request_of("POST", "/runs/0/decode", b"", **{"Content-Length": length})[0] == 400
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("error", "is_printed"), [(BrokenPipeError, False), (ZeroDivisionError, True)])
+def test_closed_connections_print_nothing(runs, error, is_printed, monkeypatch, capfd):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(module.Handler, "do_GET", fail)
+    with explorer(runs) as url:
+        connection = HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=10)
+        connection.request("GET", "/")
+        with pytest.raises(RemoteDisconnected):
+            connection.getresponse()
+    assert ("Traceback" in capfd.readouterr().err) == is_printed
+
+
 def test_port_in_use_is_named(runs):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -86,6 +119,21 @@ def test_port_in_use_is_named(runs):
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"--port={port}: in use. Choose another port"):
             start_server(runs, port)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_port_that_does_not_exist_is_rejected(port):
+    with pytest.raises(UserError, match=rf"^--port={port}: must be an integer from 0, .* to 65535"):
+        explore(["nowhere"], port=port)
+
+
+def test_port_that_cannot_be_opened_has_a_reason(runs, monkeypatch):
+    def fail(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module, "ExplorerServer", fail)
+    with pytest.raises(UserError, match=r"^--port=80: cannot be opened \(.*Permission denied\)\. Choose another port"):
+        start_server(runs, 80)
 
 
 def test_next_port_is_tried(runs, monkeypatch):

@@ -9,7 +9,7 @@ import torch
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.explorer.contents import ExploredRun
-from vae_lightning.explorer.server import serve
+from vae_lightning.explorer.server import check_port, serve
 from vae_lightning.explorer.static import write_static
 
 
@@ -62,8 +62,9 @@ def explore(
         data_root: the directory that the data of all runs has been moved to.
 
     Raises:
-        UserError: if a run cannot be loaded, the port is in use, or the folder cannot be written.
+        UserError: if a run cannot be loaded, the port cannot be opened, or the folder cannot be written.
     """
+    check_port(port)
     runs = load_runs(paths, trust=trust, data_root=data_root)
     if static is None:
         serve(runs, port, open_browser)
