@@ -101,6 +101,38 @@ def test_data_that_has_been_moved_is_found_by_data_root(small, tmp_path):
     main(["figures", str(tmp_path / "run"), "--data-root", str(tmp_path / "moved")])
 
 
+def write_photos(folder: Path, *classes: str) -> Path:
+    """Write twelve images of noise per class, in a directory each, or in the folder itself for an empty name."""
+    rng = np.random.default_rng(0)
+    for name in classes:
+        (folder / name).mkdir(parents=True)
+        for n in range(12):
+            Image.fromarray(rng.integers(256, size=(8, 8), dtype=np.uint8)).save(folder / name / f"{n}.png")
+    return folder
+
+
+@pytest.mark.parametrize(("classes", "labels"), [([""], None), (["a"], None), (["a", "b", "c", "d"], 4)])
+def test_images_may_have_other_classes_if_the_model_does_not_use_them(small, tmp_path, classes, labels):
+    root = write_photos(tmp_path / "photos", "a", "b", "c")
+    options = ["data=image_folder", f"data.root={root}", "data.image_shape=[1,8,8]", "trainer.max_epochs=1"]
+    train(small(*options, "data.flip=true"))
+    other = write_photos(tmp_path / "other", *classes)
+    run = load_run(tmp_path / "run", data_root=other)
+    assert run.data.num_classes == labels
+    assert (run.data.splits["train"].y is None) == (labels is None)
+    train(small(*options, "model=cvae", run="conditional"))
+    with pytest.raises(UserError, match=r"^data: VAE is conditional on 3 classes .* Use images with the labels"):
+        load_run(tmp_path / "conditional", data_root=other)
+
+
+def test_images_of_another_shape_are_still_rejected(run):
+    np.save(run / "x.npy", np.zeros((40, 9, 9)))
+    config = {"_target_": "vae_lightning.data.ArrayDataModule", "root": str(run / "x.npy"), "image_shape": [1, 8, 8]}
+    set_config_value(run, "data", {**config, "num_classes": 10})
+    with pytest.raises(UserError, match=r"data.image_shape=\[1, 8, 8\]: the train images have \[1, 9, 9\]"):
+        load_run(run)
+
+
 def test_data_root_of_data_without_a_directory_is_rejected(run):
     with pytest.raises(UserError, match=r"^--data-root=x: the data of this run has no directory"):
         load_run(run, data_root="x")

@@ -90,7 +90,7 @@ def load_run(
             )
         data.labeled_per_class = None  # labels that were not given to the model still serve to evaluate it
         data.prepare_data()
-        data.setup()
+        set_up(data, model)
     except Exception as error:
         hint = " If the data has been moved, pass --data-root PATH." if has_root and data_root is None else ""
         if isinstance(error, UserError):
@@ -98,6 +98,28 @@ def load_run(
         cause = error.__cause__ if isinstance(error.__cause__, UserError) else error  # Hydra wraps a constructor's
         raise UserError(f"{path}: the data of this run is not available ({one_line(cause)}).{hint}") from error
     return LoadedRun(run_dir, config, model, data)
+
+
+def set_up(data: ImageDataModule, model: ELBOModule) -> None:
+    """Load the splits, whose images may have other classes than those of training, or none, unless the model uses them.
+
+    Raises:
+        UserError: if the data does not match its configuration, or has no labels for a conditional model.
+    """
+    k = data.num_classes
+    try:
+        data.setup()
+    except UserError:
+        if k is None:
+            raise
+        data.num_classes, data.splits = None, {}
+        data.setup()
+        if model.condition_dim:
+            labels = "no labels" if data.splits["train"].y is None else "other ones"
+            raise UserError(
+                f"data: {type(model).__name__} is conditional on {k} classes or attributes, but the images have"
+                f" {labels}. Use images with the labels of its training data."
+            ) from None
 
 
 def warn_data_changed(config: dict[str, Any], trained: dict[str, Any], path: Path) -> None:
