@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 
 from vae_lightning.checkpointing.run_loading import load_run
+from vae_lightning.data import ImageFolderDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.evaluation.anomaly import SCORES, OtherData, anomaly, scores
 from vae_lightning.evaluation.context import EvaluationContext
@@ -68,6 +70,59 @@ def test_noise_is_told_from_digits(small, noise):
     assert same["anomaly/auroc_log_px"] == found["anomaly/auroc_log_px"]
     digits = evaluate(run_dir, against=["digits", SHAPE], **options)
     assert [digits[f"anomaly/auroc_{name}"] for name in ("log_px", "complexity")] == pytest.approx([0.5, 0.5])
+
+
+def write_images(folder: Path, n: int, shape: tuple[int, int]) -> Path:
+    """Write n gray images, of which image i is white in its left half and has the value i in its right one."""
+    folder.mkdir(parents=True)
+    for i in range(n):
+        pixels = np.full(shape, i, np.uint8)
+        pixels[:, : shape[1] // 2] = 255
+        Image.fromarray(pixels).save(folder / f"{i:02}.png")
+    return folder
+
+
+def test_all_images_are_anomalies_unless_there_are_test_images(digits, tmp_path):
+    like = digits()
+    shape = "data.image_shape=[1,28,28]"
+
+    def count(*against: str) -> int:
+        data = load_other_data(against, like)
+        x = data.splits["test"].x
+        return len({tuple(image.flatten().tolist()) for image in x}) if len(x) else 0
+
+    flat = f"data.root={write_images(tmp_path / 'flat', 4, (28, 28))}"
+    assert count("image_folder", flat, shape) == 4
+    assert count("image_folder", flat, shape, "data.test_fraction=0.5") == 2
+    write_images(tmp_path / "split" / "train", 5, (28, 28))
+    assert count("image_folder", f"data.root={tmp_path / 'split'}", shape) == 5
+    write_images(tmp_path / "split" / "test", 3, (28, 28))
+    assert count("image_folder", f"data.root={tmp_path / 'split'}", shape) == 3
+    x = np.random.default_rng(0).random((7, 28, 28))
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "x.npz", x_train=x, x_test=x[:2])
+    assert count("arrays", f"data.root={tmp_path / 'x.npy'}") == 7
+    assert count("arrays", f"data.root={tmp_path / 'x.npz'}") == 2
+
+
+def test_images_are_read_as_those_of_the_run(tmp_path):
+    """The run keeps the left half of its images, which is white."""
+    root = write_images(tmp_path / "run", 20, (8, 16))
+    like = ImageFolderDataModule(root=str(root), image_shape=(1, 4, 4), crop=[0, 0, 8, 8])
+    like.setup()
+    other = f"data.root={write_images(tmp_path / 'other', 4, (8, 16))}"
+    assert load_other_data(["image_folder", other], like).splits["test"].x.unique().tolist() == [255]
+    whole = load_other_data(["image_folder", other, "data.crop=null"], like).splits["test"].x
+    assert (whole[..., 0] == 255).all()
+    assert sorted(whole[:, 0, 0, 3].tolist()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("name", "choice"), [("photos", "image_folder"), ("x.npz", "arrays")])
+def test_path_instead_of_a_choice_is_told_from_one(name, choice, digits, tmp_path):
+    path = str(tmp_path / name)
+    message = f"--against {path}: not a choice of data=. Use --against {choice} data.root={path}."
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        load_other_data([path], digits())
 
 
 def test_scores_of_a_known_likelihood(small, monkeypatch):

@@ -84,6 +84,7 @@ class ArrayDataModule(ImageDataModule):
         fractions = {"test": test_fraction, "val": val_fraction}
         missing = {split: fraction for split, fraction in fractions.items() if split not in given}
         parts = hold_out(range(n), missing, split_seed)
+        self.given = {*given}
         self.arrays = given | {name: given["train"].rows(torch.tensor(i).long()) for name, i in parts.items()}
 
     @cached_property
@@ -95,6 +96,11 @@ class ArrayDataModule(ImageDataModule):
             digest.update(f"{tuple(x.shape)}".encode())
             digest.update(x.flatten().numpy().data)
         return digest.hexdigest()
+
+    @property
+    def has_test_split(self) -> bool:
+        """Whether there are test images among the arrays."""
+        return "test" in self.given
 
     def load(self) -> dict[str, Batch]:
         """Return the images and labels of each split."""

@@ -225,6 +225,11 @@ class ImageDataModule(L.LightningDataModule, ABC):
         return Batch(x, y)
 
     @property
+    def has_test_split(self) -> bool:
+        """Whether the data defines its test images, instead of holding them out from images of the user's own."""
+        return True
+
+    @property
     def has_unknown_labels(self) -> bool:
         """Whether the class of some training images is not given."""
         return self.labeled is not None and len(self.labeled) < len(self.splits["train"].x)

@@ -106,6 +106,11 @@ class ImageFolderDataModule(ImageFilesDataModule):
         """Hash of the names and sizes of the images, which a moved or copied directory keeps."""
         return fingerprint(self.images, times=False)
 
+    @property
+    def has_test_split(self) -> bool:
+        """Whether there is a directory of test images."""
+        return has_split_folders([*self.images]) and "test" in map(split_of, self.images)
+
     def cache_spec(self) -> CacheSpec:
         """Return the files as they are now, and how they are decoded and split."""
         split = f"val {self.val_fraction}, test {self.test_fraction}, seed {self.split_seed}"

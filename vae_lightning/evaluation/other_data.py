@@ -1,20 +1,32 @@
 """Loading another data set for a run, by its name in `conf/data/`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
 
 from vae_lightning.config.composition import composed_alone
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, format_error
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.instantiation import build_component
 from vae_lightning.config.overrides import normalize
+from vae_lightning.config.paths import config_dirs
 from vae_lightning.config.validation import validate_config
-from vae_lightning.data import ImageDataModule
+from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.runs.format import override_key
+
+INHERITED = ("image_shape", "crop", "dtype")  # how images are read
+# Of images that are joined again. A data module requires images for training and for testing.
+FRACTIONS = {"val_fraction": 0.0, "test_fraction": 0.5}
 
 
 def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataModule:
     """Load a data set whose images have the shape of those of a run, and are binarized in the same way.
+
+    Data of the same class as that of the run is also cropped in the same way, unless an override says otherwise. If its
+    test images would be held out at random, all images are test images, unless `data.test_fraction` is given.
 
     Args:
         against: a choice of `data`, and overrides such as `data.root=FOLDER`.
@@ -25,15 +37,21 @@ def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataM
             another shape.
     """
     choice, *options = against
-    for option in options:
-        if not override_key(option).startswith("data."):
+    given = list(map(override_key, options))
+    check_is_choice(choice)
+    for key, option in zip(given, options, strict=True):
+        if not key.startswith("data."):
             raise UserError(f"--against {choice} {option}: not an option of the data. Use data.NAME=VALUE.")
     overrides = normalize([f"data={choice}", *options])
     try:
         with composed_alone([*overrides, "run_dir=unknown"]) as cfg:
             inherit_run(cfg)
+            inherit_reading(cfg, like, given)
+            if "data.test_fraction" not in given:
+                cfg.data.update({name: value for name, value in FRACTIONS.items() if name in cfg.data})
             validate_config(cfg)
             data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
+            uses_all = not data.has_test_split and "data.test_fraction" not in given
             data.binarize = like.binarize
             if data.image_shape == like.image_shape:
                 data.prepare_data()
@@ -46,4 +64,40 @@ def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataM
         raise UserError(
             f"--against {choice}: the images have shape {shapes}. If they can be resized, add {fix} after {choice}."
         )
+    if uses_all:
+        data.splits = dict.fromkeys(data.splits, join(data.splits.values()))
     return data
+
+
+def check_is_choice(choice: str) -> None:
+    """Check that a choice of `data` is not the path of the images.
+
+    Raises:
+        UserError: if it is.
+    """
+    is_choice = any((folder / "data" / f"{choice}.yaml").is_file() for folder in config_dirs())
+    if not is_choice and ("/" in choice or Path(choice).exists()):
+        data = "arrays" if choice.endswith((".npy", ".npz")) else "image_folder"
+        raise UserError(f"--against {choice}: not a choice of data=. Use --against {data} data.root={choice}.")
+
+
+def inherit_reading(cfg: DictConfig, like: ImageDataModule, given: Collection[str]) -> None:
+    """Set the options that determine how images are read to those of a run, if its data is of the same class.
+
+    Args:
+        cfg: with the other data.
+        like: the data of the run.
+        given: options that keep their values.
+    """
+    if cfg.data._target_.rpartition(".")[2] != type(like).__name__:
+        return
+    for name in INHERITED:
+        if cfg.data.get(name) is not None and f"data.{name}" not in given:  # null: it depends on the images
+            value = getattr(like, name)
+            cfg.data[name] = list(value) if isinstance(value, tuple) else value
+
+
+def join(splits: Collection[Batch]) -> Batch:
+    """Concatenate splits."""
+    labels = [y for _, y in splits if y is not None]
+    return Batch(torch.cat([x for x, _ in splits]), torch.cat(labels) if labels else None)
