@@ -71,6 +71,39 @@ def test_latents_are_in_the_order_of_the_data(run, capsys):
         assert np.array_equal(file["y"], y.numpy())
 
 
+def test_latents_of_all_splits_have_the_names_of_files(small, tmp_path, caplog):
+    """The value of each image is in its name; a damaged one is skipped."""
+    for i in range(20):
+        file = tmp_path / "photos" / ("ant", "bee")[i % 2] / f"{i:02}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 10 * i, np.uint8)).save(file)
+    (tmp_path / "photos" / "ant" / "04.png").write_bytes(b"")
+    options = [
+        "data=image_folder",
+        f"data.root={tmp_path / 'photos'}",
+        "data.skip_corrupt=true",
+        "data.val_fraction=0.2",
+    ]
+    train(small(*options, "data.image_shape=[1,8,8]", "trainer.max_epochs=1", "logger=none"))
+    main(["encode", str(tmp_path / "run"), "--split", "all"])
+    model = vae_lightning.load(tmp_path / "run")
+    with np.load(tmp_path / "run" / "latents-all.npz") as file:
+        assert set(file) == {"mean", "logvar", "y", "label_names", "names", "split"}
+        assert len(file["names"]) == len(set(file["names"])) == 19
+        assert dict(zip(*np.unique(file["split"], return_counts=True), strict=True)) == {
+            "train": 13,
+            "val": 4,
+            "test": 2,
+        }
+        values = [10 * int(name[-6:-4]) for name in file["names"]]
+        x = torch.tensor(values, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 8, 8)
+        np.testing.assert_allclose(file["mean"], model.encode(x).mean.numpy(), atol=1e-6)
+        assert [name[:3] for name in file["names"]] == file["label_names"][file["y"]].tolist()
+        every = {name: file[name] for name in ("mean", "names", "split")}
+    with np.load(write_latents(tmp_path / "run", split="val")) as file:
+        assert file["names"].tolist() == every["names"][every["split"] == "val"].tolist()
+
+
 def test_latents_are_those_of_binary_images_if_the_model_learned_from_them(small, tmp_path):
     train(small("data.binarize=dynamic", "trainer.max_epochs=1", "logger=none"))
     loaded = load_run(tmp_path / "run")
@@ -88,7 +121,7 @@ def test_latents_of_a_model_with_codes_have_indices(small, tmp_path):
 
 
 def test_invalid_options_of_latents_are_rejected(run, tmp_path):
-    with pytest.raises(UserError, match=r"^--split=all: not a valid choice. Choose one of train, val, test"):
-        write_latents(run, split="all")
+    with pytest.raises(UserError, match=r"^--split=x: not a valid choice. Choose one of train, val, test, all"):
+        write_latents(run, split="x")
     with pytest.raises(UserError, match=r"^--out=.*a.npz: must be a .npz file in a directory that exists"):
         write_latents(run, tmp_path / "nowhere" / "a.npz")

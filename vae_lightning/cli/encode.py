@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_run_argument(parser)
     add_data_root_option(parser)
-    parser.add_argument("--split", default="test", help="the images: train, val or test (default: test)")
+    parser.add_argument("--split", default="test", help="the images: train, val, test or all (default: test)")
     parser.add_argument("--out", metavar="FILE", help="the file (default: latents-SPLIT.npz in the run)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)")
 

@@ -100,6 +100,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """Return whether the images are others than those of an earlier identity, which older runs do not have."""
         return isinstance(identity, str) and identity != self.identity
 
+    def image_names(self) -> dict[str, list[str]]:
+        """Return the names of the images of each split in order, once they are loaded; empty if they have none."""
+        return {}
+
     def setup(self, stage: str | None = None) -> None:
         """Load the splits if they are not loaded yet, and check them against the configuration.
 

@@ -1,7 +1,9 @@
 """Base class of data sets of image files, which are decoded once."""
 
+import json
 from abc import abstractmethod
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +80,12 @@ class ImageFilesDataModule(ImageDataModule):
         self.prepare_data()
         splits, self.label_names = open_cache(self.spec.folder(self.cache))
         return splits
+
+    def image_names(self) -> dict[str, list[str]]:
+        """Return the paths of the images of each split in their order, relative to their source.
+
+        They are listed again, as when the cache was built, whose directory depends on all files.
+        """
+        manifest = json.loads((self.spec.folder(self.cache) / "manifest.json").read_bytes())
+        names = iter(name for name in self.cache_contents().names if name not in manifest["left_out"])
+        return {split: list(islice(names, len(x))) for split, (x, _) in self.splits.items()}
