@@ -1,12 +1,98 @@
 """Conversion and validation of codes and factors."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
+from vae_lightning import metrics
 from vae_lightning.errors import UserError
-from vae_lightning.metrics import beta_vae_metric, dci, mig, sap
+from vae_lightning.metrics import beta_vae_metric, dci, info_mec, mig, sap
 from vae_lightning.metrics.arrays import as_codes_and_factors, as_factors, split_halves
+
+assert_equal = partial(torch.testing.assert_close, rtol=0, atol=0)
+RNG = np.random.default_rng(0)
+V = RNG.integers(0, 3, (60, 2)).astype(np.float32)  # factors
+Z, W = RNG.integers(-8, 8, (2, 60, 2)).astype(np.float32) / 4 + V  # exact in bfloat16
+X = RNG.integers(0, 5, (6, 1, 8, 8)).astype(np.float32) / 4  # images
+# metric of arrays -> its arguments
+OF_CODES = {
+    "accuracy_with_few_labels": (Z, V, Z, V),
+    "auroc": (Z[:, 0], W[:, 0]),
+    "beta_vae_metric": (Z, V),
+    "boosted_trees": (Z, V, Z, V),
+    "clustering_accuracy": (V[:, 0], V[:, 1]),
+    "clustering_nmi": (V[:, 0], V[:, 1]),
+    "dci": (Z, V),
+    "explicitness": (Z, V),
+    "factor_vae_metric": (Z, V),
+    "gaussian_total_correlation": (Z,),
+    "gaussian_wasserstein_correlation": (Z,),
+    "info_mec": (Z, V),
+    "irs": (Z, V),
+    "knn_accuracy": (Z, V, Z, V),
+    "linear_probe": (Z, V, Z, V),
+    "majority": (V, V),
+    "mig": (Z, V),
+    "mig_per_factor": (Z, V),
+    "mig_sup": (Z, V),
+    "modularity": (Z, V),
+    "mutual_information_score": (Z,),
+    "probabilistic_mig": (Z, W, V),
+    "sap": (Z, V),
+    "udr": ((Z, W),),
+}
+OF_TENSORS = {
+    "active_units": (Z,),
+    "block_errors": (Z,),
+    "classifier_score": (Z,),
+    "fid": (Z, W),
+    "image_quality": (X, 1 - X),
+    "information": (Z, 0 * Z, Z),
+    "jackknife_errors": (Z,),
+    "kid": (Z, W),
+    "mean_and_error": (Z[:, 0],),
+    "mmd_test": (Z, W),
+    "png_bits": (X,),
+    "precision_recall_density_coverage": (Z, W),
+}
+NOT_OF_ARRAYS = {"bits_per_dim", "log_likelihood", "over_repeats"}  # of numbers or functions
+FUNCTIONS = {  # first argument
+    "accuracy_with_few_labels": metrics.linear_probe,
+    "block_errors": lambda x: x.mean(0).tolist(),
+    "jackknife_errors": lambda x: x.mean(0).tolist(),
+}
+OPTIONS = {
+    "accuracy_with_few_labels": {"n": 30},
+    "boosted_trees": {"stages": 3},
+    "dci": {"trees": 3},
+    "beta_vae_metric": {"train": 50, "test": 50},
+    "factor_vae_metric": {"train": 50, "test": 50},
+}
+WITH_FACTORS = [name for name, arguments in OF_CODES.items() if len(arguments) == 2 and arguments[0] is Z]
+
+
+def compute(name, convert):
+    """Compute a metric whose arguments are converted."""
+    arguments = [[*map(convert, a)] if isinstance(a, tuple) else convert(a) for a in {**OF_CODES, **OF_TENSORS}[name]]
+    first = [FUNCTIONS[name]] if name in FUNCTIONS else []
+    return getattr(metrics, name)(*first, *arguments, **OPTIONS.get(name, {}))
+
+
+def test_every_public_metric_is_compared_below():
+    functions = {name for name in metrics.__all__ if not isinstance(getattr(metrics, name), type)}
+    assert {*OF_CODES, *OF_TENSORS} == functions - NOT_OF_ARRAYS
+
+
+@pytest.mark.parametrize("name", [*OF_CODES, *OF_TENSORS])
+def test_metrics_of_numpy_arrays_equal_those_of_tensors(name):
+    assert_equal(compute(name, np.asarray), compute(name, torch.from_numpy))
+
+
+@pytest.mark.parametrize("name", OF_CODES)
+def test_metrics_of_bfloat16_equal_those_of_the_same_numbers(name):
+    assert_equal(compute(name, lambda x: torch.from_numpy(x).bfloat16()), compute(name, np.asarray))
 
 
 def test_as_factors_numbers_values_from_0():
@@ -46,3 +132,34 @@ def test_values_that_occur_once_are_ignored_only_where_they_must_be_repeated():
     assert as_codes_and_factors(np.zeros((6, 1)), factors, min_count=2)[1].shape == (6, 1)
     with pytest.raises(UserError, match="at least 1 that vary, got 0"):
         dci(once[:, None], once)
+
+
+@pytest.mark.parametrize("name", WITH_FACTORS)
+@pytest.mark.parametrize(
+    ("codes", "factors", "message"),
+    [
+        (Z[:, :0], V, r"codes: must have shape \(N, D\), .* got \(60, 0\)"),
+        (Z[:0], V[:0], r"codes: must have shape \(N, D\), .* got \(0, 2\)"),
+        (Z, V[:0], r"factors: must have shape .* got \(0, 2\)"),
+        (Z, np.array([["a", "b"]] * 60), "factors: must be numbers .*'a'"),
+        (Z, np.full((60, 2), np.nan), "factors: must be finite"),
+        ([["a"]], V, "codes: must be numbers"),
+    ],
+    ids=["no latents", "no images", "no factors", "text", "NaN", "codes of text"],
+)
+def test_unusable_codes_and_factors_are_reported(name, codes, factors, message):
+    with pytest.raises(UserError, match=message):
+        getattr(metrics, name)(codes, factors)
+
+
+@pytest.mark.parametrize("metric", [dci, sap, metrics.explicitness])
+def test_a_value_of_a_single_image_is_said_to_be_too_few(metric):
+    once = np.arange(60) == 0
+    with pytest.raises(UserError, match=r"at least 1 that vary, got 0.* at least 2 images each"):
+        metric(Z, once)
+
+
+def test_info_mec_of_unique_values_is_reported():
+    unique = np.arange(60)
+    with pytest.raises(UserError, match=r"at least 2 that vary, got 1.* at least 2 images each"):
+        info_mec(Z, np.stack([V[:, 0], unique], axis=1))

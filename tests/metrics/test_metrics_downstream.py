@@ -44,6 +44,7 @@ def test_classifiers_average_over_attributes(classes):
 
 def test_majority_predicts_the_most_frequent_value():
     assert majority([1, 1, 0], [1, 0, 1, 1]).mean == 0.75
+    assert majority([-1, -1, 1], [-1, 1]).mean == 0.5
     assert majority([[1, 0], [1, 0], [0, 1]], [[1, 1], [0, 1]]).mean == 0.25
 
 

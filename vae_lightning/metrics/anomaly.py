@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from vae_lightning.errors import UserError
-from vae_lightning.metrics.arrays import as_array
+from vae_lightning.metrics.arrays import as_array, as_tensor
 from vae_lightning.pixels import to_8_bit
 
 
@@ -47,14 +47,14 @@ def auroc(normal: Any, anomalous: Any) -> AUROC:
     return AUROC(below.mean().item(), float(np.sqrt(variance)))
 
 
-def png_bits(x: Tensor) -> Tensor:
+def png_bits(x: Any) -> Tensor:
     """Return the size of each image as a PNG file in bits, float64 (N,), an upper bound on its Kolmogorov complexity.
 
     Args:
         x: uint8 (N, C, H, W), or floats in [0, 1], which are rounded. Three channels are compressed as colors; any
             other number one below the other, in gray.
     """
-    x = to_8_bit(x.cpu())
+    x = to_8_bit(as_tensor(x).cpu())
     pixels = x.permute(0, 2, 3, 1) if x.shape[1] == 3 else x.flatten(1, 2)
     return torch.tensor([8.0 * png_bytes(image) for image in pixels.contiguous().numpy()], dtype=torch.float64)
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vae_lightning.errors import UserError
-from vae_lightning.metrics.arrays import Floats, as_array, as_codes
+from vae_lightning.metrics.arrays import Floats, as_array, as_codes, as_columns
 from vae_lightning.metrics.image_mean import MeanAndError, mean_and_error
 
 
@@ -120,8 +120,9 @@ def majority(labels: Any, test_labels: Any) -> MeanAndError:
         labels: training labels, int64 (N,) or (N, A).
         test_labels: (M,) or (M, A).
     """
-    most_frequent = [np.bincount(column).argmax() for column in as_columns(labels).T]
-    return mean_accuracy(np.array(most_frequent), as_columns(test_labels))
+    counts = [np.unique(column, return_counts=True) for column in as_columns(labels, "labels").T]
+    most_frequent = np.array([values[count.argmax()] for values, count in counts])
+    return mean_accuracy(most_frequent, as_columns(test_labels, "test_labels"))
 
 
 def accuracy_of(
@@ -129,7 +130,7 @@ def accuracy_of(
 ) -> MeanAndError:
     """Fit a classifier to each factor and return the test accuracy, averaged over factors, and its standard error."""
     z, test_z = as_codes(codes), as_codes(test_codes)
-    y, test_y = as_columns(labels), as_columns(test_labels)
+    y, test_y = as_columns(labels, "labels"), as_columns(test_labels, "test_labels")
     if len(z) != len(y) or len(test_z) != len(test_y):
         raise UserError(
             f"{len(z)} and {len(test_z)} codes but {len(y)} and {len(test_y)} labels. Pass one label per code."
@@ -146,9 +147,3 @@ def fit_and_predict(classifier: ClassifierMixin, z: Floats, y: Any, test_z: Floa
 def mean_accuracy(predicted: Any, labels: Any) -> MeanAndError:
     """Return the accuracy over images and factors, labels (M, A), and its standard error over images."""
     return mean_and_error(torch.from_numpy((predicted == labels).mean(1)))
-
-
-def as_columns(labels: Any) -> Any:
-    """Convert labels (N,) or (N, A) to an array of shape (N, A)."""
-    y = as_array(labels)
-    return y.reshape(len(y), -1)

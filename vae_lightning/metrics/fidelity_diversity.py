@@ -1,11 +1,12 @@
 """Fidelity and diversity of samples: improved precision and recall, density and coverage."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from vae_lightning.errors import UserError
+from vae_lightning.metrics.arrays import as_tensor
 
 ROUNDING = 1e-12  # of squared distances in float64, relative to the squared norms, with thousands of features
 
@@ -31,7 +32,7 @@ class FidelityDiversity(NamedTuple):
 
 @torch.no_grad()
 def precision_recall_density_coverage(
-    real: Tensor, generated: Tensor, *, k: int = 3, k_density: int = 5, chunk: int = 1000
+    real: Any, generated: Any, *, k: int = 3, k_density: int = 5, chunk: int = 1000
 ) -> FidelityDiversity:
     """Compare generated with real points.
 
@@ -57,7 +58,7 @@ def precision_recall_density_coverage(
             f"k={k}, k_density={k_density}: {len(real)} real and {len(generated)} generated points do not have as many"
             " neighbors. Pass more points."
         )
-    real, generated = real.double(), generated.double()
+    real, generated = as_tensor(real).double(), as_tensor(generated).double()
     radii, density_radii = neighbor_radii(real, [k, k_density], chunk)
     (generated_radii,) = neighbor_radii(generated, [k], chunk)
     precise = balls = 0

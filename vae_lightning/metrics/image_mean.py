@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from vae_lightning.metrics.arrays import as_tensor
+
 
 class MeanAndError(NamedTuple):
     """A mean over images and its uncertainty.
@@ -55,8 +57,8 @@ class ImageMean(Metric):
         return MeanAndError(mean.item(), variance.sqrt().item())
 
 
-def mean_and_error(values: Tensor) -> MeanAndError:
+def mean_and_error(values: Any) -> MeanAndError:
     """Return the mean of one value per image of this process, (N,), and its standard error."""
     metric = ImageMean(sync_on_compute=False)
-    metric.update(values.cpu())
+    metric.update(as_tensor(values).cpu())
     return metric.compute()

@@ -1,12 +1,13 @@
 """Mutual information and total correlation of latents, from the exact aggregate posterior over all pairs of images."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from vae_lightning.distributions.posterior import ACTIVE_UNIT_VARIANCE, LOG_2PI
+from vae_lightning.metrics.arrays import as_tensor
 from vae_lightning.metrics.passes import Collect, collect
 
 
@@ -27,7 +28,7 @@ class Information(NamedTuple):
 
 
 @torch.no_grad()
-def information(mu: Tensor, logvar: Tensor, z: Tensor, *, chunk: int = 1024, collect: Collect = collect) -> Information:
+def information(mu: Any, logvar: Any, z: Any, *, chunk: int = 1024, collect: Collect = collect) -> Information:
     """Compute I(x; z), total correlation and marginals under q(z) = 1/N Σ_n N(z; mu_n, σ_n²), summed over all images.
 
     This evaluates N² · D densities, of which chunk · 4 chunk are in memory at a time. They have the precision of the
@@ -40,6 +41,7 @@ def information(mu: Tensor, logvar: Tensor, z: Tensor, *, chunk: int = 1024, col
         chunk: the number of draws per pass.
         collect: computes the passes.
     """
+    mu, logvar, z = as_tensor(mu), as_tensor(logvar), as_tensor(z)
     z_chunks = z.split(chunk)
     rows = collect(range(len(z_chunks)), lambda i: log_aggregate(mu, logvar, z_chunks[i], 4 * chunk)).to(z.device)
     log_qz, log_marginals = rows[:, 0], rows[:, 1:]
@@ -70,9 +72,9 @@ def log_aggregate(mu: Tensor, logvar: Tensor, z: Tensor, chunk: int) -> Tensor:
     return torch.cat([log_qz[:, None], log_marginals], dim=1) - math.log(len(mu))
 
 
-def active_units(mu: Tensor, threshold: float = ACTIVE_UNIT_VARIANCE) -> int:
+def active_units(mu: Any, threshold: float = ACTIVE_UNIT_VARIANCE) -> int:
     """Count the latents whose posterior means (N, D) have a variance over images above the threshold.
 
     Burda et al. 2016, section 5.2.
     """
-    return int((mu.var(0, correction=0) > threshold).sum())
+    return int((as_tensor(mu).var(0, correction=0) > threshold).sum())

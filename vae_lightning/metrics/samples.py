@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from vae_lightning.errors import UserError, one_line
+from vae_lightning.metrics.arrays import as_tensor
 from vae_lightning.pixels import to_8_bit
 from vae_lightning.rng import isolated_rng
 
@@ -34,7 +35,7 @@ def ssim_kernel(side: int) -> int:
     return min(STANDARD_KERNEL, side - (side + 1) % 2)
 
 
-def image_quality(x: Tensor, x_hat: Tensor) -> ImageQuality:
+def image_quality(x: Any, x_hat: Any) -> ImageQuality:
     """Compare reconstructions x_hat with images x, both (B, C, H, W) in [0, 1].
 
     For images with fewer than 11 pixels per side, the window of SSIM is smaller; see `ssim_kernel`. Such values are not
@@ -42,6 +43,7 @@ def image_quality(x: Tensor, x_hat: Tensor) -> ImageQuality:
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
+    x, x_hat = as_tensor(x), as_tensor(x_hat)
     kernel = ssim_kernel(min(x.shape[2:]))
     sigma = 1.5 if kernel == STANDARD_KERNEL else (kernel - 1) / 7  # torchmetrics' window is 2 · round(3.5 σ) + 1 wide
     ssim: Any = None
@@ -54,7 +56,7 @@ def image_quality(x: Tensor, x_hat: Tensor) -> ImageQuality:
     )
 
 
-def fid(real: Tensor, generated: Tensor) -> float:
+def fid(real: Any, generated: Any) -> float:
     """Compute the Fréchet distance between Gaussians fitted to features of real and generated images.
 
     Heusel et al. 2017. It decreases with the number of images, so compare only values for equal numbers.
@@ -66,6 +68,7 @@ def fid(real: Tensor, generated: Tensor) -> float:
     # `torchmetrics.image` exports this only if torch-fidelity is installed, which custom features do not need.
     from torchmetrics.image.fid import FrechetInceptionDistance
 
+    real, generated = as_tensor(real), as_tensor(generated)
     metric = FrechetInceptionDistance(feature=Precomputed(real.shape[1])).to(real.device)
     metric.update(real, real=True)
     metric.update(generated, real=False)
@@ -84,7 +87,7 @@ class KID(NamedTuple):
     std: float
 
 
-def kid(real: Tensor, generated: Tensor, *, seed: int = 0) -> KID:
+def kid(real: Any, generated: Any, *, seed: int = 0) -> KID:
     """Compute the kernel distance between features of real and generated images. Bińkowski et al. 2018.
 
     Args:
@@ -94,6 +97,7 @@ def kid(real: Tensor, generated: Tensor, *, seed: int = 0) -> KID:
     """
     from torchmetrics.image.kid import KernelInceptionDistance  # see `fid`
 
+    real, generated = as_tensor(real), as_tensor(generated)
     subset_size = min(1000, max(2, min(len(real), len(generated)) // 2))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*will save all extracted features")  # n x F, only a few megabytes
@@ -113,7 +117,7 @@ class Precomputed(nn.Identity):
         self.num_features = num_features
 
 
-def classifier_score(logits: Tensor) -> float:
+def classifier_score(logits: Any) -> float:
     """Return exp(E KL(p(y|x) || p(y))), the inception score with any classifier. Salimans et al. 2016.
 
     It lies between 1, if the predictions are the same for all samples, and the number of classes K, if each sample is
@@ -126,7 +130,7 @@ def classifier_score(logits: Tensor) -> float:
     Args:
         logits: of each sample, (N, K).
     """
-    log_conditional = logits.double().log_softmax(1)
+    log_conditional = as_tensor(logits).double().log_softmax(1)
     log_marginal = log_conditional.logsumexp(0) - math.log(len(logits))
     kl = (log_conditional.exp() * (log_conditional - log_marginal)).sum(1)
     return kl.mean().exp().item()

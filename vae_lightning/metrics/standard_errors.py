@@ -1,15 +1,18 @@
 """Standard errors of metrics that are not means over images but depend on samples as a whole."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from vae_lightning.metrics.arrays import as_tensor
 
 GROUPS = 10
 
 
 def jackknife_errors(
-    metrics: Callable[..., Sequence[float]], *samples: Tensor, groups: int = GROUPS, seed: int = 0
+    metrics: Callable[..., Sequence[float]], *samples: Any, groups: int = GROUPS, seed: int = 0
 ) -> list[float]:
     """Estimate the standard errors of smooth functions of independent samples by the delete-a-group jackknife.
 
@@ -24,19 +27,21 @@ def jackknife_errors(
 
     Args:
         metrics: returns F numbers for the samples.
-        *samples: tensors whose rows are drawn independently; they may have different numbers of rows.
+        *samples: tensors or arrays whose rows are drawn independently; they may have different numbers of rows. The
+            metrics receive tensors.
         groups: G; fewer if a sample has fewer rows.
         seed: of the division into groups.
 
     Returns:
         The standard error of each metric, F numbers; NaN if a sample has only one row.
     """
-    values = over_groups(lambda parts, g: torch.cat([*parts[:g], *parts[g + 1 :]]), metrics, samples, groups, seed)
+    tensors = [*map(as_tensor, samples)]
+    values = over_groups(lambda parts, g: torch.cat([*parts[:g], *parts[g + 1 :]]), metrics, tensors, groups, seed)
     return (values.var(0, correction=0) * (len(values) - 1)).sqrt().tolist()
 
 
 def block_errors(
-    metrics: Callable[..., Sequence[float]], *samples: Tensor, groups: int = GROUPS, seed: int = 0
+    metrics: Callable[..., Sequence[float]], *samples: Any, groups: int = GROUPS, seed: int = 0
 ) -> list[float]:
     """Estimate the standard errors of metrics of nearest neighbors, for which the jackknife is up to twice too large.
 
@@ -48,7 +53,7 @@ def block_errors(
 
     See `jackknife_errors` for the arguments and the result.
     """
-    values = over_groups(lambda parts, g: parts[g], metrics, samples, groups, seed)
+    values = over_groups(lambda parts, g: parts[g], metrics, [*map(as_tensor, samples)], groups, seed)
     return (values.var(0, correction=0) / (len(values) - 1)).sqrt().tolist()
 
 

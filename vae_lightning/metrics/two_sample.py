@@ -1,10 +1,10 @@
 """A two-sample test: whether two sets of draws come from the same distribution."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
+from vae_lightning.metrics.arrays import as_tensor
 from vae_lightning.regularizers.mmd import KERNELS
 
 
@@ -22,7 +22,7 @@ class TwoSample(NamedTuple):
 
 
 @torch.no_grad()
-def mmd_test(a: Tensor, b: Tensor, *, permutations: int = 500, seed: int = 0) -> TwoSample:
+def mmd_test(a: Any, b: Any, *, permutations: int = 500, seed: int = 0) -> TwoSample:
     """Run a permutation test on MMD² with kernel exp(-‖a-b‖² / s), where s is the median squared distance.
 
     Gretton et al. 2012, Eq. 3 and section 8.
@@ -36,7 +36,7 @@ def mmd_test(a: Tensor, b: Tensor, *, permutations: int = 500, seed: int = 0) ->
         permutations: the number of random permutations.
         seed: of the permutations.
     """
-    pooled = torch.cat([a, b]).double()
+    pooled = torch.cat([as_tensor(a), as_tensor(b)]).double()
     squared = torch.cdist(pooled, pooled).square()
     scale = squared[~torch.eye(len(pooled), dtype=torch.bool, device=squared.device)].median().item()
     kernel = KERNELS["rbf"](squared, scale or 1.0).fill_diagonal_(0)  # the unbiased estimate leaves out equal pairs

@@ -6,6 +6,7 @@ from sklearn.metrics import recall_score
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from vae_lightning.errors import UserError
 from vae_lightning.metrics import sap
 from vae_lightning.metrics.arrays import split_halves
 from vae_lightning.metrics.disentanglement.sap import svm_score, threshold_score
@@ -22,6 +23,15 @@ def test_sap_of_continuous_factors():
     other = np.array([-1.0, 1.0, -1.0, 1.0])
     z = np.stack([0.6 * up + 0.8 * other, 0.8 * up - 0.6 * other], axis=1)
     assert sap(z, v, continuous=True) == pytest.approx(0.28)
+
+
+@pytest.mark.parametrize("scale", [1, 0.1, -1e6])
+def test_sap_of_quantities_depends_on_their_values_not_on_their_ranks(scale):
+    v = np.array([0, 1, 10] * 4)
+    other = np.repeat([-1.0, 1.0], 6)  # as many of each for every value
+    assert sap(np.stack([v, other], axis=1), scale * v, continuous=True) == pytest.approx(1.0)
+    with pytest.raises(UserError, match="at least 1 that vary, got 0"):
+        sap(v[:, None], 0.1 + 0 * v, continuous=True)
 
 
 @pytest.mark.parametrize("seed", range(10))

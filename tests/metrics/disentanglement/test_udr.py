@@ -60,3 +60,11 @@ def test_udr_rejects_a_single_code_and_different_images(perfect):
         udr([perfect])
     with pytest.raises(UserError, match="the same images"):
         udr([perfect, perfect[:5]])
+
+
+@pytest.mark.parametrize("kl", [[np.ones(3), np.ones(2)], [np.ones(3)]], ids=["latents", "models"])
+def test_udr_rejects_rates_of_other_latents_or_models(kl, perfect):
+    with pytest.raises(
+        UserError, match=r"kl must have one value per latent of each model, of shapes \[\(3,\), \(3,\)\], got"
+    ):
+        udr([perfect, perfect], kl)

@@ -50,7 +50,7 @@ def info_mec(codes: Any, factors: Any, *, neighbors: int = 10, seed: int = 0) ->
     Raises:
         UserError: if codes and factors do not match, or fewer than two factors vary.
     """
-    z, y = as_codes_and_factors(codes, factors, min_factors=2)
+    z, y = as_codes_and_factors(codes, factors, min_factors=2, min_count=2)  # the estimator ignores others
     ranges = np.ptp(z, axis=0)
     active = z[:, (ranges > 0) & (ranges > ACTIVE_RANGE * ranges.max())]
     normalized = neighbor_information(active, y, neighbors, seed) / entropies(y)  # (D, A)

@@ -56,7 +56,8 @@ def explicitness(codes: Any, factors: Any, *, seed: int = 0) -> float:
 
     Args:
         codes: (N, D).
-        factors: (N,) or (N, A). Factors that do not vary are ignored.
+        factors: (N,) or (N, A). Factors without two values in at least
+            two images each are ignored.
         seed: of the split.
 
     Raises:

@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors, split_halves
+from vae_lightning.metrics.arrays import Floats, Ints, as_codes_and_factors, as_codes_and_quantities, split_halves
 from vae_lightning.metrics.disentanglement.gap import top_two_gap
 
 
@@ -26,7 +26,8 @@ def sap(codes: Any, factors: Any, *, continuous: bool = False, svm: bool = False
 
     Args:
         codes: (N, D).
-        factors: (N,) or (N, A). Factors that do not vary are ignored.
+        factors: (N,) or (N, A), integers unless `continuous`. Factors that do not vary, or unless `continuous` have
+            no two values in at least two images each, are ignored.
         continuous: treat factors as quantities. The score of a latent is then the R² of a linear fit, the squared
             correlation, and a perfect linear code has a SAP of 1.
         svm: use the accuracy of the linear support vector machine of Locatello et al. 2019 instead. It separates each
@@ -36,12 +37,11 @@ def sap(codes: Any, factors: Any, *, continuous: bool = False, svm: bool = False
     Raises:
         UserError: if codes and factors do not match, or no factor varies.
     """
-    z, y = as_codes_and_factors(codes, factors, min_count=1 if continuous else 2)
     if continuous:
-        scores = squared_correlations(z, y)
-    else:
-        score = svm_score if svm else threshold_score
-        scores = np.array([[score(latent, factor, seed) for factor in y.T] for latent in z.T])
+        return float(np.mean(top_two_gap(squared_correlations(*as_codes_and_quantities(codes, factors)))))
+    z, y = as_codes_and_factors(codes, factors, min_count=2)
+    score = svm_score if svm else threshold_score
+    scores = np.array([[score(latent, factor, seed) for factor in y.T] for latent in z.T])
     return float(np.mean(top_two_gap(scores)))
 
 
@@ -64,8 +64,8 @@ def svm_score(latent: Floats, values: Ints, seed: int) -> float:
     return float(machine.fit(latent[train, None], values[train]).score(latent[test, None], values[test]))
 
 
-def squared_correlations(codes: Floats, factors: Ints) -> Floats:
+def squared_correlations(codes: Floats, factors: Floats) -> Floats:
     """Return the squared correlation of each latent with each factor, (D, A), which is 0 for a constant latent."""
-    z, y = (x - x.mean(0) for x in (codes, factors.astype(np.float64)))
+    z, y = (x - x.mean(0) for x in (codes, factors))
     variances = np.outer((z**2).sum(0), (y**2).sum(0))
     return (z.T @ y) ** 2 / np.where(variances > 0, variances, 1.0)

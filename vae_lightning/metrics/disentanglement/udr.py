@@ -23,7 +23,7 @@ def udr(codes: Sequence[Any], kl: Sequence[Any] | None = None, *, threshold: flo
         threshold: in nats; 0.01 as in the paper.
 
     Raises:
-        UserError: if there are fewer than two codes, or their numbers of images differ.
+        UserError: if there are fewer than two codes, their numbers of images differ, or `kl` does not match them.
     """
     all_codes = [as_codes(z) for z in codes]
     if len(all_codes) < 2:
@@ -32,7 +32,11 @@ def udr(codes: Sequence[Any], kl: Sequence[Any] | None = None, *, threshold: flo
         raise UserError(f"UDR: the codes must be of the same images, got {[len(z) for z in all_codes]} rows.")
     informative = [np.ptp(z, axis=0) > 0 for z in all_codes]
     if kl is not None:
-        informative = [varies & (as_array(k) > threshold) for varies, k in zip(informative, kl, strict=True)]
+        rates = [as_array(rate) for rate in kl]
+        expected, given = ([x.shape for x in arrays] for arrays in (informative, rates))
+        if expected != given:
+            raise UserError(f"UDR: kl must have one value per latent of each model, of shapes {expected}, got {given}.")
+        informative = [varies & (rate > threshold) for varies, rate in zip(informative, rates, strict=True)]
     ranks = [normalized_ranks(z[:, keep]) for z, keep in zip(all_codes, informative, strict=True)]
     similarities = [
         [one_to_one_score(rank_correlations(a, b)) for j, b in enumerate(ranks) if j != i] for i, a in enumerate(ranks)
