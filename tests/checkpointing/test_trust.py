@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_lightning.checkpointing.trust import is_trusted
-from vae_lightning.config.packages import DATA_PACKAGES, TRUSTED_PACKAGES
+from vae_lightning.config.packages import DATA_PACKAGES, TRUSTED_PACKAGES, is_trusted
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Tests that resuming an untrusted run does not replay overrides that could run code."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from vae_lightning.config.overrides import expand_resume
-from vae_lightning.config.replay import check_replayable
+from vae_lightning.config.replay import check_replayable, resume_command
 from vae_lightning.errors import UserError
 
 RUN = Path("runs/vae-digits/latest")
@@ -69,3 +70,67 @@ def test_overrides_that_could_run_code_are_not_replayed(override, problem, tmp_p
     with pytest.raises(UserError, match=problem):
         expand_resume(["resume=run"])
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
+
+
+def test_resume_command_finds_choices_where_this_one_did(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    own = ["--config-dir", "my conf", "hydra.searchpath=[pkg://mine]"]
+    monkeypatch.setattr(sys, "argv", ["train.py", own[0], own[1], "model=mine", own[2], "seed=1"])
+    expected = "python train.py --config-dir 'my conf' 'hydra.searchpath=[pkg://mine]' resume=runs/a"
+    assert resume_command(tmp_path / "runs" / "a") == expected
+    monkeypatch.setattr(sys, "argv", ["/bin/vae-lightning", "model=mine"])
+    assert resume_command(tmp_path / "b") == "vae-lightning train resume=b"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "trust"),
+    [
+        (["trust=mine"], "'trust=[mine]'"),
+        (["trust=[mine, other.part]", "+callbacks.a._target_=mine.A"], "'trust=[mine,other.part]'"),
+        (["+callbacks.a={_target_: mine.A}", "model._target_=yours.B"], "'trust=[mine,yours]'"),
+        (["+callbacks.a._target_=lightning.pytorch.callbacks.Timer", "model._target_=vae_lightning.models.AE"], ""),
+    ],
+)
+def test_resume_command_trusts_own_classes(arguments, trust, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    assert resume_command(tmp_path / "a") == " ".join(["python train.py", trust, "resume=a"]).replace("  ", " ")
+
+
+OWN = """
+import subprocess
+from subprocess import Popen
+
+
+class Mine: pass
+"""
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "+callbacks.mine={_target_: own_callbacks.Mine}",
+        "model={_target_: torch.optim.Adam, x: {_target_: own_callbacks.Mine}}",
+    ],
+)
+def test_own_classes_are_replayed_if_trusted(override, tmp_path, monkeypatch):
+    (tmp_path / "own_callbacks.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    check_replayable([override], RUN, ["own_callbacks"])
+    with pytest.raises(UserError, match=r"names a class that is not trusted.* on the command line"):
+        check_replayable([override], RUN, ["another"])
+
+
+@pytest.mark.parametrize("target", ["own_callbacks.Popen", "own_callbacks.subprocess.Popen", "own_callbacks.nothing"])
+def test_a_trusted_module_must_define_the_class_itself(target, tmp_path, monkeypatch):
+    (tmp_path / "own_callbacks.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match="names a class that is not trusted"):
+        check_replayable([f"+callbacks.mine={{_target_: {target}, args: [ls]}}"], RUN, ["own_callbacks"])
+
+
+def test_message_names_the_option_that_trusts_an_own_class():
+    with pytest.raises(UserError, match=r"If you trust it, pass trust=\[mine\] on the command line\.$"):
+        check_replayable(["+callbacks.a={_target_: mine.A}"], RUN)
+    with pytest.raises(UserError, match=r"If you trust it, pass it again on the command line\.$"):
+        check_replayable(["seed=${oc.env:SEED}"], RUN)

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import CheckpointIO
 
+from vae_lightning.config.replay import resume_command
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.io.atomic import PARTIAL, atomic_writer
-from vae_lightning.io.shell import resume_command
 from vae_lightning.runs.layout import LAST, PREVIOUS
 
 DIGEST_SIZE = hashlib.sha256().digest_size * 2  # in hexadecimal, so that `unzip -z` shows it

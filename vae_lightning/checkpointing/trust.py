@@ -3,11 +3,10 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from vae_lightning.config.packages import TRUSTED_PACKAGES
-from vae_lightning.errors import UserError, one_line
+from vae_lightning.config.packages import TRUSTED_PACKAGES, is_trusted, package_names
+from vae_lightning.errors import UserError
 
 NOT_OWN = {*sys.stdlib_module_names, "torch", "vae_lightning"}  # packages that no user needs to trust
 
@@ -55,19 +54,6 @@ def trust_options(packages: Sequence[str]) -> str:
     return " ".join(f"--trust {package}" for package in packages)
 
 
-def package_names(trust: Trust) -> tuple[str, ...]:
-    """Return the names of packages, of which one may be a str, and a module be named by its file.
-
-    Raises:
-        UserError: if one is not the name of a package.
-    """
-    names = tuple(name.removesuffix(".py") for name in ([trust] if isinstance(trust, str) else trust))
-    for name in names:
-        if not all(part.isidentifier() for part in name.split(".")):
-            raise UserError(f"trust={name}: not a package. Use its name in an import, such as my_networks.")
-    return names
-
-
 def check_trusted(trust: Trust, *parts: Part) -> None:
     """Check that every `_target_` of a configuration, at any depth, is a class of a trusted package.
 
@@ -107,26 +93,3 @@ def iter_targets(config: Any, path: Path) -> Iterator[Any]:
     # A resolved configuration has no interpolations, and one could assemble a target.
     elif "${" in str(config) or not isinstance(config, str | int | float | None):
         raise UserError(f"{path}: contains {config!r}, which is not trusted in a configuration. Restore the file.")
-
-
-def is_trusted(target: Any, packages: tuple[str, ...], path: Path) -> bool:
-    """Return whether a target is a class that one of the packages itself defines. A package may also be the class.
-
-    An alias, such as `vae_lightning.checkpointing.loading.Path`, could reach classes that other packages define.
-
-    Raises:
-        UserError: if a target of these packages cannot be imported.
-    """
-    inside = tuple(f"{package}." for package in packages)
-    if not isinstance(target, str) or not f"{target}.".startswith(inside):
-        return False
-    try:
-        found = resolve_name(target)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the directory"
-            " that holds its module, add that directory to PYTHONPATH, or install its package."
-        ) from error
-    except ValueError:  # not a dotted name
-        return False
-    return isinstance(found, type) and f"{found.__module__}.{found.__qualname__}.".startswith(inside)

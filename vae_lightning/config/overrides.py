@@ -9,7 +9,7 @@ from hydra.types import RunMode
 
 from vae_lightning.config.flags import split_flags
 from vae_lightning.config.paths import CONF_DIR
-from vae_lightning.config.replay import check_replayable
+from vae_lightning.config.replay import check_replayable, trusted_packages
 from vae_lightning.config.schema import TOP_LEVEL_OPTIONS, TRAINER_OPTIONS
 from vae_lightning.errors import UserError
 from vae_lightning.runs.artifacts import read_config, read_overrides
@@ -63,7 +63,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if (run / CONFIG).exists():
         saved = add_old_defaults(saved, read_config(run))
     before = [argument for argument in saved if override_key(argument) not in replaced]
-    check_replayable(before, run)
+    check_replayable(before, run, trusted_packages(given.get("trust", "")))
     return [*before, *given.values(), f"resume='{checkpoint}'", f"hydra.run.dir='{run}'"]
 
 

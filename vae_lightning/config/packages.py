@@ -1,5 +1,12 @@
 """Packages whose classes a file may name."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from vae_lightning.errors import UserError, one_line
+
 # Their classes only compute: constructing one opens no file and no connection.
 TRUSTED_PACKAGES = (
     "vae_lightning.models",
@@ -12,3 +19,45 @@ TRUSTED_PACKAGES = (
 )
 DATA_PACKAGES = ("vae_lightning.data",)
 CALLBACK_PACKAGES = ("vae_lightning.callbacks", "lightning.pytorch.callbacks")
+LIBRARIES = ("lightning", "torch", "vae_lightning")  # whose classes and options conf/ names
+
+
+def is_own(target: Any) -> bool:
+    """Return whether a class or module is the user's own, not one of this package, Lightning or torch."""
+    return isinstance(target, str) and target.partition(".")[0] not in LIBRARIES
+
+
+def package_names(trust: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of packages, of which one may be a str, and a module be named by its file.
+
+    Raises:
+        UserError: if one is not the name of a package.
+    """
+    names = tuple(name.removesuffix(".py") for name in ([trust] if isinstance(trust, str) else trust))
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise UserError(f"trust={name}: not a package. Use its name in an import, such as my_networks.")
+    return names
+
+
+def is_trusted(target: Any, packages: tuple[str, ...], path: Path) -> bool:
+    """Return whether a target is a class that one of the packages itself defines. A package may also be the class.
+
+    An alias, such as `vae_lightning.checkpointing.loading.Path`, could reach classes that other packages define.
+
+    Raises:
+        UserError: if a target of these packages cannot be imported.
+    """
+    inside = tuple(f"{package}." for package in packages)
+    if not isinstance(target, str) or not f"{target}.".startswith(inside):
+        return False
+    try:
+        found = resolve_name(target)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the directory"
+            " that holds its module, add that directory to PYTHONPATH, or install its package."
+        ) from error
+    except ValueError:  # not a dotted name
+        return False
+    return isinstance(found, type) and f"{found.__module__}.{found.__qualname__}.".startswith(inside)

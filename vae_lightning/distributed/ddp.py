@@ -14,8 +14,8 @@ from lightning.fabric.utilities.distributed import _set_num_threads_if_needed
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
+from vae_lightning.config.replay import resume_command
 from vae_lightning.errors import Interrupted, UserError
-from vae_lightning.io.shell import resume_command
 from vae_lightning.runs.layout import has_resumable_checkpoint
 
 PARENT_VARIABLE = "VAE_LIGHTNING_PARENT"  # environment variable with the process ID of the parent

@@ -17,13 +17,6 @@ def display_path(path: Path) -> str:
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
-def resume_command(run_dir: Path) -> str:
-    """Return the command that resumes a run, which finds choices and trusts packages as this one does."""
-    trust = [argument for argument in sys.argv[1:] if argument.startswith("trust=")]
-    options = map(shlex.quote, [*search_path(sys.argv[1:]), *trust])
-    return " ".join([train_command(), *options, f"resume={display_path(run_dir)}"])
-
-
 def search_path(arguments: list[str]) -> list[str]:
     """Return those arguments of the command line that name further directories of configurations."""
     flags = [

@@ -14,9 +14,10 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from vae_lightning.callbacks import RunState
 from vae_lightning.callbacks.run_state import has_stopped_early
 from vae_lightning.checkpointing.resume import Resumption
+from vae_lightning.config.replay import resume_command
 from vae_lightning.data import ImageDataModule
 from vae_lightning.io.console import CONSOLE
-from vae_lightning.io.shell import display_path, resume_command
+from vae_lightning.io.shell import display_path
 from vae_lightning.loggers import where_to_look
 from vae_lightning.models import ELBOModule, LatentPrior
 from vae_lightning.runs.layout import BEST, CHECKPOINTS, has_resumable_checkpoint
