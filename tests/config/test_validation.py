@@ -1,13 +1,18 @@
 """Tests of validating values by the names of their options, before anything is imported."""
 
+from inspect import signature
+
 import pytest
 from conftest import ROOT
 from omegaconf import OmegaConf
 
-from vae_lightning.config.schema import FIELD_RULES
+from vae_lightning.config.schema import FIELD_RULES, SHARED_OPTIONS
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.config.validation import validate_config
+from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
+from vae_lightning.models import ELBOModule
+from vae_lightning.models.latent_variable_model import LatentVariableModel
 
 
 def test_error_names_the_option_and_the_valid_values(small):
@@ -60,7 +65,28 @@ def test_one_package_is_trusted_with_and_without_brackets(small):
 def test_callback_can_have_any_name(small):
     validate_config(small("+callbacks.epochs._target_=mine.Epochs", "+logger.beta._target_=mine.Beta"))
     with pytest.raises(UserError, match=r"callbacks\.epochs\.epochs=-1: must be"):
-        validate_config(small("+callbacks.epochs._target_=mine.Epochs", "+callbacks.epochs.epochs=-1"))
+        validate_config(
+            small("+callbacks.epochs._target_=vae_lightning.callbacks.BetaWarmup", "+callbacks.epochs.epochs=-1")
+        )
+
+
+def test_rules_apply_to_an_own_class_only_for_options_of_all_models_and_data(small):
+    own = ["model._target_=mine.Model", "+model.power=0.5", "+model.levels=3", "+model.more={rate: 0.0}"]
+    validate_config(small(*own, "model.network._target_=mine.Network", "+model.network.depth=deep"))
+    for override, message in {
+        "model.latent_dim=0": r"model\.latent_dim=0: must be an integer",
+        "model.network=mlp": r"model\.network=mlp: must be a choice of its config group.* Use model/network=mlp\.",
+        "+model.prior.power=0.5": r"model\.prior\.power=0\.5: must be a number >= 1",
+        "data.batch_size=0": r"data\.batch_size=0: must be an integer",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            validate_config(small(*own, "data._target_=mine.Data", override))
+
+
+def test_shared_options_are_those_of_the_base_classes():
+    model = {**signature(ELBOModule).parameters, **signature(LatentVariableModel).parameters}
+    for group, parameters in {"model": model, "data": signature(ImageDataModule).parameters}.items():
+        assert {*SHARED_OPTIONS[group]} == parameters.keys() & FIELD_RULES.keys()
 
 
 def test_iter_leaves_yields_dotted_keys():

@@ -80,3 +80,14 @@ def test_invalid_override_raises_and_nothing_is_written(override, message, tmp_p
     with pytest.raises(UserError, match=message):
         vae_lightning.train([*QUICK, override])
     assert list(tmp_path.iterdir()) == []
+
+
+class OwnVAE(vae_lightning.models.VAE):
+    """A model of the user's own."""
+
+
+def test_own_model_does_not_borrow_the_options_of_other_models(tmp_path):
+    with pytest.raises(UserError, match=r"^model\.depth: no such option\. The options are model\.network, "):
+        vae_lightning.train([*QUICK, f"model._target_={__name__}.OwnVAE", "+model.depth=3"])
+    with pytest.raises(UserError, match=r"^model\.depth: no such option\. It belongs to model="):
+        vae_lightning.train([*QUICK, "+model.depth=3"])

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from vae_lightning.config.packages import is_own
 from vae_lightning.config.paths import CONF_DIR, config_dirs
 from vae_lightning.config.schema import TRAINER_OPTIONS
 from vae_lightning.config.traversal import iter_nodes
@@ -138,6 +139,8 @@ def suggest_option(key: str, arguments: list[str]) -> str:
     similar = difflib.get_close_matches(leaf, {*leaves.values()}, cutoff=0.7)
     close = [option for match in similar for option, name in leaves.items() if name == match]
     elsewhere = [f"{group}={choice}" for group, choice in choices_with(leaf, own) if group.startswith(parent)]
+    if is_own(OmegaConf.select(cfg, f"{parent}._target_")):  # to whose class the options of others do not belong
+        elsewhere = []
     for alike in (in_group(parent, containing), exact, in_group(parent, close)):
         if alike:
             return f"Did you mean {' or '.join(alike[:3])}?"

@@ -138,7 +138,15 @@ SIZE = integer(1, 1_000_000)  # of something allocated at once: a typo must not 
 FEW = integer(1, 1_000)  # of something built one at a time
 ODD = Rule(lambda v: integer(3, 19).is_valid(v) and v % 2 == 1, "an odd integer from 3 to 19")  # sides of a window
 
-# An option has the same meaning wherever it occurs in the configuration.
+# An option has the same meaning wherever it occurs in the configuration, except in classes of the user's own. These are
+# the options of all models and data modules, including those.
+SHARED_OPTIONS = {
+    "model": (
+        *("network", "likelihood", "prior", "posterior", "optimizer", "scheduler"),
+        *("latent_dim", "conditional", "image_shape", "num_classes", "init_std"),
+    ),
+    "data": ("image_shape", "num_classes", "batch_size", "eval_batch_size", "seed", "flip", "labeled_per_class"),
+}
 FIELD_RULES = {
     "_target_": TEXT,
     "_partial_": FLAG,

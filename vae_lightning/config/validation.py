@@ -8,7 +8,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from vae_lightning.config.error_reporting import suggest_option
-from vae_lightning.config.schema import COMPONENT, FIELD_RULES, LOGGER_PACKAGES, TOP_LEVEL_OPTIONS, is_component
+from vae_lightning.config.packages import is_own
+from vae_lightning.config.schema import (
+    COMPONENT,
+    FIELD_RULES,
+    LOGGER_PACKAGES,
+    SHARED_OPTIONS,
+    TOP_LEVEL_OPTIONS,
+    Rule,
+    is_component,
+)
 from vae_lightning.config.traversal import iter_nodes
 from vae_lightning.errors import UserError
 from vae_lightning.runs.format import override_key
@@ -31,9 +40,9 @@ def validate_config(cfg: DictConfig) -> None:
         if value == "???":
             raise UserError(f"{key}: has no default. Set {key}=...")
         if not (isinstance(value, str) and "${" in value):
-            validate_value(key, value)
+            validate_value(key, value, resolved)
     for key, value in iter_nodes(resolved):  # after those above, so that the message names the option that was set
-        validate_value(key, value)
+        validate_value(key, value, resolved)
     for group in ("model", "data", "trainer"):
         if group not in resolved:
             raise UserError(f"{group}: is missing. Set {group}=...")
@@ -120,15 +129,34 @@ def validate_optimization(config: dict[str, Any]) -> None:
             raise UserError(f"callbacks.{key}: weight averaging is not available for {name}, which has two optimizers.")
 
 
-def validate_value(key: str, value: Any) -> None:
-    """Check a value against the rule for its name.
+def validate_value(key: str, value: Any, config: dict[str, Any]) -> None:
+    """Check a value of a configuration against its rule.
 
     Raises:
         UserError: if it is invalid.
     """
-    group, _, name = key.rpartition(".")
-    rule = None if group in ("callbacks", "logger") else FIELD_RULES.get(name)  # users choose the names there
+    rule = rule_of(key, config)
     if rule and not rule.is_valid(value):
         shown = json.dumps(value) if value is None or isinstance(value, bool) else value  # null, true or false
         fix = f" Use {key.replace('.', '/')}={shown}." if rule is COMPONENT and type(value) is str else ""
         raise UserError(f"{key}={shown}: must be {rule.description}.{fix}")
+
+
+def rule_of(key: str, config: dict[str, Any]) -> Rule | None:
+    """Return the rule for an option by its name; None if it is the user who chooses the name.
+
+    These are the names of callbacks and loggers, and the options of classes of the user's own, to which a name may mean
+    something else, except `SHARED_OPTIONS`.
+    """
+    group, _, name = key.rpartition(".")
+    is_known = name.startswith("_") or name in SHARED_OPTIONS.get(group, ()) or not is_own(class_of(key, config))
+    return FIELD_RULES.get(name) if is_known and group not in ("callbacks", "logger") else None
+
+
+def class_of(key: str, config: dict[str, Any]) -> Any:
+    """Return the `_target_` of the innermost component that an option belongs to, or None."""
+    target, node = None, config
+    for name in key.split(".")[:-1]:
+        node = node[name]
+        target = node.get("_target_", target)
+    return target
