@@ -1,7 +1,11 @@
 """Tests of the checks before a run starts. Nothing is written if one of them fails."""
 
+import json
+
+import lightning as L
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -39,3 +43,21 @@ def test_missing_validation_images_of_a_directory_are_reported(small, tmp_path):
 def test_factors_are_no_condition(small, tmp_path):
     with pytest.raises(UserError, match=r"model.conditional=true: the data has factors, not classes. Set model.cond"):
         train(small("model=cvae", "data=sprites", "data.image_shape=[1,16,16]"))
+
+
+class LogsMine(L.Callback):
+    """A callback of the user's own, whose metric is best in the first epoch."""
+
+    def on_validation_epoch_end(self, trainer, model):
+        model.log("val/mine", float(trainer.current_epoch))
+
+    def on_test_epoch_end(self, trainer, model):
+        model.log("test/mine", 7.0)
+
+
+def test_metric_of_an_own_callback_selects_the_checkpoint_and_is_recorded(small, tmp_path):
+    with pytest.raises(UserError, match=r"^monitor=val/mine: not logged\. Use val/ followed by one of"):
+        train(small("monitor=val/mine"))
+    train(small("monitor=val/mine", f"+callbacks.mine._target_={__name__}.LogsMine"))
+    assert torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 0
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test/mine"] == 7

@@ -10,7 +10,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from vae_lightning.callbacks import RepresentationMetrics
 from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.checkpointing.trust import Part, check_trusted
-from vae_lightning.config.packages import DATA_PACKAGES
+from vae_lightning.config.packages import DATA_PACKAGES, is_own
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError
 from vae_lightning.figures.isolated_eval import isolated_eval
@@ -74,7 +74,8 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callback
 
     Raises:
         UserError: if the data does not suit the model or a metric, a term is not finite, or the monitor is not logged.
-            Training metrics of adversarial models are not checked, since only training can tell their names.
+            Training metrics of adversarial models are not checked, nor any name if there are callbacks of the user's
+            own, since only training can tell what they log.
     """
     model.check_data(data)
     model.regularizer.dataset_size = len(data.splits["train"].x)
@@ -94,7 +95,8 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callback
             names += callback.names * (stage == "val")
     if stage == "val" and not len(data.splits[data.validation_split].x):
         raise UserError(f"monitor={monitor}: there are no validation images. Set monitor=train/objective.")
-    if name not in names and (stage == "val" or model.automatic_optimization):
+    has_own = any(is_own(type(callback).__module__) for callback in callbacks)  # which may log any name
+    if name not in names and not has_own and (stage == "val" or model.automatic_optimization):
         raise UserError(f"monitor={monitor}: not logged. Use {stage}/ followed by one of {', '.join(names)}.")
     model.configure_optimizers()
 
