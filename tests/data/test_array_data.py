@@ -150,6 +150,11 @@ def test_labels_may_be_factors_or_attributes():
             {"test": (X, np.stack([Y, Y], 1))},
             r"data: the labels have different shapes: \(N\) for train, .*\(N, 2\)",
         ),
+        (
+            [X, Y * 10**12],
+            {},
+            r"data: the labels go up to 3000000000000. Number the classes 0, 1, 2, ...",
+        ),
         ([X, Y / 2], {}, r"data: the train labels are float64 of shape \(40,\). Convert them to integers of shape"),
         ([X, Y - 1], {"test": (X, Y - 1)}, r"data: the test labels start at -1. Count them from 0. Only the class of"),
         ([X, Y - 2], {}, r"data: the train labels start at -2. Count them from 0"),
@@ -245,6 +250,16 @@ def test_files_that_cannot_be_used_are_reported_by_name(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(UserError, match=start + r"cannot be read \(.*\). Write it again with numpy.savez"):
             ArrayDataModule(root=str(path))
+
+
+def test_classes_without_images_are_counted(caplog):
+    assert loaded(X, Y).num_classes == 4
+    assert not caplog.records
+    assert loaded(X, 10 * Y).num_classes == 31
+    assert [record.getMessage() for record in caplog.records] == [
+        "data: 27 of 31 classes have no images. Number the classes 0, 1, 2, ... without gaps."
+    ]
+    assert loaded(X, 10 * Y, num_classes=50).num_classes == 50
 
 
 @pytest.mark.filterwarnings("ignore:`isinstance")  # Lightning's own use of torch

@@ -1,5 +1,6 @@
 """Base class of all data modules."""
 
+import logging
 import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, SupportsFloat
@@ -15,6 +16,9 @@ from vae_lightning.data.transforms import binarized, flipped
 from vae_lightning.distributed.batch_sharding import BatchShard, random_integers
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.types import SPLITS, Shape
+
+MAX_CLASSES = 1_000_000  # as of `data.num_classes`
+log = logging.getLogger(__name__)
 
 
 class ImageDataModule(L.LightningDataModule, ABC):
@@ -108,7 +112,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """Load the splits if they are not loaded yet, and check them against the configuration.
 
         Raises:
-            UserError: if the images or labels do not match it, or each other.
+            UserError: if the images or labels do not match it, or each other, or there are too many classes.
         """
         if self.trainer:
             self.shard = BatchShard(self.trainer.global_rank, self.trainer.world_size)
@@ -118,7 +122,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.check_splits()
         labels = [y for _, y in self.splits.values() if y is not None and len(y)]
         if self.num_classes is None and labels and labels[0].dim() == 1:
-            self.num_classes = max(len(self.label_names), *(int(y.max()) + 1 for y in labels))
+            self.num_classes = max(len(self.label_names), count_classes(torch.cat(labels)))
         if self.flip and self.num_classes is None and labels:
             raise UserError(
                 "data.flip=true: the labels are factors, which differ for a mirrored image. Set data.flip=false."
@@ -296,6 +300,23 @@ class ImageDataModule(L.LightningDataModule, ABC):
         if resident == "auto":
             resident = device.type == "cuda" and 2 * images.x.nbytes < torch.cuda.mem_get_info(device)[0]
         return images.to(device) if resident else images
+
+
+def count_classes(y: Tensor) -> int:
+    """Return one more than the largest label (N,), and warn if there are labels below it that no image has.
+
+    Raises:
+        UserError: if there are more than `MAX_CLASSES`.
+    """
+    num_classes, num_used = int(y.max()) + 1, len(y[y != UNKNOWN].unique())
+    if num_classes > MAX_CLASSES:
+        raise UserError(f"data: the labels go up to {num_classes - 1}. Number the classes 0, 1, 2, ...")
+    if num_used < num_classes:
+        log.warning(
+            "data: %s of %s classes have no images. Number the classes 0, 1, 2, ... without gaps.",
+            *(num_classes - num_used, num_classes),
+        )
+    return num_classes
 
 
 def check_unit_interval(split: str, low: SupportsFloat, high: SupportsFloat, fix: str) -> None:
