@@ -7,7 +7,7 @@ import pytest
 
 from vae_lightning.report.collect import ReportedRun, find_runs
 from vae_lightning.report.document import Mean
-from vae_lightning.report.table import group_runs, half_width, save_table, summary_rows, varying_options
+from vae_lightning.report.table import group_runs, half_width, run_rows, save_table, summary_rows, varying_options
 
 
 def test_half_width_is_students():
@@ -40,7 +40,24 @@ def test_group_runs_joins_runs_that_differ_only_in_their_seed(sweep):
     assert groups[1].mean("test/distortion") == 84.5
     assert groups[1].half_width("test/distortion") == pytest.approx(12.706205 / 2)
     row = summary_rows(groups, ["test/rate"])[0]
-    assert row == {"beta": 1, "metric": "test/rate", "runs": 2, "mean": 10.0, "low": 10.0, "high": 10.0}
+    assert row == {"beta": 1, "metric": "test/rate", "runs": 2, "mean": 10.0, "std": 0.0, "low": 10.0, "high": 10.0}
+    assert summary_rows(groups, ["test/distortion"])[1]["std"] == pytest.approx(math.sqrt(0.5))  # of 84 and 85
+    single = summary_rows(group_runs(groups[0].runs[:1], ["beta"]), ["test/rate"])[0]
+    assert single == {"beta": 1, "metric": "test/rate", "runs": 1, "mean": 10.0, "std": None, "low": None, "high": None}
+
+
+def test_run_rows_name_the_same_options_in_every_report(sweep):
+    """The rows of two reports can be concatenated, although the model is the same in all of their runs."""
+    runs = [run for run in find_runs(sweep) if run.state == "finished"]
+    row = run_rows(runs, varying_options(runs))[0]
+    assert list(row)[:7] == ["name", "model", "data", "latent_dim", "beta", "seed", "state"]
+    assert [row[key] for key in ("name", "model", "data", "latent_dim", "seed")] == [
+        "beta_vae-digits",
+        "BetaVAE",
+        "DigitsDataModule",
+        2,
+        0,
+    ]
 
 
 def test_save_table_writes_csv_with_and_without_rows(tmp_path):

@@ -14,6 +14,7 @@ from vae_lightning.io.escaping import escape_spreadsheet
 from vae_lightning.report.collect import ReportedRun, Value
 
 FIRST_COLUMNS = ("model", "data", "latent_dim", "beta")
+RUN_COLUMNS = ("name", "model", "data", "latent_dim")  # of a table of runs, also if they are equal in all of them
 CONFIDENCE = 0.95
 
 
@@ -33,6 +34,11 @@ class Group:
         """Return the mean of a metric over the seeds; NaN if no run has it."""
         values = self.values(metric)
         return float(np.mean(values)) if values else math.nan
+
+    def std(self, metric: str) -> float:
+        """Return the standard deviation of a metric over the seeds, with n - 1; NaN for fewer than two runs."""
+        values = self.values(metric)
+        return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
     def half_width(self, metric: str) -> float:
         """Return the half-width of the 95% confidence interval of the mean; NaN for fewer than two runs."""
@@ -100,14 +106,15 @@ def sort_key(value: Value) -> tuple[bool, float, str]:
 
 
 def run_rows(runs: Sequence[ReportedRun], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Return one row per run: the given columns, seed, state, all metrics, directory and command.
+    """Return one row per run: `RUN_COLUMNS`, the given columns, seed, state, all metrics, directory and command.
 
     All rows have the same keys.
     """
+    options = dict.fromkeys([*RUN_COLUMNS, *columns])
     names = sorted({name for run in runs for name in run.metrics})
     return [
         {
-            **{column: run.options.get(column) for column in columns},
+            **{column: run.options.get(column) for column in options},
             "seed": run.options.get("seed"),
             "state": run.state,
             "reason": run.reason,
@@ -120,14 +127,18 @@ def run_rows(runs: Sequence[ReportedRun], columns: Sequence[str]) -> list[dict[s
 
 
 def summary_rows(groups: Sequence[Group], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """Return one row per group and metric: the number of runs, the mean and its 95% confidence interval."""
+    """Return one row per group and metric: the number of runs, mean, standard deviation and 95% confidence interval.
+
+    The last two require two runs.
+    """
     rows = []
     for group in groups:
         for metric in metrics:
             if n := len(group.values(metric)):
                 mean, half = group.mean(metric), group.half_width(metric)
-                ends = {"low": mean - half, "high": mean + half} if n > 1 else {"low": None, "high": None}
-                rows.append({**group.options, "metric": metric, "runs": n, "mean": mean, **ends})
+                spread = {"std": group.std(metric), "low": mean - half, "high": mean + half}
+                shown = spread if n > 1 else dict.fromkeys(spread)
+                rows.append({**group.options, "metric": metric, "runs": n, "mean": mean, **shown})
     return rows
 
 
