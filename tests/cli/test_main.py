@@ -58,6 +58,7 @@ def test_error_of_an_unknown_option_is_one_line(capsys):
         (["latest", "--trust", "a"], ["a"]),
         (["latest", "--trust", "a", "--trust", "b"], ["a", "b"]),
         (["latest", "--trust", "a", "b"], ["a", "b"]),
+        (["latest", "--trust", "a,b"], ["a", "b"]),
     ],
 )
 def test_trust_leaves_the_run_to_the_command(name, arguments, packages, monkeypatch):

@@ -33,8 +33,10 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that names packages of the user's own."""
     parser.add_argument(
         "--trust",
-        action="append",
+        action="extend",
+        type=lambda names: names.split(","),
         default=[],
         metavar="PACKAGE",
-        help="a package of your own whose classes the run may name; it is imported, which runs its code. Repeatable",
+        help="packages of your own whose classes the run may name, separated by commas; they are imported, which runs"
+        " their code",
     )
