@@ -80,6 +80,19 @@ def test_figures_are_freed():
     assert "matplotlib.pyplot" not in sys.modules or not matplotlib.pyplot.get_fignums()
 
 
+def test_characters_that_a_fallback_font_has_are_drawn(monkeypatch, tmp_path):
+    """U+2312, an arc, is in STIX but not in DejaVu Sans, as Chinese is in fonts that are not part of matplotlib."""
+    pixels = []
+    for fonts in ((), ("not installed", "STIXGeneral")):
+        style.font_families.cache_clear()
+        monkeypatch.setattr(style, "FALLBACK_FONTS", fonts)
+        figure = plotting.image_grid(torch.zeros(2, 1, 1, 2, 2), TITLE, row_labels=["\u2312", "猫"])
+        style.save(figure, tmp_path / "a.png")  # without a warning, which would be an error
+        pixels.append((tmp_path / "a.png").read_bytes())
+    style.font_families.cache_clear()
+    assert pixels[0] != pixels[1]
+
+
 def test_style_does_not_change_global_parameters():
     before = matplotlib.rcParams["font.size"]
     plotting.image_grid(torch.rand(1, 1, 1, 2, 2), TITLE)

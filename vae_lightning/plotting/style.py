@@ -1,10 +1,11 @@
 """The styles of all figures."""
 
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,6 +14,7 @@ import numpy as np
 from matplotlib import colormaps, rcParams
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextPath
 
@@ -28,6 +30,13 @@ CURRENT: ContextVar[str] = ContextVar("CURRENT", default="screen")
 CLASS_COLORS = (
     "#6d8ef2", "#f2c230", "#bf266b", "#56bfa0", "#7900f2", "#8c4f1c", "#f2816d", "#708c00", "#6dcaf2", "#1c7b8c",
 )  # fmt: skip
+
+# Used, where they are installed, for what the font of matplotlib does not have, such as names in Chinese.
+FALLBACK_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "WenQuanYi Micro Hei"),
+    *("WenQuanYi Zen Hei", "IPAexGothic", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Yu Gothic"),
+    *("Malgun Gothic", "Arial Unicode MS"),
+)
 
 TITLE_CHAR_WIDTH = 0.074  # inches: the mean width of a character of the title
 TITLE_LINE_HEIGHT = 0.15  # inches
@@ -49,10 +58,25 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def draw(*args: P.args, **kwargs: P.kwargs) -> T:
-        with matplotlib.style.context(style_sheets()):
+        with matplotlib.style.context([*style_sheets(), {"font.family": font_families()}]), missing_glyphs_ignored():
             return function(*args, **kwargs)
 
     return draw
+
+
+@cache
+def font_families() -> list[str]:
+    """Return the font of figures, followed by those of `FALLBACK_FONTS` that are installed."""
+    installed = {*get_font_names()}
+    return ["sans-serif", *(name for name in FALLBACK_FONTS if name in installed)]
+
+
+@contextmanager
+def missing_glyphs_ignored() -> Iterator[None]:
+    """Suppress matplotlib's warning for each character that no font has, which is drawn as a box."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        yield
 
 
 def style_sheets() -> list[Path]:
@@ -66,7 +90,8 @@ def save(figure: Figure, file: Path, **options: Any) -> None:
     That of the screen is the exception, whose ticks are as far apart as with matplotlib's larger labels.
     """
     sheets = [] if CURRENT.get() == "screen" else style_sheets()
-    with matplotlib.style.context([{"svg.hashsalt": file.name}, *sheets]):  # the same ids whenever it is drawn
+    salt = {"svg.hashsalt": file.name}  # the same ids whenever it is drawn
+    with matplotlib.style.context([salt, *sheets]), missing_glyphs_ignored():
         figure.savefig(file, **options)
 
 

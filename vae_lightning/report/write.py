@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vae_lightning.checkpointing.trust import Trust, trust_options
 from vae_lightning.io.escaping import visible
+from vae_lightning.plotting.style import save
 from vae_lightning.report.collect import ReportedRun, find_runs, sweep_command
 from vae_lightning.report.columns import shown_metrics
 from vae_lightning.report.curves import Curve, read_curves
@@ -69,7 +70,7 @@ def draw_pictures(
     for picture in pictures(section.groups, curves, trust):
         file = f"{section.slug}-" * prefix + f"{picture.name}.png"
         if picture.figure is not None:
-            picture.figure.savefig(folder / file, format="png", dpi=150)
+            save(picture.figure, folder / file, format="png", dpi=150)
         drawn.append(picture._replace(file=file if picture.figure is not None else ""))
     return drawn
 
