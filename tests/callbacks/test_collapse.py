@@ -22,7 +22,7 @@ def log_epochs(parts, monkeypatch):
     def run(monitor: CollapseMonitor, *posteriors: PosteriorStats | None) -> list[float]:
         counts = []
         logger = SimpleNamespace(log_metrics=lambda metrics, step: counts.append(metrics["active_latents"]))
-        trainer = SimpleNamespace(loggers=[logger], datamodule=None)
+        trainer = SimpleNamespace(loggers=[logger], datamodule=SimpleNamespace(splits={}))
         model = VAE(**parts)
         for posterior in posteriors:
             monkeypatch.setattr(collapse, "latest_posterior", lambda m, d, p=posterior: p)

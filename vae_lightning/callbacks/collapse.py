@@ -7,6 +7,7 @@ from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.posterior_stats import PosteriorStats, latest_posterior
+from vae_lightning.figures.probe_images import data_module_of
 from vae_lightning.models import ELBOModule
 
 REMEDY = (
@@ -38,7 +39,7 @@ class CollapseMonitor(L.Callback):
         """Count, log, and warn if it is time."""
         assert isinstance(pl_module, ELBOModule)
         with isolated_eval(pl_module):
-            posterior = latest_posterior(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+            posterior = latest_posterior(pl_module, data_module_of(trainer, self))
         if posterior is None:
             return
         for logger in trainer.loggers:

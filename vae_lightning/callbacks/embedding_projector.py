@@ -13,6 +13,7 @@ from torch import Tensor
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.latent_space import posterior_means
+from vae_lightning.figures.probe_images import data_module_of
 from vae_lightning.models import ELBOModule
 from vae_lightning.plotting.images import sprite
 
@@ -48,7 +49,7 @@ class EmbeddingProjector(L.Callback):
         """Write the files, if there is a TensorBoard logger."""
         assert isinstance(pl_module, ELBOModule)
         pl_module.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
-        ctx = FigureContext(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        ctx = FigureContext(pl_module, data_module_of(trainer, self))
         max_images = (MAX_SPRITE_SIZE // max(pl_module.image_shape[1:])) ** 2
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

@@ -12,6 +12,7 @@ from vae_lightning.figures.context import FigureContext, format_title
 from vae_lightning.figures.history import History, stage_metrics
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.posterior_stats import latest_posterior
+from vae_lightning.figures.probe_images import data_module_of
 from vae_lightning.figures.registry import check_names, draw_figures
 from vae_lightning.figures.saving import FORMATS, save_figure
 from vae_lightning.loggers import log_figure
@@ -89,7 +90,7 @@ class Figures(L.Callback):
         """Record the rates, and draw if it is time, unless all figures are about to be drawn at the end."""
         model = as_elbo_module(pl_module)
         with isolated_eval(model):
-            posterior = latest_posterior(model, trainer.datamodule)  # type: ignore[attr-defined]
+            posterior = latest_posterior(model, data_module_of(trainer, self))
         if posterior is not None and posterior.rates is not None:
             self.history.rates[model.images_seen] = posterior.rates.tolist()
         epoch = trainer.current_epoch + 1
@@ -107,7 +108,7 @@ class Figures(L.Callback):
     def draw(self, trainer: L.Trainer, model: ELBOModule, epoch: int, names: Collection[str]) -> None:
         """Draw these figures to the directory, and log them."""
         title = format_title(self.title, model, model.warmup, epoch)
-        ctx = FigureContext(model, trainer.datamodule, title, self.history)  # type: ignore[attr-defined]
+        ctx = FigureContext(model, data_module_of(trainer, self), title, self.history)
         with use_style(self.style):
             for name, figure in draw_figures(ctx, names):
                 file, *_ = save_figure(figure, self.folder, name, self.format)

@@ -6,6 +6,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.posterior_stats import latest_posterior
+from vae_lightning.figures.probe_images import data_module_of
 from vae_lightning.models import ELBOModule
 
 
@@ -27,7 +28,7 @@ class PosteriorHistograms(L.Callback):
         if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
             return
         with isolated_eval(pl_module):
-            posterior = latest_posterior(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+            posterior = latest_posterior(pl_module, data_module_of(trainer, self))
         for name in ("mu", "logvar"):
             values = getattr(posterior, name, None)
             if values is None or not values.isfinite().all():  # histograms cannot show them

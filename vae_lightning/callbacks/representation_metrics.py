@@ -10,7 +10,7 @@ from vae_lightning.callbacks.representation import METRICS, Representation
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, check_choice
 from vae_lightning.figures.isolated_eval import isolated_eval
-from vae_lightning.figures.probe_images import probe_images
+from vae_lightning.figures.probe_images import data_module_of, probe_images
 from vae_lightning.models import ELBOModule
 
 NUM_CHECKED = 100  # images on which all metrics are computed before training
@@ -70,7 +70,7 @@ class RepresentationMetrics(L.Callback):
             return
         values = {}
         if trainer.is_global_zero:
-            values = self.compute(pl_module, trainer.datamodule, self.num_images)  # type: ignore[attr-defined]
+            values = self.compute(pl_module, data_module_of(trainer, self), self.num_images)
         self.period, self.values = period, trainer.strategy.broadcast(values)
         pl_module.log_dict(self.values, sync_dist=True)
 

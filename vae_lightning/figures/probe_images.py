@@ -1,10 +1,27 @@
 """The images that figures and monitors show: the same ones in every epoch."""
 
+import lightning as L
 import torch
 
 from vae_lightning.data import Batch, ImageDataModule
 from vae_lightning.data.transforms import binarized
+from vae_lightning.errors import UserError
 from vae_lightning.pixels import to_float
+
+
+def data_module_of(trainer: L.Trainer, callback: L.Callback) -> ImageDataModule:
+    """Return the data module of a Trainer, whose images a callback shows.
+
+    Raises:
+        UserError: if it has none of ours.
+    """
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not hasattr(data, "splits"):
+        raise UserError(
+            f"{type(callback).__name__}: shows images that a data loader does not provide. Pass datamodule=... to the"
+            " Trainer, one of vae_lightning.data or your own ImageDataModule, or leave out this callback."
+        )
+    return data
 
 
 def probe_images(data: ImageDataModule, n: int) -> Batch:
