@@ -288,6 +288,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """Return batches of the test images, in order."""
         return self.batches("test", self.eval_batch_size)
 
+    def predict_dataloader(self) -> InMemoryLoader:
+        """Return batches of the test images, in order."""
+        return self.test_dataloader()
+
     def batches(self, split: str, batch_size: int, seed: int | None = None) -> InMemoryLoader:
         """Return the batches of a split, each holding the rows of this process; shuffled if there is a seed."""
         images = self.resident(self.splits[split])
