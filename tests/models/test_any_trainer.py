@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from adversarial_models import quiet_trainer
+from adversarial_models import digits, quiet_trainer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -36,6 +36,12 @@ def test_loaders_of_images_with_or_without_labels_can_be_used(model, kind, parts
 def test_other_batches_are_rejected(data, kind, parts):
     with pytest.raises(UserError, match=rf"^batch: must be images, or \(images, labels\), got {kind}\. Change"):
         quiet_trainer(max_epochs=1).fit(VAE(**parts), DataLoader(data, batch_size=5))
+
+
+def test_test_images_of_a_data_module_are_predicted(parts):
+    model, data = VAE(**parts), digits()
+    means = torch.cat(quiet_trainer().predict(model, data))
+    torch.testing.assert_close(means, model.encode(data.splits["test"].x).mean)
 
 
 def test_model_that_cannot_be_described_is_saved_to_resume_from(parts, tmp_path):
