@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -12,6 +13,8 @@ from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.checkpointing.safetensors_io import build_metadata, deserialize, serialize
 from vae_lightning.cli.main import main
 from vae_lightning.errors import UserError
+from vae_lightning.exporting.graph_files import export_graphs
+from vae_lightning.exporting.model_card import export_hub
 from vae_lightning.exporting.weights import export_weights
 from vae_lightning.models import VQVAE
 from vae_lightning.networks import SpatialResNet
@@ -67,6 +70,28 @@ def test_export_can_be_read_by_safetensors(run):
         assert "decoder.0.weight" in file.keys()  # noqa: SIM118 - not a mapping
     assert config["model"]["_target_"] == "vae_lightning.models.VQVAE"
     assert config["data"]["image_shape"] == [1, 8, 8]
+
+
+def test_exports_have_the_names_of_classes_and_the_crop(small, tmp_path):
+    for i, name in enumerate(["ant", "bee", "猫"] * 8):
+        file = tmp_path / "photos" / name / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (9, 9), i).save(file)
+    options = ["data=image_folder", f"data.root={tmp_path / 'photos'}", "data.crop=9", "trainer.max_epochs=1", *QUICK]
+    train(small(*options, "data.image_shape=[1,8,8]"))
+    run_dir = tmp_path / "run"
+    (run_dir / ".hydra" / "overrides.yaml").write_text("[]")
+    with safe_open(export_weights(run_dir), "pt") as file:
+        assert json.loads(file.metadata()["config"])["label_names"] == ["ant", "bee", "猫"]
+    card = (export_hub(run_dir) / "README.md").read_text()
+    assert "| label names | ant, bee, 猫 |" in card
+    assert "| crop | 9 |" in card
+    onnxruntime = pytest.importorskip("onnxruntime")
+    for source in (run_dir, run_dir / "model.safetensors"):
+        (path,) = export_graphs(source, tmp_path / "onnx", only=["decoder"])
+        metadata = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
+        expected = {"image_shape": [1, 8, 8], "crop": 9, "binarize": "none", "label_names": ["ant", "bee", "猫"]}
+        assert {name: json.loads(value) for name, value in metadata.items()} == expected
 
 
 def test_damaged_export_raises(run):

@@ -56,10 +56,12 @@ class RunState(L.Callback):
         self.started = False  # whether training has started, with everything restored from a checkpoint
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the version, the configuration, the identity of the images, the metrics and the random state."""
+        """Add the version, the configuration, the identity of the data, the metrics and the random state."""
         checkpoint[CheckpointKey.VERSION] = FORMAT_VERSION
         checkpoint[CheckpointKey.CONFIG] = self.config
         checkpoint[CheckpointKey.DATA] = self.data_identity
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        checkpoint[CheckpointKey.LABEL_NAMES] = [str(name) for name in getattr(data, "label_names", [])]
         checkpoint[CheckpointKey.METRICS] = logged_metrics(trainer)
         checkpoint[CheckpointKey.RANDOM_STATE] = [rng_state()]
         checkpoint[CheckpointKey.STOPPED] = trainer.should_stop and has_stopped_early(trainer)

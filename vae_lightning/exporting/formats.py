@@ -77,6 +77,7 @@ def serialize_onnx(graph: Graph) -> bytes:
             cause = cause.__cause__
         raise cause from None
     assert program is not None
+    program.model.metadata_props.update(graph.metadata)
     content: bytes = program.model_proto.SerializeToString()
     return content
 

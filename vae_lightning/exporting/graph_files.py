@@ -1,22 +1,27 @@
 """Exporting the encoder, decoder and sampler of a run as files that run without this package."""
 
+import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae_lightning.checkpointing.loading import load_model
+from vae_lightning.checkpointing.loading import build_model, read_checkpoint
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.errors import UserError, as_user_error, check_choice, one_line
 from vae_lightning.exporting.formats import FORMATS, TRACED_ROWS, Format, check_installed
 from vae_lightning.exporting.graphs import GRAPHS, Graph, graphs_of
+from vae_lightning.exporting.weights import label_names
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.models import ELBOModule
+from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.runs.pretrained import find_model, model_dir
 
 TOLERANCE = 1e-4  # |exported - PyTorch| <= TOLERANCE · (1 + |PyTorch|) for every value
+READING_OPTIONS = ("image_shape", "crop", "dtype", "binarize")  # of the data, in the metadata
 TESTED_ROWS = (1, TRACED_ROWS, TRACED_ROWS + 2)  # batch sizes that exported files are compared with PyTorch at
 
 
@@ -51,16 +56,34 @@ def export_graphs(
     check_choice("--format", format, FORMATS)
     check_installed(format)
     source = find_model(run, preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
-    model = load_model(source, trust=trust)
-    return write_graphs(model, Path(out) if out else model_dir(source) / format, format, only)
+    trained = read_checkpoint(source)
+    model = build_model(trained, source, trust=trust)
+    folder = Path(out) if out else model_dir(source) / format
+    return write_graphs(model, folder, format, only, data_metadata(trained))
+
+
+def data_metadata(checkpoint: dict[str, Any]) -> dict[str, str]:
+    """Return how the training images were read, and the names of their labels, each as JSON."""
+    data = checkpoint[CheckpointKey.CONFIG].get("data") or {}
+    options = {name: data[name] for name in READING_OPTIONS if name in data}
+    names = {CheckpointKey.LABEL_NAMES: labels} if (labels := label_names(checkpoint)) else {}
+    return {name: json.dumps(value) for name, value in (options | names).items()}
 
 
 def write_graphs(
-    model: ELBOModule, folder: Path, format: str, only: Collection[str] = tuple(GRAPHS)
+    model: ELBOModule,
+    folder: Path,
+    format: str,
+    only: Collection[str] = tuple(GRAPHS),
+    metadata: Mapping[str, str] | None = None,
 ) -> dict[Path, float]:
-    """Write encoder, decoder and sampler of a loaded model to a folder; see `export_graphs`."""
+    """Write encoder, decoder and sampler of a loaded model to a folder; see `export_graphs`.
+
+    The metadata is written to ONNX files only.
+    """
     results = {}
     for graph in graphs_of(model, only):
+        graph.metadata.update(metadata or {})
         content, deviation = serialize(graph, format)
         path = folder / f"{graph.name}{FORMATS[format].suffix}"
         try:

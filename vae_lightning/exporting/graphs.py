@@ -24,6 +24,7 @@ class Graph(nn.Module, ABC):
         name: of the file.
         input_name: of the tensor.
         output_names: names of the results.
+        metadata: text that a format may hold beside the graph.
     """
 
     name: ClassVar[str]
@@ -33,6 +34,7 @@ class Graph(nn.Module, ABC):
     def __init__(self, model: ELBOModule) -> None:
         super().__init__()
         self.model = model
+        self.metadata: dict[str, str] = {}
 
     @property
     def input_names(self) -> list[str]:

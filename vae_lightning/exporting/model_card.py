@@ -3,16 +3,18 @@
 import inspect
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from vae_lightning.checkpointing.loading import read_checkpoint
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.config.comparison import NOT_COMPARED
 from vae_lightning.config.traversal import iter_leaves
 from vae_lightning.errors import as_user_error
-from vae_lightning.exporting.weights import export_weights
+from vae_lightning.exporting.weights import export_weights, label_names
 from vae_lightning.io.atomic import atomic_write
 from vae_lightning.io.escaping import escape_markdown, markdown_code_block, visible
 from vae_lightning.runs.artifacts import is_finite, read_config, read_metrics, read_overrides
@@ -26,7 +28,17 @@ FIGURES = ("samples", "reconstructions", "latent_space", "manifold", "traversals
 # The groups whose options make a run; those of others name directories, servers and accounts.
 PORTABLE_GROUPS = ("experiment", "model", "data", "trainer", "callbacks", "seed", "monitor")
 OWNER_AND_NAME = "OWNER/NAME"  # stands for the repository until it is known
-DATA_OPTIONS = ("image_shape", "num_classes", "binarize", "flip", "labeled_per_class", "seed", "split_seed")
+DATA_OPTIONS = (
+    "image_shape",
+    "crop",
+    "dtype",
+    "num_classes",
+    "binarize",
+    "flip",
+    "labeled_per_class",
+    "seed",
+    "split_seed",
+)
 TRAINER_OPTIONS = ("max_epochs", "max_steps", "precision", "gradient_clip_val", "accumulate_grad_batches")
 LICENSE = (
     "The weights have no license yet. Choose one, and replace `license: other` and `license_name` at the top of this"
@@ -61,6 +73,7 @@ def export_hub(
     source = find_checkpoint(resolve_run(run), preferred="best")
     run_dir = run_dir_of(source)
     config, metrics, overrides = read_config(run_dir), read_metrics(run_dir), read_overrides(run_dir)
+    labels = label_names(read_checkpoint(source))
     folder = Path(out) if out else run_dir / "hub"
     with as_user_error(f"{folder}: cannot be written ({{error}}). Pass another folder with --out."):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -70,7 +83,7 @@ def export_hub(
             shutil.copyfile(run_dir / path, folder / path)
         export_weights(run, folder / EXPORTED, checkpoint=checkpoint, trust=trust)
         if not (folder / CARD).exists():
-            atomic_write(model_card(config, metrics, overrides, figures, repository), folder / CARD)
+            atomic_write(model_card(config, metrics, overrides, figures, repository, labels), folder / CARD)
     return folder
 
 
@@ -80,6 +93,7 @@ def model_card(
     overrides: list[str],
     figures: list[str],
     repository: str = OWNER_AND_NAME,
+    labels: Sequence[str] = (),
 ) -> str:
     """Write a model card in Markdown, with the front matter that the hub reads.
 
@@ -89,12 +103,14 @@ def model_card(
         overrides: those that the run was started with.
         figures: names of the files in `figures/`.
         repository: where the model will be.
+        labels: names of the classes or attributes.
     """
     name = str(config.get("name", "model"))
     model, data = class_name(config["model"]), class_name(config["data"]).removesuffix("DataModule")
     reported = {
         key: value for key, value in metrics.items() if is_finite(value) and not key.startswith(("train/", "val/"))
     }
+    names = {"label names": ", ".join(labels)} if labels else {}
     sections = [
         f"# {escape(name)}",
         f"{summary(config['model'])} {escape(model)}, trained on {escape(data)} with"
@@ -109,7 +125,7 @@ def model_card(
         "`model.encode(x)` returns the posterior q(z|x), and `model.decode(z).mean` the images of latents. The weights"
         f" are in `{EXPORTED}`, a plain safetensors file whose metadata holds the configuration.",
         "## Data",
-        table("option", {"data set": data, **select(config["data"], DATA_OPTIONS)}),
+        table("option", {"data set": data, **select(config["data"], DATA_OPTIONS), **names}),
         "## Settings",
         table("option", settings(config["model"])),
         "## Training",

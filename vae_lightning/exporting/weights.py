@@ -5,6 +5,7 @@ checkpoint.
 """
 
 from pathlib import Path
+from typing import Any
 
 from vae_lightning.checkpointing.loading import build_model, read_checkpoint
 from vae_lightning.checkpointing.safetensors_io import serialize
@@ -38,9 +39,18 @@ def export_weights(
     path = Path(out) if out else run_dir_of(source) / EXPORTED
     trained = read_checkpoint(source)
     weights = build_model(trained, source, trust=trust).state_dict()  # building checks that they fit
+    names = {CheckpointKey.LABEL_NAMES: labels} if (labels := label_names(trained)) else {}
     try:
-        atomic_write(serialize(weights, trained[CheckpointKey.CONFIG]), path)
+        atomic_write(serialize(weights, trained[CheckpointKey.CONFIG] | names), path)
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise UserError(f"{path}: cannot be written ({reason}). Pass another file with --out.") from error
     return path
+
+
+def label_names(checkpoint: dict[str, Any]) -> list[str]:
+    """Return the names of the classes or attributes of a checkpoint or an export; empty if they are not known."""
+    names: list[str] = checkpoint.get(CheckpointKey.LABEL_NAMES) or checkpoint[CheckpointKey.CONFIG].get(
+        CheckpointKey.LABEL_NAMES, []
+    )
+    return names

@@ -26,6 +26,7 @@ class CheckpointKey:
     IMAGES_SEEN = "images_seen"  # the number of training images so far
     MEANS = "means"  # sums of the training terms of an unfinished epoch
     HISTORY = "history"  # what the training curves are drawn from
+    LABEL_NAMES = "label_names"  # of the training images; in an exported model part of the configuration
 
 
 # What a checkpoint must hold for a run to resume from it, besides a configuration and the weights.
