@@ -1,6 +1,7 @@
 """Tests that the examples of docs/extending.md work outside the package, and that lists of choices are complete."""
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import scipy.stats
 import torch
 from conftest import OF_A_RUN, ROOT, SMALL
 
@@ -33,10 +35,10 @@ def test_every_model_likelihood_and_posterior_is_listed():
 def write_example(directory: Path, module: str, config: str, blocks: list[str]) -> None:
     """Write the code to a module, and the configuration to a file in conf/ of the directory."""
     code, yaml = blocks
-    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+    assert len([line for line in code.splitlines() if line.strip()]) <= 22
     (directory / module).write_text(code)
     path = directory / "conf" / config
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml)
 
 
@@ -93,3 +95,47 @@ def test_custom_data_set_trains(tmp_path):
     write_example(tmp_path, "my_data.py", "data/noise.yaml", section("A data set"))
     run_train(tmp_path, "data=noise", *SMALL)
     assert vae_lightning.load(tmp_path / "run").sample(2).shape == (2, 1, 8, 8)
+
+
+@pytest.mark.slow
+def test_custom_loss_posterior_and_prior_train_and_load(tmp_path, monkeypatch):
+    write_example(tmp_path, "my_guided.py", "model/guided_vae.yaml", section("A loss term and another network"))
+    write_example(tmp_path, "my_posteriors.py", "model/posterior/laplace.yaml", section("A posterior"))
+    write_example(tmp_path, "my_priors.py", "model/prior/laplace.yaml", section("A prior"))
+    run_train(tmp_path, "model=guided_vae", "model/posterior=laplace", "model/prior=laplace", *SMALL)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    expected = metrics["test/nelbo"] + metrics["test/classification"]
+    assert metrics["test/objective"] == pytest.approx(expected, rel=1e-5)
+    monkeypatch.syspath_prepend(tmp_path)
+    model = vae_lightning.load(tmp_path / "run", trust=["my_guided", "my_posteriors", "my_priors"])
+    x, noise = torch.rand(500, 1, 8, 8), torch.linspace(-5, 5, 1500, dtype=torch.float64).view(500, 3)
+    q, p, z = model.double().infer(x.double(), noise=noise)
+    exact = q.loc + q.scale * torch.from_numpy(scipy.stats.laplace.ppf(scipy.stats.norm.cdf(noise)))
+    torch.testing.assert_close(z, exact, rtol=1e-6, atol=1e-6)
+    first = type(q)(q.loc[:1], q.scale[:1])
+    draws = first.expand((100_000, 3)).rsample()
+    estimate = (first.log_prob(draws) - p.log_prob(draws)).mean().item()
+    assert q.kl(p)[0].item() == pytest.approx(estimate, abs=0.02)
+    assert model.float().log_px(x[:2].float(), samples=10).isfinite().all()
+    assert model.sample(2).shape == (2, 1, 8, 8)
+
+
+@pytest.mark.slow
+def test_custom_callback_and_metric_reach_the_report(tmp_path):
+    write_example(tmp_path, "my_callbacks.py", "callbacks/sparsity.yaml", section("A callback and a metric"))
+    options = [option for option in SMALL if "progress_bar" not in option]
+    monitored = ["callbacks=sparsity", "monitor=val/sparsity", "callbacks.best.mode=max", "callbacks.figures.final=[]"]
+    run_train(tmp_path, *monitored, *options)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert 0 <= metrics["test/sparsity"] <= 1
+    run_command(tmp_path, "-m", "vae_lightning", "report", "run")
+    with (tmp_path / "run" / "report" / "runs.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["test/sparsity"]) == pytest.approx(metrics["test/sparsity"])
+
+
+@pytest.mark.slow
+def test_custom_figure_is_drawn(tmp_path):
+    write_example(tmp_path, "my_figures.py", "callbacks/own_figures.yaml", section("A figure"))
+    run_train(tmp_path, "callbacks=own_figures", *SMALL)
+    assert (tmp_path / "run" / "figures" / "posterior_means.png").is_file()
