@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -11,6 +11,15 @@ import numpy as np
 
 from vae_lightning.data.cache import CacheContents, CacheSpec, fingerprint, shown
 from vae_lightning.data.files import ImageFilesDataModule
+from vae_lightning.data.folder_layout import (
+    class_of,
+    has_split_folders,
+    printable,
+    split_of,
+    warn_linked_folders,
+    warn_unlabeled,
+    warn_unread_splits,
+)
 from vae_lightning.data.splits import hold_out
 from vae_lightning.errors import UserError, one_line
 from vae_lightning.io.escaping import visible
@@ -25,7 +34,6 @@ IMAGE_SUFFIXES = {
     *(".webp",),
 }
 SYSTEM_NAMES = {"__macosx", "$recycle.bin", "desktop.ini", "system volume information", "thumbs.db"}
-SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 class ImageFolderDataModule(ImageFilesDataModule):
@@ -132,48 +140,14 @@ class ImageFolderDataModule(ImageFilesDataModule):
         classes = [printable(class_of(name, in_split)) for name in ordered]
         label_names = sorted(set(classes))
         if not in_split:
-            self.report_unread_splits([*map(PurePath, label_names)])
-        self.report_unlabeled([name for name, label in zip(ordered, classes, strict=True) if not label], len(ordered))
-        self.report_links({name.rpartition("/")[0] for name in ordered})
+            warn_unread_splits(self.root, [*map(PurePath, label_names)])
+        unlabeled = [name for name, label in zip(ordered, classes, strict=True) if not label]
+        if 0 < len(unlabeled) < len(ordered):
+            warn_unlabeled(self.root, unlabeled)
+        warn_linked_folders(self.root, {name.rpartition("/")[0] for name in ordered})
         if "" in label_names or len(label_names) == 1:
             return CacheContents(ordered, sizes, None, [])
         return CacheContents(ordered, sizes, np.searchsorted(label_names, classes), label_names)
-
-    def report_unread_splits(self, classes: Collection[PurePath]) -> None:
-        """Warn if a directory of a split is read as that of a class."""
-        for folder in sorted({folder for path in classes for folder in (path, *path.parents)}):
-            if is_unread_split(folder, classes):
-                fix = (
-                    "put images for testing or validation into directories test or val beside it"
-                    if len(folder.parts) == 1
-                    else f"set data.root={self.root / folder.parent}, and call those of other splits test or val"
-                )
-                log.warning(
-                    "data.root=%s: the directory %s is read as a class. If it is a split, %s.", self.root, folder, fix
-                )
-                return
-
-    def report_unlabeled(self, names: list[str], num_images: int) -> None:
-        """Warn if only some images are in no class directory."""
-        if 0 < len(names) < num_images:
-            log.warning(
-                "data.root=%s: %s images, such as %s, are in no class directory, so all are unlabeled. Move them into"
-                " one.",
-                *(self.root, f"{len(names):,}", visible(min(names))),
-            )
-
-    def report_links(self, folders: Collection[str]) -> None:
-        """Warn about directories that links make occur several times."""
-        names: dict[str, list[str]] = {}
-        for folder in sorted(folders):
-            names.setdefault(os.path.realpath(self.root / folder), []).append(folder)
-        for same in names.values():
-            if len(same) > 1:
-                log.warning(
-                    "data.root=%s: %s are the same directory, so its images are read %s times, maybe for training and"
-                    " for testing. Remove the links.",
-                    *(self.root, visible(" and ".join(same)), len(same)),
-                )
 
     def split(self, names: list[str]) -> dict[str, list[str]]:
         """Return the names of the images of each split.
@@ -220,34 +194,3 @@ def walk(folder: Path, parents: frozenset[tuple[int, int]] = frozenset()) -> Ite
 def is_image(path: Path) -> bool:
     """Return whether a file is named like an image."""
     return path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def has_split_folders(names: list[str]) -> bool:
-    """Return whether there are images for training and others in directories of their own."""
-    found = set(map(split_of, names))
-    return "train" in found and not found.isdisjoint({"val", "test"})
-
-
-def split_of(name: str) -> str:
-    """Return the split that the first directory of an image is named for, or an empty string."""
-    first, slash, _ = name.partition("/")
-    return SPLIT_NAMES.get(first.lower(), "") if slash else ""
-
-
-def is_unread_split(folder: PurePath, classes: Collection[PurePath]) -> bool:
-    """Return whether a directory `train` contains classes, or has only others like `testing` beside it."""
-    if SPLIT_NAMES.get(folder.name.lower()) != "train":
-        return False
-    beside = [path.name.lower() for path in classes if path.name and path.parent == folder.parent and path != folder]
-    has_classes = any(folder in path.parents for path in classes)
-    return has_classes or (beside != [] and all(name.startswith(("test", "val")) for name in beside))
-
-
-def class_of(name: str, in_split: bool) -> str:
-    """Return the directory of an image, without that of its split; an empty string if there is none."""
-    return "/".join(name.split("/")[in_split:-1])
-
-
-def printable(name: str) -> str:
-    r"""Return the name of a directory with bytes that are not UTF-8 as escape sequences, such as `café`."""
-    return os.fsencode(name).decode(errors="backslashreplace")
