@@ -125,6 +125,16 @@ def test_images_may_have_other_classes_if_the_model_does_not_use_them(small, tmp
         load_run(tmp_path / "conditional", data_root=other)
 
 
+def test_classes_of_a_conditional_model_must_be_those_of_its_training(small, tmp_path, caplog):
+    root = write_photos(tmp_path / "photos", "a", "b", "c")
+    options = ["data=image_folder", f"data.root={root}", "data.image_shape=[1,8,8]", "trainer.max_epochs=1"]
+    train(small(*options, "model=cvae"))
+    load_run(tmp_path / "run", data_root=write_photos(tmp_path / "same", "a", "b", "c"))
+    assert "have changed" not in caplog.text  # of images that were passed on purpose
+    with pytest.raises(UserError, match=r"^data: label 1 of the images means d, but VAE was trained with b\. Use"):
+        load_run(tmp_path / "run", data_root=write_photos(tmp_path / "other", "a", "d", "e"))
+
+
 def test_images_of_another_shape_are_still_rejected(run):
     np.save(run / "x.npy", np.zeros((40, 9, 9)))
     config = {"_target_": "vae_lightning.data.ArrayDataModule", "root": str(run / "x.npy"), "image_shape": [1, 8, 8]}

@@ -2,6 +2,7 @@
 
 import logging
 from copy import deepcopy
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +82,7 @@ def load_run(
         config["data"]["root"] = str(data_root)
     try:
         data: ImageDataModule = build(config["data"])
-        if data.has_changed(checkpoint.get(CheckpointKey.DATA)):
+        if data_root is None and data.has_changed(checkpoint.get(CheckpointKey.DATA)):
             log.warning(
                 "%s: the images in %s have changed since the model was trained, so they are split differently: test"
                 " images may have been trained on. Restore them, or pass a copy of the former images as --data-root.",
@@ -91,6 +92,7 @@ def load_run(
         data.labeled_per_class = None  # labels that were not given to the model still serve to evaluate it
         data.prepare_data()
         set_up(data, model)
+        check_label_names(data, model, checkpoint.get(CheckpointKey.LABEL_NAMES) or [])
     except Exception as error:
         hint = " If the data has been moved, pass --data-root PATH." if has_root and data_root is None else ""
         if isinstance(error, UserError):
@@ -120,6 +122,22 @@ def set_up(data: ImageDataModule, model: ELBOModule) -> None:
                 f"data: {type(model).__name__} is conditional on {k} classes or attributes, but the images have"
                 f" {labels}. Use images with the labels of its training data."
             ) from None
+
+
+def check_label_names(data: ImageDataModule, model: ELBOModule, trained: list[str]) -> None:
+    """Check that labels mean the classes that a conditional model was trained with.
+
+    Raises:
+        UserError: if the images have others.
+    """
+    if not (model.condition_dim and data.label_names and trained):
+        return
+    for i, (found, expected) in enumerate(zip_longest(map(str, data.label_names), trained)):
+        if found != expected:
+            raise UserError(
+                f"data: label {i} of the images means {found}, but {type(model).__name__} was trained with {expected}."
+                " Use images of the same classes."
+            )
 
 
 def warn_data_changed(config: dict[str, Any], trained: dict[str, Any], path: Path) -> None:
