@@ -10,6 +10,8 @@ import pytest
 from conftest import ROOT
 from test_equal_runs import COMMON, DDP, QUIET, run_train
 
+RESUME = "Resume from the last checkpoint with python train.py 'trust=[signal_one]' resume="
+
 
 def kill_at(rank: int) -> str:
     """Return the override that kills a process in its 14th training batch."""
@@ -36,7 +38,7 @@ def test_sweep_continues_after_a_job_whose_process_was_killed(tmp_path):
     options = [*COMMON, *QUIET, *DDP, "data.batch_size=64", "trainer.max_epochs=2", "sweep=study"]
     done = run_train(tmp_path, "-m", "seed=0,1", *options, kill_at(rank=1))
     assert done.returncode == 1
-    error = "process 1 of 2 was killed by SIGKILL. Resume from the last checkpoint with python train.py resume="
+    error = f"process 1 of 2 was killed by SIGKILL. {RESUME}"
     (failure,) = tmp_path.glob("runs/sweeps/study/*/failure.txt")
     assert "- seed=0\n" in (failure.parent / ".hydra" / "overrides.yaml").read_text()
     assert failure.read_text().startswith(error)
@@ -57,6 +59,6 @@ def test_no_process_outlives_process_0(tmp_path):
     ) as process:
         _, stderr = process.communicate(timeout=300)  # until the last process has closed it
     assert process.returncode == -signal.SIGKILL
-    error = "error: process 0 of 2 is gone. Resume from the last checkpoint with python train.py resume="
+    error = f"error: process 0 of 2 is gone. {RESUME}"
     assert stderr.count(error) == 1
     assert "Traceback" not in stderr
