@@ -134,3 +134,13 @@ def test_message_names_the_option_that_trusts_an_own_class():
         check_replayable(["+callbacks.a={_target_: mine.A}"], RUN)
     with pytest.raises(UserError, match=r"If you trust it, pass it again on the command line\.$"):
         check_replayable(["seed=${oc.env:SEED}"], RUN)
+
+
+def test_the_standard_library_cannot_be_trusted(tmp_path):
+    """A log file of it would be emptied before the object turns out not to be a callback."""
+    override = "+callbacks.x={_target_:logging.FileHandler,filename:victim,mode:w}"
+    for trust in ((), ("logging",)):
+        with pytest.raises(
+            UserError, match=r"names a class that is not trusted.* If you trust it, pass it again on the"
+        ):
+            check_replayable([override], tmp_path, trust)

@@ -57,3 +57,11 @@ def test_at_chance_level_the_losses_are_log_2(parts, images):
 def test_learned_prior_raises(parts):
     with pytest.raises(UserError, match=r"^model/prior: AAE requires N\(0, I\). Set model/prior=standard_normal.$"):
         AAE(**{**parts, "conditional": True}, prior=ClassConditional)
+
+
+def test_weights_of_a_discriminator_that_was_not_given_the_labels_can_be_loaded(parts, images):
+    old, new = AAE(**parts), AAE(**{**parts, "conditional": True})
+    weights = new.state_dict() | {name: value for name, value in old.state_dict().items() if "discriminator" in name}
+    new.load_state_dict(weights)
+    out = new(images, torch.zeros(len(images), dtype=torch.int64))
+    torch.testing.assert_close(new.discriminator(out.append_condition(out.z)), old.discriminator(out.z))

@@ -129,7 +129,7 @@ def test_encoder_that_is_given_the_factors_is_rejected():
     with pytest.raises(
         UserError, match=r"^model.conditional=true: S2BetaVAE predicts the factors, so the encoder must"
     ):
-        S2BetaVAE(conditional=True, num_classes=3, **OPTIONS)
+        S2BetaVAE(conditional=True, num_classes=3, **OPTIONS).check_data(sprites())
 
 
 def test_latents_with_restricted_values_are_reported():

@@ -71,3 +71,18 @@ def test_classes_with_different_halves_of_the_prior_are_penalized_in_a_condition
     assert pooled < 0.02
     assert given_labels > 3 * pooled.abs()
     assert given_labels > 0.01
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "least"),
+    [
+        (SlicedWasserstein(lambda_sw=1.0, num_projections=500), 0.75),
+        (MMD(alpha=1.0, lambda_mmd=1.0, kernel="rbf"), 0.5),
+    ],
+)
+def test_penalty_of_a_conditional_model_does_not_vanish_with_the_number_of_classes(regularizer, least):
+    torch.manual_seed(0)
+    z, y, zeros = 0.3 * torch.randn(500, 10), torch.arange(500) % 100, torch.zeros(1, 10)
+    out = ForwardPass(None, y, DeltaDistribution(z), StandardGaussian(zeros, zeros), z, None)
+    with_classes = regularizer(out._replace(condition=F.one_hot(y, 100)))[0]
+    assert with_classes > least * regularizer(out)[0]

@@ -1,14 +1,11 @@
 """Which classes a file may name, so that loading a checkpoint never runs code from it."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_lightning.config.packages import TRUSTED_PACKAGES, is_trusted, package_names
+from vae_lightning.config.packages import TRUSTED_PACKAGES, is_own, is_trusted, package_names
 from vae_lightning.errors import UserError
-
-NOT_OWN = {*sys.stdlib_module_names, "torch", "vae_lightning"}  # packages that no user needs to trust
 
 Trust = str | Sequence[str]  # packages of the user's own, or a single one
 
@@ -39,7 +36,7 @@ class UntrustedError(UserError):
         several = len(targets) > 1
         self.problem = f"names {' and '.join(targets)}, which {'are' if several else 'is'} not trusted"
         roots = dict.fromkeys(target.partition(".")[0] for target in targets)
-        self.packages = [root for root in roots if root.isidentifier() and root not in NOT_OWN]
+        self.packages = [root for root in roots if root.isidentifier() and is_own(root)]
         fix = "Restore the original file."
         if self.packages:
             fix = (

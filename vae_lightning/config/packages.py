@@ -1,5 +1,6 @@
 """Packages whose classes a file may name."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
@@ -19,11 +20,12 @@ TRUSTED_PACKAGES = (
 )
 DATA_PACKAGES = ("vae_lightning.data",)
 CALLBACK_PACKAGES = ("vae_lightning.callbacks", "lightning.pytorch.callbacks")
-LIBRARIES = ("lightning", "torch", "vae_lightning")  # whose classes and options conf/ names
+# Packages that no user needs to trust, and whose classes and options have the meanings that conf/ gives them.
+LIBRARIES = {*sys.stdlib_module_names, "lightning", "torch", "vae_lightning"}
 
 
 def is_own(target: Any) -> bool:
-    """Return whether a class or module is the user's own, not one of this package, Lightning or torch."""
+    """Return whether a class or module is the user's own, not one of Python, this package, Lightning or torch."""
     return isinstance(target, str) and target.partition(".")[0] not in LIBRARIES
 
 

@@ -42,7 +42,7 @@ def resume_command(run_dir: Path) -> str:
 
 def trusted_packages(override: str) -> list[str]:
     """Return the packages that `trust=` names; none if the override is another one."""
-    return re.findall(r"[\w.]+", override.partition("=")[2]) if override_key(override) == "trust" else []
+    return re.findall(r"[^\[\],'\"\s]+", override.partition("=")[2]) if override_key(override) == "trust" else []
 
 
 def check_replayable(overrides: list[str], run_dir: Path, trust: Sequence[str] = ()) -> None:
@@ -93,7 +93,7 @@ def has_trusted_targets(override: str, own: tuple[str, ...], run_dir: Path) -> b
     return len(targets) == override.count("_target_") and all(
         isinstance(target, str)
         and CLASS_NAME.fullmatch(target)
-        and (target.startswith(REPLAYED_PACKAGES) or is_trusted(target, own, run_dir))
+        and (target.startswith(REPLAYED_PACKAGES) or (is_own(target) and is_trusted(target, own, run_dir)))
         for target in targets
     )
 

@@ -48,7 +48,8 @@ def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataM
             inherit_run(cfg)
             inherit_reading(cfg, like, given)
             if "data.test_fraction" not in given:
-                cfg.data.update({name: value for name, value in FRACTIONS.items() if name in cfg.data})
+                unset = FRACTIONS.keys() & cfg.data.keys() - {key.partition(".")[2] for key in given}
+                cfg.data.update({name: FRACTIONS[name] for name in unset})
             validate_config(cfg)
             data: ImageDataModule = build_component(cfg, "data", ImageDataModule)
             uses_all = not data.has_test_split and "data.test_fraction" not in given

@@ -1,8 +1,9 @@
 """The adversarial autoencoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from vae_lightning.distributions import DeltaPosterior, ForwardPass
@@ -48,6 +49,14 @@ class AAE(Adversarial):
     def discriminator(self) -> Discriminator:  # type: ignore[override]
         """The discriminator. It belongs to the regularizer, which computes the generator loss with it."""
         return self.regularizer.discriminator
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Load weights, including those of a conditional model whose discriminator was not given the labels."""
+        name = "regularizer.discriminator.0.weight"
+        if (weight := state_dict.get(name)) is not None:
+            missing = self.discriminator[0].in_features - weight.shape[1]
+            state_dict = {**state_dict, name: F.pad(weight, (0, max(0, missing)))}  # weights of 0 ignore them
+        return super().load_state_dict(state_dict, *args, **kwargs)
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss and all logged terms."""

@@ -377,9 +377,10 @@ class LatentVariableModel(Configurable, L.LightningModule):
                 is checked, since each check waits for the device.
         """
         is_running = self._trainer is not None and self._trainer.state.status == TrainerStatus.RUNNING
-        check_values = not (is_running and self.has_checked_images)
-        self.has_checked_images = is_running
-        return to_unit_interval(x, self.image_shape, self.dtype, check_values)
+        images = to_unit_interval(x, self.image_shape, self.dtype, not (is_running and self.has_checked_images))
+        if x.is_floating_point():
+            self.has_checked_images = is_running
+        return images
 
     def condition(self, y: Tensor | None) -> Tensor | None:
         """Convert classes (B,) to one-hot vectors (B, K), and keep attributes (B, K). None without a condition.

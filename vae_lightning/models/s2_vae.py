@@ -28,7 +28,7 @@ class FewLabels(ELBOModule):
         **kwargs: those of the other model.
 
     Raises:
-        UserError: if the model is conditional, or the posterior means are restricted, as on a sphere.
+        UserError: if the posterior means are restricted, as on a sphere.
     """
 
     requires_vector = True
@@ -37,11 +37,6 @@ class FewLabels(ELBOModule):
 
     def __init__(self, *, supervision_weight: float = 64.0, num_labeled: int = 1000, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if self.condition_dim:
-            raise UserError(
-                f"model.conditional=true: {type(self).__name__} predicts the factors, so the encoder must not be given"
-                " them. Set model.conditional=false."
-            )
         if self.posterior.support != "vectors":
             raise UserError(
                 f"model/posterior: {type(self).__name__} requires latents with any value, not {self.posterior.support}."
@@ -55,9 +50,14 @@ class FewLabels(ELBOModule):
 
         Raises:
             UserError: if the data does not suit the model, has no factors, or too many for the latents or too few
-                images.
+                images, or the model is conditional.
         """
         super().check_data(data)
+        if self.condition_dim:
+            raise UserError(
+                f"model.conditional=true: {type(self).__name__} predicts the factors, so the encoder must not be given"
+                " them. Set model.conditional=false."
+            )
         n, y = len(data.splits["train"].x), data.splits["train"].y
         if y is None or y.dim() == 1:
             raise UserError(

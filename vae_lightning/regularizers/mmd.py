@@ -96,10 +96,10 @@ class MMD(Regularizer):
                 " alpha + lambda_mmd - 1 of the MMD must be >= 0."
             )
         self.alpha, self.lambda_mmd = alpha, lambda_mmd
+        self.bandwidth = bandwidth
         self.mmd = partial(
             mmd,
             kernel=check_choice("model.kernel", kernel, KERNELS),
-            bandwidth=bandwidth,
             bandwidth_factors=tuple(bandwidth_factors),
             estimator=check_choice("model.mmd_estimator", mmd_estimator, ESTIMATORS),
         )
@@ -107,7 +107,8 @@ class MMD(Regularizer):
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {mmd, and rate if the posterior has a density})."""
         z, prior = (out.append_condition(draws) for draws in (out.z, out.pz.sample(len(out.z))))
-        terms = {"mmd": self.mmd(all_gather_rows(z), all_gather_rows(prior))}
+        bandwidth = 2.0 * out.z.shape[1] if self.bandwidth is None else self.bandwidth  # without the condition
+        terms = {"mmd": self.mmd(all_gather_rows(z), all_gather_rows(prior), bandwidth=bandwidth)}
         penalty = (self.alpha + self.lambda_mmd - 1) * terms["mmd"]
         if not isinstance(out.qz, DeltaDistribution):
             terms["rate"] = kl(out).mean()

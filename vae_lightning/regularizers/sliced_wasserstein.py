@@ -49,6 +49,7 @@ class SlicedWasserstein(Regularizer):
         draws = (out.append_condition(draws) for draws in (out.z, out.pz.sample(len(out.z))))
         z, prior = map(all_gather_rows, draws)
         directions = F.normalize(torch.randn(self.num_projections, z.shape[1], dtype=z.dtype, device=z.device))
+        directions *= (z.shape[1] / out.z.shape[1]) ** 0.5  # so that the part of z has length 1 on average
         distance = sliced_wasserstein(z, prior, directions, self.power)
         return self.lambda_sw * distance, {"sliced_wasserstein": distance}
 
