@@ -168,13 +168,15 @@ def draw_curves(rows: list[Row], title: str, target: Path) -> None:
 
 
 def draw_against(rows: list[Row], labels: dict[str, str], target: Path) -> None:
-    """Draw the metric of the finished rows at their `points` as PNG, with standard deviations over seeds."""
+    """Draw the metric of the finished rows at three `points` or more as PNG, with standard deviations over seeds."""
     series: dict[str, list[Point]] = {}
     for row in rows:
         if result := row.result(row.metric):
             value, deviation = result if len(row.records) > 1 else (result[0], math.nan)
             for name, x in row.points.items():
                 series.setdefault(name, []).append(Point(x, value, dy=deviation))
+    if len({point.x for points in series.values() for point in points}) < 3:
+        return
     save(trade_off({name: sorted(points) for name, points in series.items()}, **labels), target)
     reduce_colors(target, target)
 
