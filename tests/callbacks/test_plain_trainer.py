@@ -1,7 +1,7 @@
 """Callbacks in a Trainer of the user's own."""
 
-import lightning as L
 import pytest
+from small_training import quiet_trainer
 from torch.utils.data import DataLoader
 
 from vae_lightning.callbacks import (
@@ -29,15 +29,6 @@ from vae_lightning.models import VAE
 )
 def test_callbacks_that_show_images_require_a_data_module(callback, parts, images, tmp_path, request):
     batches = DataLoader([(image, 0) for image in images], batch_size=4)
-    trainer = L.Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        callbacks=callback(tmp_path),
-    )
+    trainer = quiet_trainer(max_epochs=1, callbacks=callback(tmp_path))
     with pytest.raises(UserError, match=rf"^{request.node.callspec.id}: shows images .* Pass datamodule=\.\.\. to"):
         trainer.fit(VAE(**parts), batches, batches)

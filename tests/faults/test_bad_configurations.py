@@ -51,6 +51,7 @@ ERRORS = {  # overrides -> start of the error
     "callbacks.metrics.names=[mgi]": "callbacks.metrics.names=mgi: not a valid choice. Choose one of mig,",
     "callbacks.metrics.names=[knn] callbacks.metrics.num_images=1": "callbacks.metrics.names=knn: requires two images.",
     "callbacks.metrics.names=knn": "callbacks.metrics.names=knn: must be a list. Use callbacks.metrics.names=[knn].",
+    "model=cvae callbacks.metrics.names=[knn]": "callbacks.metrics.names=knn: requires an encoder that is not given",
     "callbacks.metrics.names=[knn,mig]": "callbacks.metrics.names=mig: requires factors. Set data=sprites or",
     "model=ae callbacks.metrics.names=[exact_mutual_information]": "callbacks.metrics.names=exact_mutual_information:",
     "callbacks.metrics.names=[knn] data.val_size=0 monitor=train/loss": "callbacks.metrics.names: there are no",

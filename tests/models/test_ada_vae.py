@@ -5,7 +5,7 @@ from functools import partial
 import lightning as L
 import pytest
 import torch
-from adversarial_models import quiet_trainer
+from small_training import quiet_trainer
 from torch.distributions import Normal, kl_divergence
 
 from vae_lightning.data import DigitsDataModule, SpritesDataModule

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from adversarial_models import MODELS, digits, quiet_trainer
+from adversarial_models import MODELS
+from small_training import digits, quiet_trainer
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from adversarial_models import digits, quiet_trainer
+from small_training import digits, quiet_trainer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, TensorDataset
 

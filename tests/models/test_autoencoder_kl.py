@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from adversarial_models import MODELS, digits, quiet_trainer
+from adversarial_models import MODELS
+from small_training import digits, quiet_trainer
 
 from vae_lightning.distributions import Laplace
 from vae_lightning.errors import UserError

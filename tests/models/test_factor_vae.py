@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from adversarial_models import ADAM, MODELS, digits, quiet_trainer
+from adversarial_models import ADAM, MODELS
+from small_training import digits, quiet_trainer
 
 from vae_lightning.errors import UserError
 from vae_lightning.models import VAE, FactorVAE

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from adversarial_models import digits, quiet_trainer
+from small_training import digits, quiet_trainer
 from torch import Tensor, nn
 
 from vae_lightning.distributions import DeltaDistribution, ForwardPass

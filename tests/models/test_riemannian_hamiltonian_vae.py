@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 import torch
-from adversarial_models import quiet_trainer
 from linear_gaussian import LinearGaussian
+from small_training import quiet_trainer
 from torch.distributions import MultivariateNormal
 
 import vae_lightning

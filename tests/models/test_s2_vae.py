@@ -6,7 +6,7 @@ from functools import partial
 import lightning as L
 import pytest
 import torch
-from adversarial_models import quiet_trainer
+from small_training import quiet_trainer
 
 from vae_lightning.data import SpritesDataModule
 from vae_lightning.errors import UserError

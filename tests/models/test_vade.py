@@ -5,7 +5,7 @@ from functools import partial
 import lightning as L
 import pytest
 import torch
-from adversarial_models import digits, quiet_trainer
+from small_training import digits, quiet_trainer
 
 from vae_lightning.callbacks import GradientSkip
 from vae_lightning.errors import UserError

@@ -46,7 +46,10 @@ class Representation:
         """Classes (N,), or attributes or factors (N, A)."""
         if self.images.y is None:
             raise UserError("requires labels, which this data does not have. Leave it out.")
-        self.check_encoder()
+        if self.model.encoder_is_given_labels:
+            raise UserError(
+                "requires an encoder that is not given the labels. Set model.conditional=false, or leave it out."
+            )
         return self.images.y
 
     @property
@@ -54,15 +57,7 @@ class Representation:
         """Attributes or factors, (N, A)."""
         if self.images.y is None or self.images.y.dim() == 1:
             raise UserError("requires factors. Set data=sprites or data=dsprites, or leave it out.")
-        self.check_encoder()
-        return self.images.y
-
-    def check_encoder(self) -> None:
-        """Raise an error if the encoder is given what would be predicted from its codes."""
-        if self.model.encoder_is_given_labels:
-            raise UserError(
-                "requires an encoder that is not given the labels. Set model.conditional=false, or leave it out."
-            )
+        return self.labels
 
     @property
     def halves(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -43,8 +43,7 @@ def dci(codes: Any, factors: Any, *, boosted: bool = False, trees: int = 100, se
 
     Args:
         codes: (N, D).
-        factors: (N,) or (N, A). Factors without two values in at least
-            two images each are ignored.
+        factors: (N,) or (N, A). Factors without two values in at least two images each are ignored.
         boosted: use gradient boosting instead of random forests.
         trees: the number of trees per forest, or of stages of boosting.
         seed: of the split and the trees.

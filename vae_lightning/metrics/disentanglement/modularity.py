@@ -56,8 +56,7 @@ def explicitness(codes: Any, factors: Any, *, seed: int = 0) -> float:
 
     Args:
         codes: (N, D).
-        factors: (N,) or (N, A). Factors without two values in at least
-            two images each are ignored.
+        factors: (N,) or (N, A). Factors without two values in at least two images each are ignored.
         seed: of the split.
 
     Raises:
