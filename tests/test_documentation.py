@@ -135,7 +135,17 @@ def test_custom_callback_and_metric_reach_the_report(tmp_path):
 
 
 @pytest.mark.slow
-def test_custom_figure_is_drawn(tmp_path):
+def test_custom_figure_and_metric_of_a_trained_model(tmp_path):
     write_example(tmp_path, "my_figures.py", "callbacks/own_figures.yaml", section("A figure"))
+    (tmp_path / "my_metrics.py").write_text("".join(section("A metric of a trained model")))
     run_train(tmp_path, "callbacks=own_figures", *SMALL)
-    assert (tmp_path / "run" / "figures" / "posterior_means.png").is_file()
+    figure = tmp_path / "run" / "figures" / "posterior_means.png"
+    figure.unlink()
+    command = ["-m", "vae_lightning"]
+    run_command(tmp_path, *command, "figures", "run", "--only", "my_figures.posterior_means", "--trust", "my_figures")
+    assert figure.is_file()
+    run_command(tmp_path, *command, "evaluate", "run", "--only", "my_metrics.sparsity", "--trust", "my_figures")
+    run_command(tmp_path, *command, "report", "run", "--trust", "my_figures")
+    with (tmp_path / "run" / "report" / "runs.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert 0 <= float(row["sparsity/near_zero"]) <= 1

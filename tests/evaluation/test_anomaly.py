@@ -1,5 +1,6 @@
 """Telling the images of a run from those of another data set."""
 
+import csv
 import json
 import math
 import re
@@ -13,7 +14,7 @@ from PIL import Image
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.data import ImageFolderDataModule
 from vae_lightning.errors import UserError
-from vae_lightning.evaluation.anomaly import SCORES, OtherData, anomaly, scores
+from vae_lightning.evaluation.anomaly import SCORES, anomaly, scores
 from vae_lightning.evaluation.context import EvaluationContext
 from vae_lightning.evaluation.evaluate import evaluate
 from vae_lightning.evaluation.other_data import load_other_data
@@ -87,7 +88,7 @@ def test_all_images_are_anomalies_unless_there_are_test_images(digits, tmp_path)
     shape = "data.image_shape=[1,28,28]"
 
     def count(*against: str) -> int:
-        data = load_other_data(against, like)
+        data = load_other_data(against, like).data
         x = data.splits["test"].x
         return len({tuple(image.flatten().tolist()) for image in x}) if len(x) else 0
 
@@ -111,8 +112,8 @@ def test_images_are_read_as_those_of_the_run(tmp_path):
     like = ImageFolderDataModule(root=str(root), image_shape=(1, 4, 4), crop=[0, 0, 8, 8])
     like.setup()
     other = f"data.root={write_images(tmp_path / 'other', 4, (8, 16))}"
-    assert load_other_data(["image_folder", other], like).splits["test"].x.unique().tolist() == [255]
-    whole = load_other_data(["image_folder", other, "data.crop=null"], like).splits["test"].x
+    assert load_other_data(["image_folder", other], like).data.splits["test"].x.unique().tolist() == [255]
+    whole = load_other_data(["image_folder", other, "data.crop=null"], like).data.splits["test"].x
     assert (whole[..., 0] == 255).all()
     assert sorted(whole[:, 0, 0, 3].tolist()) == [0, 1, 2, 3]
 
@@ -128,7 +129,7 @@ def test_path_instead_of_a_choice_is_told_from_one(name, choice, digits, tmp_pat
 def test_scores_of_a_known_likelihood(small, monkeypatch):
     """The other images are more likely than those of the run, equally far from their mean, and simpler."""
     context = context_of(trained(small, "data.binarize=fixed"))
-    other = OtherData("digits", load_other_data(["digits", SHAPE], context.data))
+    other = load_other_data(["digits", SHAPE], context.data)
     assert set(other.data.splits["test"].x.unique().tolist()) == {0, 255}
     other.data.splits["test"].x.fill_(255)
 
@@ -152,6 +153,32 @@ def test_scores_of_a_known_likelihood(small, monkeypatch):
     assert white["complexity"].tolist() == pytest.approx([10 / math.log(2) - bits] * len(other.data.splits["test"].x))
 
 
+def test_the_scores_of_each_image_are_written(small, tmp_path):
+    """Those of the pictures are the ones that the model gives to the images in these files."""
+    run_dir = trained(small, "trainer.max_epochs=1")
+    folder = write_images(tmp_path / "photos", 30, (16, 16))
+    (folder / "1").mkdir()
+    (folder / "03.png").rename(folder / "1" / "=03.png")
+    against = ["image_folder", f"data.root={folder}", SHAPE]
+    found = evaluate(run_dir, quick=True, only=["anomaly"], against=against, images=25)
+    with (Path(run_dir) / "anomaly-scores.csv").open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert [row["anomaly"] for row in rows] == ["0"] * 25 + ["1"] * 25
+    run = load_run(run_dir)
+    x = [run.data.splits["test"].x[int(row["image"])] for row in rows[:25]]
+    names = [row["image"].replace("'", "") for row in rows[25:]]
+    assert names == sorted(names)
+    assert "1/=03.png" in names
+    x += [torch.from_numpy(np.array(Image.open(folder / name)))[None] for name in names]
+    images = run.model.as_images(torch.stack(x))
+    errors = (images - run.model.reconstruct(images)).square().sum((1, 2, 3))
+    assert [float(row["reconstruction"]) for row in rows] == pytest.approx(errors.tolist(), rel=1e-5)
+    scores = [float(row["neg_log_px"]) for row in rows]
+    normal, other = scores[:25], scores[25:]
+    higher = np.mean([(b > a) + 0.5 * (b == a) for a in normal for b in other])
+    assert found["anomaly/auroc_log_px"] == pytest.approx(higher)
+
+
 @pytest.mark.parametrize(
     ("overrides", "missing"),
     [
@@ -164,7 +191,7 @@ def test_scores_of_a_known_likelihood(small, monkeypatch):
 )
 def test_scores_that_do_not_apply_have_a_reason(overrides, missing, small):
     context = context_of(trained(small, "trainer.max_epochs=1", *overrides))
-    found = anomaly(context, OtherData("sprites", load_other_data(SPRITES, context.data)))
+    found = anomaly(context, load_other_data(SPRITES, context.data))
     assert list(found) == [f"auroc_{name}" for name in SCORES]
     assert {name for name in SCORES if found[f"auroc_{name}"].value is None} == missing
     for name in missing:

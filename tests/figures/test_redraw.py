@@ -1,6 +1,9 @@
 """Redrawing the figures of a finished run."""
 
+from pathlib import Path
+
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import vae_lightning
@@ -47,6 +50,33 @@ def test_figures_command_draws_in_another_format_and_style(small, tmp_path, monk
     assert "#1e1e1e" in file.with_suffix(".svg").read_text()
     main(["figures", str(tmp_path / "run")])  # as in training
     assert background(file) == (255, 255, 255)
+
+
+def posterior_means(ctx) -> Figure:
+    figure = Figure()
+    figure.subplots().plot(ctx.posterior.mu[:, 0])
+    return figure
+
+
+def samples(ctx) -> None:
+    pass
+
+
+def test_some_figures_and_those_of_the_user(small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(FIGURES, "posterior_means", posterior_means)  # removed after the test
+    train(small("model=ae", "trainer.max_epochs=1", "~callbacks.figures"))
+    capsys.readouterr()
+    run = str(tmp_path / "run")
+    main(["figures", run, "--only", "reconstructions,test_redraw.posterior_means"])
+    names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
+    assert names == ["reconstructions.png", "posterior_means.png"]
+    for only, message in (
+        ("reconstruction", "--only=reconstruction: no such figure. Choose from"),
+        ("test_redraw.samples", "--only=test_redraw.samples: there is a figure of this name. Rename the function."),
+        ("test_redraw.other", "--only=test_redraw.other: cannot be imported"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            main(["figures", run, "--only", only])
 
 
 def background(file) -> tuple[int, ...]:

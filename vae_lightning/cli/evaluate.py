@@ -4,8 +4,7 @@ import argparse
 import signal
 
 from vae_lightning.cli.arguments import add_data_root_option, add_trust_option, check_runs
-from vae_lightning.errors import check_choice
-from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, Settings
+from vae_lightning.evaluation.settings import FEATURES, GROUPS, PROTOCOLS, Settings, check_groups
 from vae_lightning.runs.discovery import find_evaluable_runs
 from vae_lightning.types import SPLITS
 
@@ -32,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=lambda names: names.split(","),
         default=[],
         metavar="GROUPS",
-        help=f"some of {','.join(GROUPS)}; the numbers of other groups are kept (default: all, anomaly with --against)",
+        help=f"some of {','.join(GROUPS)}, or functions of your own, MODULE.FUNCTION; the numbers of other groups are"
+        " kept (default: all, anomaly with --against)",
     )
     parser.add_argument("--split", help=f"the images to evaluate: {', '.join(SPLITS)} (default: {Settings.split})")
     for name, metavar, text in (
@@ -77,8 +77,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         UserError: if the options are invalid, or a run cannot be evaluated.
     """
-    for group in args.only:
-        check_choice("--only", group, GROUPS)
+    check_groups(args.only)
     runs = [run for path in args.path for run in find_evaluable_runs(path)]
     if len(runs) == 1:  # the error of one of several does not stop the others
         check_runs(map(str, runs))

@@ -1,4 +1,4 @@
-"""Draw all figures of a run again."""
+"""Draw figures of a run again."""
 
 import argparse
 
@@ -11,6 +11,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
     add_data_root_option(parser)
     parser.add_argument(
+        "--only",
+        type=lambda names: names.split(","),
+        default=[],
+        metavar="FIGURES",
+        help="some figures, such as samples,traversals, or functions of your own, MODULE.FUNCTION (default: all)",
+    )
+    parser.add_argument(
         "--format", choices=FIGURE_FORMATS, help="pdf or svg beside each PNG; by default as in training"
     )
     parser.add_argument("--style", choices=FIGURE_STYLES, help="by default as in training")
@@ -21,5 +28,6 @@ def run(args: argparse.Namespace) -> None:
     check_runs([args.path])
     from vae_lightning.figures.redraw import redraw  # imports torch, which --help does not need
 
-    for file in redraw(args.path, trust=args.trust, data_root=args.data_root, format=args.format, style=args.style):
+    options = {name: getattr(args, name) for name in ("only", "trust", "data_root", "format", "style")}
+    for file in redraw(args.path, **options):
         print(file)

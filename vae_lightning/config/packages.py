@@ -1,7 +1,7 @@
 """Packages whose classes a file may name."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -22,6 +22,10 @@ DATA_PACKAGES = ("vae_lightning.data",)
 CALLBACK_PACKAGES = ("vae_lightning.callbacks", "lightning.pytorch.callbacks")
 # Packages that no user needs to trust, and whose classes and options have the meanings that conf/ gives them.
 LIBRARIES = {*sys.stdlib_module_names, "lightning", "torch", "vae_lightning"}
+IMPORT_FIX = (
+    "Run the command from the directory that holds its module, add that directory to PYTHONPATH, or install its"
+    " package."
+)
 
 
 def is_own(target: Any) -> bool:
@@ -57,9 +61,23 @@ def is_trusted(target: Any, packages: tuple[str, ...], path: Path) -> bool:
         found = resolve_name(target)
     except (ImportError, AttributeError) as error:
         raise UserError(
-            f"{path}: names {target}, which cannot be imported ({one_line(error)}). Run the command from the directory"
-            " that holds its module, add that directory to PYTHONPATH, or install its package."
+            f"{path}: names {target}, which cannot be imported ({one_line(error)}). {IMPORT_FIX}"
         ) from error
     except ValueError:  # not a dotted name
         return False
     return isinstance(found, type) and f"{found.__module__}.{found.__qualname__}.".startswith(inside)
+
+
+def import_function(option: str, target: str) -> Callable[..., Any]:
+    """Import a function that the user names on the command line, such as `my_metrics.sparsity`.
+
+    Raises:
+        UserError: if there is none.
+    """
+    try:
+        function = resolve_name(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{option}={target}: cannot be imported ({one_line(error)}). {IMPORT_FIX}") from error
+    if not callable(function):
+        raise UserError(f"{option}={target}: not a function. Use MODULE.FUNCTION.")
+    return function

@@ -71,9 +71,14 @@ class ImageFilesDataModule(ImageDataModule):
         """Specification of the cache, computed once since that lists all files."""
         return self.cache_spec()
 
+    @cached_property
+    def contents(self) -> CacheContents:
+        """Order, splits and labels of all images, computed once since that also warns about other files."""
+        return self.cache_contents()
+
     def prepare_data(self) -> None:
         """Build the cache if it does not exist yet."""
-        ensure_cache(self.spec, self.cache_contents, self.cache, self.skip_corrupt)
+        ensure_cache(self.spec, lambda: self.contents, self.cache, self.skip_corrupt)
 
     def load(self) -> dict[str, Batch]:
         """Open the cache, after building it if necessary."""
@@ -87,5 +92,5 @@ class ImageFilesDataModule(ImageDataModule):
         They are listed again, as when the cache was built, whose directory depends on all files.
         """
         manifest = json.loads((self.spec.folder(self.cache) / "manifest.json").read_bytes())
-        names = iter(name for name in self.cache_contents().names if name not in manifest["left_out"])
+        names = iter(name for name in self.contents.names if name not in manifest["left_out"])
         return {split: list(islice(names, len(x))) for split, (x, _) in self.splits.items()}

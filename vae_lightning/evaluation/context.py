@@ -135,10 +135,15 @@ def draw_images(data: ImageDataModule, split: str, n: int, seed: int) -> Batch:
 
     Those whose class is not given are left out.
     """
-    images = data.splits[split]
-    index = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(seed))
-    if images.y is not None and images.y.dim() == 1:
-        index = index[images.y[index] != UNKNOWN]
-    index = index[:n]
+    images = data.splits[split].rows(draw_index(data, split, n, seed))
     with isolated_rng(seed):
-        return data.transform(images.rows(index), training=False)
+        return data.transform(images, training=False)
+
+
+def draw_index(data: ImageDataModule, split: str, n: int, seed: int) -> Tensor:
+    """Return the indices of the images that `draw_images` draws, (n,)."""
+    x, y = data.splits[split]
+    index = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    if y is not None and y.dim() == 1:
+        index = index[y[index] != UNKNOWN]
+    return index[:n]

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,8 @@ from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.checkpointing.trust import Trust
 from vae_lightning.data import ImageDataModule
 from vae_lightning.distributed.device import resolve_device
-from vae_lightning.errors import UserError, check_choice
-from vae_lightning.evaluation.anomaly import OtherData, anomaly
+from vae_lightning.errors import UserError
+from vae_lightning.evaluation.anomaly import SCORES_FILE, anomaly
 from vae_lightning.evaluation.context import EvaluationContext, draw_images
 from vae_lightning.evaluation.disentanglement import disentanglement
 from vae_lightning.evaluation.downstream import downstream
@@ -25,9 +25,10 @@ from vae_lightning.evaluation.fingerprint import fingerprint, fingerprint_model
 from vae_lightning.evaluation.information import information
 from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.other_data import load_other_data
+from vae_lightning.evaluation.own_groups import Evaluator, OwnGroup, load_own_group
 from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
-from vae_lightning.evaluation.settings import GROUPS, PROTOCOL_GROUPS, Settings, resolve_settings
+from vae_lightning.evaluation.settings import GROUPS, PROTOCOL_GROUPS, Settings, check_groups, resolve_settings
 from vae_lightning.evaluation.table import build_table, flatten
 from vae_lightning.evaluation.unfinished import Unfinished
 from vae_lightning.io.console import CONSOLE
@@ -37,8 +38,6 @@ from vae_lightning.runs.artifacts import read_metrics
 from vae_lightning.runs.layout import METRICS
 from vae_lightning.runs.recording import save_metrics
 from vae_lightning.types import Shape
-
-Evaluator = Callable[[EvaluationContext], Results]
 
 
 def evaluate(
@@ -70,7 +69,8 @@ def evaluate(
         quick: use fewer samples, which takes a minute on a laptop.
         protocol: use the settings of a paper, one of `evaluation.settings.PROTOCOLS`.
         only: the groups to evaluate; by default all `GROUPS`, or all that the protocol defines, but anomalies only with
-            `against`.
+            `against`. A name with a dot, such as `my_metrics.sparsity`, is a function of your own: it is given an
+            `EvaluationContext` and returns a dictionary of numbers.
         peers: runs of the same model with other seeds, for UDR.
         against: another data set for anomalies: a choice of `data`, and overrides such as `data.root=FOLDER`.
         background: a run whose model is the background model for anomalies.
@@ -85,7 +85,7 @@ def evaluate(
     Raises:
         UserError: if the run, a group, the device or a setting is invalid. Nothing has been written in this case.
     """
-    settings, groups, torch_device = resolve_options(
+    settings, groups, own_groups, torch_device = resolve_options(
         quick=quick,
         protocol=protocol,
         only=only,
@@ -100,7 +100,7 @@ def evaluate(
     named = [(name, peer) for name, peer in zip(map(fingerprint_model, loaded), loaded, strict=True) if name != own]
     if peers and not named:  # some may be the run itself, as `--peers` may name all evaluated runs
         raise UserError(f"--peers={peers[0]}: is the evaluated run itself. Name runs with other seeds.")
-    other = OtherData(" ".join(against), load_other_data(against, run.data)) if against else None
+    other = load_other_data(against, run.data) if against else None
     background_model = load_background(background, run.data.image_shape, trust) if background else None
     key = {
         "version": version("vae-lightning"),
@@ -109,6 +109,7 @@ def evaluate(
         "images": [fingerprint_images(data, settings) for data in (run.data, *([other.data] if other else []))],
         "models": [own, background_model and fingerprint_model(background_model)],
         "peers": [name for name, _ in named],
+        "own": [group.source for group in own_groups],
     }
     stores = {group: Unfinished(run.run_dir, group, json.dumps(key, sort_keys=True)) for group in groups}
     context = EvaluationContext(run, settings, torch_device, progress, stores[groups[0]])
@@ -119,6 +120,7 @@ def evaluate(
         "samples": samples,
         "downstream": downstream,
         "anomaly": lambda context: anomaly(context, other, background_model),
+        **{group.name: group for group in own_groups},
     }
 
     results: dict[str, Results] = {}
@@ -139,7 +141,8 @@ def evaluate(
     preset = "" if settings.preset == "default" else f"{settings.preset}, "
     title = f"{context.name}, {preset}{len(context.x):,} {settings.split} images, {sum(seconds.values()):.0f} s"
     CONSOLE.print(build_table(results, title))
-    CONSOLE.print(f"written    {display_path(run.run_dir / METRICS)}")
+    for file in [METRICS, *([SCORES_FILE] if "anomaly" in groups else [])]:
+        CONSOLE.print(f"written    {display_path(run.run_dir / file)}")
     return numbers
 
 
@@ -152,22 +155,24 @@ def resolve_options(
     background: str | Path | None = None,
     device: str | None = None,
     **changes: Any,
-) -> tuple[Settings, list[str], torch.device]:
-    """Return the settings, the groups and the device that the options of `evaluate` describe.
+) -> tuple[Settings, list[str], list[OwnGroup], torch.device]:
+    """Return what the options of `evaluate` describe: settings, names of groups, those of the user, and the device.
 
     Raises:
         UserError: if an option is invalid.
     """
     settings = resolve_settings(quick, protocol, **changes)
     available = PROTOCOL_GROUPS[protocol] if protocol else GROUPS
-    groups = [check_choice("--only", group, available) for group in only]
+    check_groups(only, available)
+    own_groups = [load_own_group(target) for target in only if "." in target]
+    groups = [group.rpartition(".")[2] for group in only]
     groups = groups or [group for group in available if group != "anomaly" or against]
     if "anomaly" in groups and not against:
         raise UserError("--only=anomaly: requires images of another data set. Add --against DATA, such as sprites.")
     if "anomaly" not in groups and (against or background):
         option = "--against" if against else "--background"
         raise UserError(f"{option}: has an effect on anomaly only. Use --only anomaly --against DATA.")
-    return settings, groups, resolve_device(device)
+    return settings, groups, own_groups, resolve_device(device)
 
 
 def fingerprint_images(data: ImageDataModule, settings: Settings) -> list[str]:

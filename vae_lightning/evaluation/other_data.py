@@ -1,7 +1,9 @@
 """Loading another data set for a run, by its name in `conf/data/`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from omegaconf import DictConfig
@@ -22,7 +24,21 @@ INHERITED = ("image_shape", "crop", "dtype")  # how images are read
 FRACTIONS = {"val_fraction": 0.0, "test_fraction": 0.5}
 
 
-def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataModule:
+class OtherData(NamedTuple):
+    """Another data set, whose images are the anomalies.
+
+    Attributes:
+        name: for notes.
+        data: its data module, with its splits loaded, and images of the same shape as those of the run.
+        image_names: the names of the images of each split; empty if they have none.
+    """
+
+    name: str
+    data: ImageDataModule
+    image_names: Mapping[str, Sequence[str]]
+
+
+def load_other_data(against: Sequence[str], like: ImageDataModule) -> OtherData:
     """Load a data set whose images have the shape of those of a run, and are binarized in the same way.
 
     Data of the same class as that of the run is also cropped in the same way, unless an override says otherwise. If its
@@ -65,9 +81,12 @@ def load_other_data(against: Sequence[str], like: ImageDataModule) -> ImageDataM
         raise UserError(
             f"--against {choice}: the images have shape {shapes}. If they can be resized, add {fix} after {choice}."
         )
+    image_names = data.image_names()
     if uses_all:
         data.splits = dict.fromkeys(data.splits, join(data.splits.values()))
-    return data
+        all_names = [*chain.from_iterable(image_names.values())]
+        image_names = dict.fromkeys(image_names, all_names)
+    return OtherData(" ".join(against), data, image_names)
 
 
 def check_is_choice(choice: str) -> None:

@@ -1,5 +1,6 @@
 """The groups of metrics of an evaluation, and its sample counts. Imports no torch, so `--help` is fast."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -127,3 +128,14 @@ def resolve_settings(quick: bool, protocol: str | None = None, **changes: Any) -
         chosen = dict.fromkeys(("likelihood_images", "sample_images", "anomaly_images"), chosen["images"]) | chosen
     start = PROTOCOLS[protocol] if protocol else QUICK if quick else Settings()
     return replace(start, **chosen)
+
+
+def check_groups(only: Sequence[str], available: Sequence[str] = GROUPS) -> None:
+    """Check the names of groups. Those with a dot are functions of the user's own.
+
+    Raises:
+        UserError: if one is not available.
+    """
+    for group in only:
+        if "." not in group:
+            check_choice("--only", group, available)
