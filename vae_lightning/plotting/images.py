@@ -46,7 +46,7 @@ def mosaic(rows: Tensor) -> np.ndarray:
 
 def draw_mosaic(axes: Axes, rows: Tensor) -> AxesImage:
     """Draw rows of images (R, N, C, H, W) in [0, 1] on one scale: 0 is black, 1 is white."""
-    image = axes.imshow(mosaic(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    image = axes.imshow(mosaic(rows), cmap="gray", vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
