@@ -139,6 +139,24 @@ def test_sweep_finds_choices_in_a_directory_of_configurations(tmp_path):
     assert "init_std: 0.01" in run.read_text()
 
 
+def test_a_part_in_the_file_of_a_model_does_not_hide_the_chosen_one(tmp_path):
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    file = tmp_path / "conf" / "model" / "mine.yaml"
+    prior = "prior: {_target_: vae_lightning.distributions.VampPrior, _partial_: true}"
+    file.write_text(f"defaults: [vae, _self_]\n{prior}\n")
+    done = run_train(tmp_path, "model=mine", "model/prior=standard_normal", *SMALL)
+    assert done.stderr.strip() == (
+        "error: model/prior=standard_normal: has no effect, since model=mine sets model.prior in its file. There, name"
+        " it in the defaults instead: override prior: NAME."
+    )
+    assert not (tmp_path / "runs").exists()
+    file.write_text("defaults: [vae, override prior: vamp, _self_]\n")
+    options = [*SMALL, "callbacks=minimal", "trainer.max_epochs=1", "hydra.run.dir=run"]
+    for choice, expected in (("standard_normal", "StandardNormal"), ("vamp", "VampPrior")):
+        done = run_train(tmp_path, "model=mine", f"model/prior={choice}", *options, f"run_dir={choice}", "--cfg", "job")
+        assert expected in done.stdout
+
+
 def test_job_dir_name_has_no_slash_and_at_most_200_bytes():
     assert job_dir_name("model/network=mlp,data.root=../shared") == "model.network=mlp,data.root=...shared"
     long, other = (job_dir_name("é" * 300 + end) for end in "ab")

@@ -7,10 +7,17 @@ import pytest
 import torch
 from evaluation_cases import NOT_FACTORIZED, TINY, build
 
-from vae_lightning.distributions import MSSSIM, DiscretizedLogistic, DiscretizedLogisticMixture
+from vae_lightning.distributions import (
+    MSSSIM,
+    DiagonalGaussian,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    StandardNormal,
+)
+from vae_lightning.errors import UserError
 from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.settings import Settings
-from vae_lightning.models import VAE
+from vae_lightning.models import IWAE, VAE
 from vae_lightning.priors import SecondStageVAE
 
 
@@ -41,6 +48,39 @@ def test_annealing_requires_an_exact_prior(parts, make_context):
     model = VAE(**{**parts, "prior": SecondStageVAE})
     found = likelihood(make_context(model, settings=replace(TINY, ais=2)))
     assert found["ais_log_px"].note == "unavailable: log p(z) of VAE is an estimate, which would bias the chains"
+
+
+class BoundedNormal(StandardNormal):
+    """N(0, I), whose density is known up to a random factor, as for a diffusion model."""
+
+    is_estimated = is_bound = True
+
+    def forward(self, encode, condition):
+        return NoisyGaussian(*super().forward(encode, condition))
+
+
+class NoisyGaussian(DiagonalGaussian):
+    """Its `log_prob` is log p(z) - 1 on average, and the mean of its exponential is above p(z)."""
+
+    def log_prob(self, z):
+        return super().log_prob(z) - 1 + 3 * torch.randn(len(z))
+
+    def kl(self, p):
+        return None
+
+
+def test_a_bound_on_the_prior_gives_a_rate_and_no_log_px(parts, make_context):
+    model = VAE(**{**parts, "prior": BoundedNormal})
+    found = likelihood(make_context(model, settings=replace(TINY, ais=2)))
+    assert found["log_px"].note == "unavailable: p(z) of VAE has only a bound on its density"
+    assert found["ais_log_px"].value is None
+    assert found["nelbo"].value == pytest.approx(found["distortion"].value + found["rate"].value)
+    exact = likelihood(make_context(VAE(**parts), settings=TINY))["rate"].value
+    assert found["rate"].value - exact == pytest.approx(1, abs=2)  # of 120 images with a deviation of 3
+    with pytest.raises(UserError, match="has no density"):
+        model.log_px(torch.rand(2, 1, 8, 8), samples=2)
+    with pytest.raises(UserError, match=r"IWAE requires densities of .* which GaussianPosterior and BoundedNormal do "):
+        IWAE(**{**parts, "prior": BoundedNormal})
 
 
 def test_annealing_without_samples_has_a_lower_bound_only(parts, make_context):

@@ -6,6 +6,7 @@ import torch
 from figure_inputs import build_data, build_model
 
 from vae_lightning.data import Batch
+from vae_lightning.distributions import GaussianPosterior
 from vae_lightning.figures.context import FigureContext, format_title
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.posterior_stats import posterior_stats
@@ -75,6 +76,14 @@ def test_ranges_include_the_spread_of_the_posterior_of_each_image(posterior, sma
     with isolated_eval(context.model):
         low, high = context.ranges.T
     assert ((high - low > 3) & (high - low < 5)).all()  # 0.1 without that spread
+
+
+def test_ranges_stay_in_the_support(small, monkeypatch):
+    context = FigureContext(build_model(small, "model=vae"), build_data(small))
+    monkeypatch.setattr(GaussianPosterior, "lower_bound", -0.5)
+    monkeypatch.setattr(GaussianPosterior, "upper_bound", 1.0)
+    with isolated_eval(context.model):
+        assert context.ranges.tolist() == [[-0.5, 1.0]] * 3
 
 
 def test_centers_of_a_hamiltonian_vae_are_those_that_the_decoder_receives(small):

@@ -12,7 +12,8 @@ from vae_lightning.errors import UserError
 from vae_lightning.models import AE, FSQVAE, HVAE, LFQVAE, RVQVAE, VAE, VQVAE, HamiltonianVAE, LatentPrior
 from vae_lightning.models.hamiltonian_vae import HamiltonianDraw
 from vae_lightning.networks import MLP, SpatialResNet
-from vae_lightning.priors import CodePixelCNN, CodeTransformer, CouplingFlow, FlowMatching, MixturePrior
+from vae_lightning.posteriors import Gamma
+from vae_lightning.priors import CodePixelCNN, CodeTransformer, CouplingFlow, FlowMatching, GammaPrior, MixturePrior
 from vae_lightning.regularizers import kl
 from vae_lightning.training.messages import quiet_lightning
 
@@ -78,6 +79,16 @@ def test_rate_of_codes_is_their_negative_log_probability():
     indices = out.qz.indices
     log_probs = model.prior.log_probs(indices, None).gather(2, indices[:, :, None]).sum((1, 2))
     torch.testing.assert_close(model.objective(out)["rate"], -log_probs.mean())
+
+
+def test_latents_that_are_no_vectors_have_no_learned_prior():
+    """The suggestions for the two possible choices do not contradict each other."""
+    autoencoder = VAE(**SHAPE, posterior=Gamma, prior=GammaPrior)
+    with pytest.raises(UserError, match=r"MixturePrior is a distribution of vectors, .* Set model/prior=gamma\."):
+        LatentPrior(autoencoder=autoencoder)
+    model = LatentPrior(autoencoder=autoencoder, prior=GammaPrior)
+    with pytest.raises(UserError, match=r"nothing to learn\. No learned prior is a distribution of positive vectors"):
+        model.configure_optimizers()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Tests of the checks before a run starts. Nothing is written if one of them fails."""
 
 import json
+from collections.abc import Callable
+from typing import ClassVar
 
 import lightning as L
 import numpy as np
@@ -10,6 +12,7 @@ import yaml
 from PIL import Image
 
 from vae_lightning.errors import UserError
+from vae_lightning.models import VAE
 from vae_lightning.training.train import train
 
 
@@ -61,3 +64,43 @@ def test_metric_of_an_own_callback_selects_the_checkpoint_and_is_recorded(small,
     train(small("monitor=val/mine", f"+callbacks.mine._target_={__name__}.LogsMine"))
     assert torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 0
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test/mine"] == 7
+
+
+class OwnTerms(VAE):
+    """A VAE with further terms, which a test sets."""
+
+    change: ClassVar[Callable] = dict
+
+    def objective(self, out):
+        return OwnTerms.change(super().objective(out))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda terms: {**terms, "mine": torch.zeros(2)},
+            r"objective: mine has shape \(2,\)\. Average it over the batch",
+        ),
+        (lambda terms: None, "objective: must return a dictionary with loss and objective, not NoneType"),
+        (
+            lambda terms: {"loss": terms["loss"], "a": 1.0},
+            "with loss and objective, not loss, a",
+        ),
+        (lambda terms: {**terms, "loss": terms["loss"].detach()}, "objective: loss has no gradient"),
+        (lambda terms: {**terms, "nelbo": terms["loss"]}, "objective: nelbo is logged by the model. Use another name"),
+        (lambda terms: {**terms, "beta": 1.0}, "objective: beta is logged by the model"),
+        (lambda terms: {**terms, "mine": float("inf")}, "model: mine of the first images is not finite"),
+    ],
+)
+def test_what_an_objective_returns_is_checked(change, message, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(OwnTerms, "change", change)
+    with pytest.raises(UserError, match=message):
+        train(small(f"model._target_={__name__}.OwnTerms"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_term_may_be_a_number(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(OwnTerms, "change", lambda terms: {**terms, "mine": 3})
+    train(small(f"model._target_={__name__}.OwnTerms", "trainer.max_epochs=1", "callbacks=minimal"))
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test/mine"] == 3

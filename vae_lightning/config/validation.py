@@ -2,6 +2,7 @@
 
 import json
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -34,6 +35,7 @@ def validate_config(cfg: DictConfig) -> None:
         UserError: for the first invalid value.
     """
     validate_additions(cfg)
+    validate_choices(cfg)
     config: Any = OmegaConf.to_container(cfg)
     resolved: Any = OmegaConf.to_container(cfg, resolve=True)  # raises if an interpolation leads nowhere
     for key, value in iter_nodes(config):
@@ -71,6 +73,29 @@ def validate_additions(cfg: DictConfig) -> None:
         is_added = override.startswith("+") and key in cfg and not OmegaConf.is_config(cfg[key])
         if is_added and key not in TOP_LEVEL_OPTIONS:
             raise UserError(f"{key}: no such option. {suggest_option(key, list(overrides))}")
+
+
+def validate_choices(cfg: DictConfig) -> None:
+    """Check that no part that was chosen, such as by `model/prior=vamp`, is replaced in the file of the model.
+
+    Raises:
+        UserError: if one is.
+    """
+    hydra = HydraConfig.get() if HydraConfig.initialized() else None
+    if hydra is None or cfg.get("prior_of") or cfg.get("init_from"):  # these take the parts from another run
+        return
+    folders = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
+    keys = {override_key(override) for override in hydra.overrides.task}
+    for group in keys & {key for key in hydra.runtime.choices if key.startswith("model/")}:
+        choice, key = hydra.runtime.choices[group], group.replace("/", ".")
+        files = (folder / group / f"{choice}.yaml" for folder in folders)
+        chosen = next((OmegaConf.select(OmegaConf.load(file), "_target_") for file in files if file.is_file()), None)
+        if chosen and f"{key}._target_" not in keys and OmegaConf.select(cfg, f"{key}._target_") != chosen:
+            model = hydra.runtime.choices["model"]
+            raise UserError(
+                f"{group}={choice}: has no effect, since model={model} sets {key} in its file. There, name it in the"
+                f" defaults instead: override {group.partition('/')[2]}: NAME."
+            )
 
 
 def validate_callbacks(config: dict[str, Any]) -> None:

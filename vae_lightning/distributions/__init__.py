@@ -35,6 +35,10 @@ from vae_lightning.distributions.posterior import (
     GaussianPosterior,
     Posterior,
     StandardGaussian,
+    noise_like,
+    projection,
+    promote_to_float32,
+    sample_noise,
 )
 from vae_lightning.distributions.prior import (
     ClassConditional,
@@ -89,4 +93,8 @@ __all__ = [
     "StandardNormal",
     "VampPrior",
     "VectorQuantizer",
+    "noise_like",
+    "projection",
+    "promote_to_float32",
+    "sample_noise",
 ]

@@ -163,14 +163,21 @@ class Posterior(nn.Module, ABC):
         factorizes: whether it is a `DiagonalGaussian` that depends on x only, so that each latent has a known density.
         support: the set of all z, which must be that of the prior.
         lower_bound: of the latents in it, at which traversals end.
-        matching_prior: a choice of model/prior with this support.
+        upper_bound: likewise.
+        matching_prior: a choice of model/prior with this support; None if there is none.
     """
 
     has_density: ClassVar[bool] = True
     factorizes: ClassVar[bool] = False
     support: ClassVar[str] = "vectors"
     lower_bound: ClassVar[float] = -math.inf
-    matching_prior: ClassVar[str] = "standard_normal"
+    upper_bound: ClassVar[float] = math.inf
+    matching_prior: ClassVar[str | None] = None
+
+    def suggest_prior(self) -> str:
+        """Return a sentence with a prior of the same support, for messages."""
+        choice = "standard_normal" if self.support == Posterior.support else self.matching_prior
+        return f"Set model/prior={choice}." if choice else f"Use a prior with support = {self.support!r}."
 
 
 class GaussianPosterior(Posterior):

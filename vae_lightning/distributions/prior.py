@@ -17,6 +17,7 @@ from vae_lightning.distributed.batch_sharding import random_integers
 from vae_lightning.distributions.posterior import (
     DiagonalGaussian,
     GaussianPosterior,
+    Posterior,
     StandardGaussian,
     promote_to_float32,
 )
@@ -33,7 +34,10 @@ class Prior(nn.Module, ABC):
         uses_condition: whether the distribution depends on the condition.
         is_discrete: whether the distribution is one of indices of codes, instead of latents.
         has_density: whether the distribution has a method `log_prob`, which the KL to it requires.
-        is_estimated: whether `log_prob` is a random estimate, so that p(z) differs from call to call.
+        is_estimated: whether `log_prob` is random. Its exponential must be p(z) on average, as importance weights
+            require, unless `is_bound` is true.
+        is_bound: whether `log_prob` is at most log p(z) on average, such as the loss of a diffusion model at a random
+            time. The rate is then an upper bound, and log p(x) cannot be estimated.
         num_initial_images: number of training images that the prior starts from.
         support: the set of all z, which must be that of the posterior.
     """
@@ -42,6 +46,7 @@ class Prior(nn.Module, ABC):
     is_discrete: ClassVar[bool] = False
     has_density: ClassVar[bool] = True
     is_estimated: ClassVar[bool] = False
+    is_bound: ClassVar[bool] = False
     support: ClassVar[str] = "vectors"
     num_initial_images: int = 0
 
@@ -49,7 +54,7 @@ class Prior(nn.Module, ABC):
     def forward(self, encode: Encode, condition: Tensor | None) -> Any:
         """Return a distribution with the methods `log_prob(z)` and `sample(n, generator)`."""
 
-    def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
+    def check(self, encoder: nn.Module, posterior: Posterior) -> None:
         """Check that the prior supports the rest of the model.
 
         Raises:
@@ -198,14 +203,14 @@ class VampPrior(Prior):
         self.logits = nn.Parameter(torch.randn(num_components, *image_shape) - 2)  # mostly dark, like images of digits
         self.num_initial_images = num_components if from_images else 0
 
-    def check(self, encoder: nn.Module, posterior: nn.Module) -> None:
+    def check(self, encoder: nn.Module, posterior: Posterior) -> None:
         """Check that the posterior is Gaussian and the network has no batch norm, which pseudo-images would affect.
 
         Raises:
             UserError: if either does not hold.
         """
         if not isinstance(posterior, GaussianPosterior):
-            fix = f"Set model/prior={posterior.matching_prior}." if posterior.has_density else "Leave out model/prior."
+            fix = posterior.suggest_prior() if posterior.has_density else "Leave out model/prior."
             raise UserError(f"model/prior=vamp: requires a Gaussian posterior. {fix}")
         if any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
             raise UserError("model/prior=vamp: requires a network without batch norm. Set model/network=conv.")

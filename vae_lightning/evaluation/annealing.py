@@ -47,7 +47,7 @@ def why_unavailable(context: EvaluationContext) -> str | None:
         return f"the prior of {context.name} depends on its own draws"
     if isinstance(model.posterior, Quantizer) or not model.prior.has_density:
         return f"p(z) of {context.name} has no density"
-    if model.prior.is_estimated:
+    if model.prior.is_estimated or model.prior.is_bound:
         return f"log p(z) of {context.name} is an estimate, which would bias the chains"
     if model.prior.support != "vectors":
         return f"chains move freely, but p(z) is a distribution of {model.prior.support}"

@@ -157,7 +157,7 @@ def probabilistic_mig(context: EvaluationContext) -> Results:
     mean, logvar = context.encoded.mean, context.encoded.logvar
     names = ("probabilistic_mig",)
     if logvar is None or not context.model.posterior.factorizes:
-        return unavailable(names, f"q(z|x) of {context.name} is not Gaussian, or does not factorize over latents")
+        return unavailable(names, f"q(z|x) of {context.name} is not a diagonal Gaussian")
 
     def function(codes: Any, factors: Any, seed: int) -> float:
         return metrics.probabilistic_mig(codes[:, 0], codes[:, 1], factors, seed=seed)

@@ -9,7 +9,7 @@ from vae_lightning.metrics.information import information as information_terms
 
 DRAWS_PER_PASS = {"cpu": 128, "cuda": 4096}  # fits the CPU's cache; keeps a GPU busy
 
-NOT_FACTORIZED = "q(z|x) or p(z) does not factorize over latents, or p(z) is not the same for all images"
+NOT_GAUSSIAN = "q(z|x) or p(z) is not a diagonal Gaussian, or p(z) is not the same for all images"
 
 
 def information(context: EvaluationContext) -> Results:
@@ -25,7 +25,7 @@ def kl_terms(context: EvaluationContext) -> Results:
         return unavailable(names, f"q(z|x) of {context.name} has no density")
     if logvar is None or not context.model.posterior.factorizes:
         return unavailable(
-            names, f"q(z|x) of {context.name} does not factorize over latents, so its marginals have no closed form"
+            names, f"q(z|x) of {context.name} is not a diagonal Gaussian, whose marginals have a closed form"
         )
     terms = information_terms(
         *(t.to(context.device) for t in (mean, logvar, z)),
@@ -58,7 +58,7 @@ def latent_usage(context: EvaluationContext) -> Results:
     if kl is None:
         no_density = f"q(z|x) of {context.name} has no density"
         has_density = context.model.posterior.has_density
-        return results | unavailable(("kl_per_latent",), NOT_FACTORIZED if has_density else no_density)
+        return results | unavailable(("kl_per_latent",), NOT_GAUSSIAN if has_density else no_density)
     return results | {"kl_per_latent": Result(kl.double().mean(0).tolist(), note="nats")}
 
 

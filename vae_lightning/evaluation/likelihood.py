@@ -71,8 +71,8 @@ def single_pass_terms(context: EvaluationContext, n: int) -> Results:
         if model.has_rate:
             rates.append(kl(out))
     distortion = torch.cat(distortions)
-    distribution = "q(z|x)" if model.prior.has_density else "p(z)"
-    reason = f"{distribution} of {context.name} has no density for importance weights"
+    missing = "p(z)" if model.prior.is_bound or not model.prior.has_density else "q(z|x)"
+    reason = f"{missing} of {context.name} has {'only a bound on its' if model.prior.is_bound else 'no'} density"
     results = unavailable(("log_px", "bits_per_dim"), reason)
     results["distortion"] = term_result(distortion)
     if not rates:

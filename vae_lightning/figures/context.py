@@ -68,7 +68,9 @@ class FigureContext:
     def ranges(self) -> Tensor:
         """The range of each latent that traversals show, (D, 2), within the support of a continuous posterior."""
         assert self.posterior is not None
-        return ranges(self.posterior.centers, self.posterior.logvar).clamp_min(self.model.posterior.lower_bound)
+        posterior = self.model.posterior
+        shown = ranges(self.posterior.centers, self.posterior.logvar)
+        return shown.clamp(posterior.lower_bound, posterior.upper_bound)
 
     @property
     def class_names(self) -> list[str]:

@@ -52,7 +52,8 @@ class IWAE(ELBOModule):
         **kwargs: those of `ELBOModule`.
 
     Raises:
-        UserError: if `gradient` is none of these, or the posterior does not support it.
+        UserError: if `gradient` is none of these, or the posterior does not support it, or if the prior has only a
+            bound on its density.
     """
 
     supports_fitted_scale = False  # draws count by their weights
@@ -61,6 +62,12 @@ class IWAE(ELBOModule):
         super().__init__(regularizer=KL(beta=1.0), **kwargs)
         self.num_samples = num_samples
         self.gradient = check_choice("model.gradient", gradient, GRADIENTS)
+        if not self.has_densities:
+            names = " and ".join(type(part).__name__ for part in (self.posterior, self.prior))
+            raise UserError(
+                f"model: {type(self).__name__} requires densities of q(z|x) and p(z), which {names} do not have both."
+                " Set model=vae."
+            )
         if gradient != "standard" and not self.posterior.factorizes:
             raise UserError(
                 f"model.gradient={gradient}: requires a Gaussian that depends on x only. Set model.gradient=standard."

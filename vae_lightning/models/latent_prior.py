@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from vae_lightning.distributed.batch_sharding import broadcast_state
-from vae_lightning.distributions import ForwardPass, Prior, Quantizer
+from vae_lightning.distributions import ForwardPass, Posterior, Prior, Quantizer
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import OPTIMIZER, ELBOModule
 from vae_lightning.models.inputs import condition_size
@@ -132,7 +132,10 @@ class LatentPrior(ELBOModule):
         if not parameters:
             name = type(self.prior).__name__
             learned = "code_transformer" if isinstance(self.posterior, Quantizer) else "gaussian_mixture"
-            raise UserError(f"model/prior: {name} has nothing to learn. Set model/prior={learned}.")
+            fix = f"Set model/prior={learned}."
+            if self.posterior.support != Posterior.support:
+                fix = f"No learned prior is a distribution of {self.posterior.support}. Use another run."
+            raise UserError(f"model/prior: {name} has nothing to learn. {fix}")
         return parameters
 
     def unfreeze(self) -> "LatentPrior":

@@ -162,8 +162,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
         if built.has_density and built.support != posterior.support:
             raise UserError(
                 f"model/prior: {type(built).__name__} is a distribution of {built.support},"
-                f" but {type(posterior).__name__} is one of {posterior.support}."
-                f" Set model/prior={posterior.matching_prior}."
+                f" but {type(posterior).__name__} is one of {posterior.support}. {posterior.suggest_prior()}"
             )
         return built
 
@@ -184,8 +183,8 @@ class LatentVariableModel(Configurable, L.LightningModule):
 
     @property
     def has_densities(self) -> bool:
-        """Whether q(z|x) and p(z) have densities, so log p(x) can be estimated."""
-        return self.posterior.has_density and self.prior.has_density
+        """Whether q(z|x) and p(z) have densities, not only bounds on them, so log p(x) can be estimated."""
+        return self.posterior.has_density and self.prior.has_density and not self.prior.is_bound
 
     @property
     def has_rate(self) -> bool:

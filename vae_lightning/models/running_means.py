@@ -1,6 +1,6 @@
 """Means over the images of an epoch, kept on the device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -55,6 +55,27 @@ class RunningMeans:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from a saved state."""
         self.names, self.sums = state["names"], state["sums"]
+
+
+def checked_terms(terms: Any, taken: Collection[str]) -> dict[str, Tensor]:
+    """Return what an objective has returned, as float32 scalars without gradients.
+
+    Args:
+        terms: tensors or numbers, by name.
+        taken: names of what is logged besides.
+
+    Raises:
+        UserError: if they are not a dictionary of scalars with a loss that has a gradient and an objective.
+    """
+    if not isinstance(terms, dict) or not {"loss", "objective"} <= terms.keys():
+        found = ", ".join(terms) if isinstance(terms, dict) else type(terms).__name__
+        raise UserError(f"objective: must return a dictionary with loss and objective, not {found}.")
+    if names := terms.keys() & {*taken}:
+        raise UserError(f"objective: {min(names)} is logged by the model. Use another name for the term.")
+    loss = terms["loss"]
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
+        raise UserError("objective: loss has no gradient. Compute it from the parameters, without detach or no_grad.")
+    return {name: as_scalar(name, value, loss) for name, value in terms.items()}
 
 
 def as_scalar(name: str, value: Any, like: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from vae_lightning.config.serialization import Configurable
 from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 
-# Terms that a model logs itself.
-RESERVED_TERMS = ("loss", "objective", "distortion", "nelbo", "recon_kl_ratio", "bits_per_dim")
+DERIVED_TERMS = ("nelbo", "recon_kl_ratio", "bits_per_dim")  # from others, at the end of an epoch
+RESERVED_TERMS = ("loss", "objective", "distortion", *DERIVED_TERMS)  # logged by the model
 
 
 class Regularizer(Configurable, nn.Module, ABC):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.accelerators import CPUAccelerator
 
 from vae_lightning.callbacks import RepresentationMetrics
@@ -17,6 +18,8 @@ from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.probe_images import probe_images, to_device
 from vae_lightning.io.resources import available_cores
 from vae_lightning.models import ELBOModule
+from vae_lightning.models.running_means import checked_terms
+from vae_lightning.regularizers.base import DERIVED_TERMS
 
 ALLOWED_PROCESSES = 8  # on any machine, however few cores it has
 
@@ -70,7 +73,7 @@ def check_labels(model: dict[str, Any], data: ImageDataModule) -> None:
 
 
 def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callbacks: Sequence[L.Callback]) -> None:
-    """Check that the data suits the model, evaluate objective and metrics on a few images and build the optimizers.
+    """Check that the data suits the model, build the optimizers, and evaluate objective and metrics on a few images.
 
     Raises:
         UserError: if the data does not suit the model or a metric, a term is not finite, or the monitor is not logged.
@@ -78,16 +81,19 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callback
             own, since only training can tell what they log.
     """
     model.check_data(data)
+    model.configure_optimizers()
     model.regularizer.dataset_size = len(data.splits["train"].x)
-    with isolated_eval(model):
+    with isolated_eval(model), torch.enable_grad():
         terms = model.objective(model(*to_device(probe_images(data, 2), model.device)))
+    weights = model.regularizer.effective_weights(model.warmup)
+    terms = checked_terms(terms, taken=(*DERIVED_TERMS, *weights))
     if bad := [name for name, value in terms.items() if not value.isfinite()]:
         raise UserError(
             f"model: {' and '.join(bad)} of the first images {'is' if len(bad) == 1 else 'are'} not finite, before any"
             " training. Use smaller weights of the model, or a likelihood with more noise."
         )
     derived = ["nelbo", "recon_kl_ratio", *["bits_per_dim"] * model.likelihood.eight_bit] if "rate" in terms else []
-    names = [*terms, *derived, *model.regularizer.effective_weights(model.warmup)]
+    names = [*terms, *derived, *weights]
     stage, _, name = monitor.partition("/")
     for callback in callbacks:
         if isinstance(callback, RepresentationMetrics):
@@ -98,7 +104,6 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callback
     has_own = any(is_own(type(callback).__module__) for callback in callbacks)  # which may log any name
     if name not in names and not has_own and (stage == "val" or model.automatic_optimization):
         raise UserError(f"monitor={monitor}: not logged. Use {stage}/ followed by one of {', '.join(names)}.")
-    model.configure_optimizers()
 
 
 def check_cpu_process_count(trainer: L.Trainer) -> None:
