@@ -50,3 +50,9 @@ def test_default_arguments_equal_the_yaml_file(name, cls):
 def test_every_callback_of_the_yaml_file_is_covered():
     assert callback_configs("default").keys() == CALLBACKS.keys() | STOPPING.keys() | LIGHTNING_DEFAULTS
     assert callback_configs("deep").keys() == callback_configs("default").keys() | DEEP.keys()
+
+
+def test_patience_may_change_when_a_run_resumes():
+    resumed = vae_lightning.callbacks.EarlyStopping(patience=50)
+    resumed.load_state_dict(vae_lightning.callbacks.EarlyStopping(patience=2).state_dict())
+    assert resumed.patience == 50

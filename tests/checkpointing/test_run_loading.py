@@ -153,3 +153,9 @@ def test_debug_is_accepted_before_and_after_the_command(run):
     for arguments in (["--debug", "evaluate", "run"], ["evaluate", "run", "--debug"]):
         with pytest.raises(UserError):
             main([argument if argument != "run" else str(run) for argument in arguments])
+
+
+def test_labels_that_were_not_given_serve_to_evaluate(small):
+    cfg = small("model=m2", "data.labeled_per_class=5", "trainer.max_epochs=1", "callbacks=minimal")
+    train(cfg)
+    assert not load_run(cfg.run_dir).data.has_unknown_labels

@@ -169,3 +169,10 @@ def test_what_is_no_distribution_of_a_pixel_raises(pixels):
 def test_models_that_compare_decoded_images_raise():
     with pytest.raises(UserError, match="VAEGAN requires the gradient of decoded images"):
         VAEGAN(image_shape=(1, 28, 28), likelihood=Autoregressive(image_shape=(1, 28, 28)))
+
+
+def test_the_context_of_a_pixel_reaches_it_in_one_layer():
+    network = PixelCNN(torch.nn.Conv2d(1, 4, 1), 2, 3, width=4, layers=1, kernel_size=3)
+    context = torch.randn(1, 2, 4, 4, requires_grad=True)
+    network(torch.rand(1, 1, 4, 4), context)[0, :, 1, 2].sum().backward()
+    assert (context.grad[0, :, 1, 2] != 0).all()

@@ -7,6 +7,7 @@ import torch
 from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 
 from vae_lightning.distributions import ContinuousBernoulli
+from vae_lightning.distributions.likelihoods.expm1_ratio import exponential_quantile
 
 MAGNITUDES = [1e-30, 1e-6, 0.01, 0.4999, 0.5, 0.5001, 1, 3, 17, 88, 100, 1000, 1e5]
 LOGITS = [*MAGNITUDES, *(-magnitude for magnitude in MAGNITUDES)]
@@ -81,3 +82,11 @@ def test_density_integrates_to_1_and_has_the_mean(logit):
     density = px.log_prob(x.view(-1, 1, 1, 1)).exp()
     assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-5)
     assert torch.trapezoid(x * density, x).item() == pytest.approx(px.mean[0].item(), abs=1e-5)
+
+
+def test_quantiles_near_the_uniform_distribution():
+    """F(F⁻¹(u)) = u, with F(x) = (exp(tx) - 1) / (exp(t) - 1)."""
+    t = torch.tensor([0.05, -0.05, 0.0005, 3.0]).double()
+    u = torch.full((4,), 0.5).double()
+    x = exponential_quantile(u, t)
+    torch.testing.assert_close(torch.expm1(t * x) / torch.expm1(t), u, atol=2e-4, rtol=0)

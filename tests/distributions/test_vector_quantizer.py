@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vae_lightning.distributions import VectorQuantizer
+from vae_lightning.distributions.codebook import Codebook
 from vae_lightning.errors import UserError
 
 
@@ -93,3 +94,18 @@ def test_checkpoint_with_the_codebook_in_the_quantizer_loads_and_resumes(ema):
 def test_latent_dim_that_is_no_multiple_of_code_dim_raises():
     with pytest.raises(UserError, match=r"model.latent_dim=7: must be a multiple of 2, the latents of a code"):
         VectorQuantizer(6, 7, code_dim=2, codebook_size=5, ema=True, decay=0.9)
+
+
+def test_a_reset_code_is_the_mean_of_its_moving_averages():
+    """Otherwise the next update would shrink it."""
+    book = Codebook(5, 2, ema=True, decay=0.9)
+    book.reset_dead_codes(torch.randn(28, 2))
+    torch.testing.assert_close(book.sums / book.use[:, None], book.embedding)
+
+
+def test_codes_are_dead_below_a_hundredth_of_uniform_use():
+    book = Codebook(2, 2, ema=True, decay=0.9)
+    book.use.copy_(torch.tensor([0.9, 1.1]))
+    book.embedding.fill_(9.0)
+    book.reset_dead_codes(torch.randn(200, 2))  # 100 vectors per code
+    assert (book.embedding == 9).all(1).tolist() == [False, True]

@@ -133,7 +133,10 @@ def test_scores_of_a_known_likelihood(small, monkeypatch):
     assert set(other.data.splits["test"].x.unique().tolist()) == {0, 255}
     other.data.splits["test"].x.fill_(255)
 
+    splits = []
+
     def estimate(images):
+        splits.append(images.settings.split)
         n, is_white = len(images.x), images.x.min() == 255
         log_px = torch.full((n,), -10.0) if is_white else -100 + torch.linspace(-1, 1, n)
         return LikelihoodEstimate(log_px - 5 * isinstance(images.model, AE), -log_px, torch.ones(n))
@@ -143,6 +146,8 @@ def test_scores_of_a_known_likelihood(small, monkeypatch):
     assert found["auroc_log_px"] == (0, 0, None, "-log p(x)")
     assert found["auroc_nelbo"].value == 0
     assert found["auroc_typicality"].value == 1
+    assert splits[0] == "train"  # of the mean that typicality is relative to
+    assert set(splits[1:]) == {"test"}
     assert found[RATIO].value == 0.5
 
     white = scores(context.variant(data=other.data), torch.tensor(-100.0), None)

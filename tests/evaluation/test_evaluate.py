@@ -89,3 +89,14 @@ def test_evaluate_latest_uses_the_newest_run(small, tmp_path, monkeypatch):
 def test_settings_are_imported_without_torch():
     code = "import sys, vae_lightning.evaluation.settings; print({'torch', 'lightning'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_earlier_numbers_of_the_same_group_are_replaced(small):
+    cfg = small("trainer.max_epochs=1", "logger=none", "callbacks=minimal")
+    train(cfg)
+    file = Path(cfg.run_dir) / "metrics.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "likelihood/old": 1.0, "samples/old": 2.0}))
+    evaluate(cfg.run_dir, quick=True, only=["likelihood"], **FEW)
+    saved = json.loads(file.read_text())
+    assert "likelihood/old" not in saved
+    assert saved["samples/old"] == 2

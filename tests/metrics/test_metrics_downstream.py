@@ -81,9 +81,9 @@ def test_accuracy_with_few_labels_trains_on_random_subsets(classes):
         assert (labels == y[[int(np.flatnonzero((z == code).all(1))[0]) for code in codes]]).all()
         return MeanAndError(len(seen), 0.0)
 
-    found = accuracy_with_few_labels(accuracy, z, y, z, y, n=10, repeats=3)
+    found = accuracy_with_few_labels(accuracy, z, y, z, y, n=200, repeats=3)
     assert found.tolist() == [1, 2, 3]
-    assert [len(np.unique(codes, axis=0)) for codes in seen] == [10, 10, 10]
-    assert len(np.unique(np.concatenate(seen), axis=0)) > 20
+    assert [len(np.unique(codes, axis=0)) for codes in seen] == [200, 200, 200]
+    assert len(np.unique(np.concatenate(seen), axis=0)) > 250
     with pytest.raises(UserError, match="5 codes: at least 10 are needed"):
         accuracy_with_few_labels(accuracy, z[:5], y[:5], z, y, n=10)

@@ -101,3 +101,9 @@ def test_data_without_pairs_and_conditional_models_are_rejected(cls, parts):
             cls(**parts).check_data(data)
     with pytest.raises(UserError, match=rf"^model\.conditional=true: {cls.__name__} learns from pairs"):
         partial(cls, **{**parts, "conditional": True})()
+
+
+def test_latents_below_the_middle_of_the_divergences_are_shared(parts):
+    """With σ = 1, the divergence is half of the squared distance: 4, 6 and 10."""
+    mu = torch.stack([torch.zeros(3), torch.tensor([8.0, 12.0, 20.0]).sqrt()])
+    assert AdaGVAE(**parts).share(DiagonalGaussian(mu, torch.zeros(2, 3)))[1].tolist() == [[True, True, False]]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vae_lightning.distributions import DeltaDistribution, DiagonalGaussian
-from vae_lightning.models import AE, JointVAE
+from vae_lightning.models import AE, HIWAE, HVAE, JointVAE
 from vae_lightning.models.encoding import encode, standardize
 from vae_lightning.posteriors import Gamma, PoincareBall, VonMisesFisher
 from vae_lightning.priors import GammaPrior, MixturePrior, UniformSphere, WrappedNormalPrior
@@ -42,3 +42,10 @@ def test_probabilities_of_categories_are_no_latents_that_could_be_active(parts, 
 def test_a_model_without_a_density_has_its_codes_as_deviation(parts, images):
     encoded = encode(AE(**parts).eval(), [(images, None)], seed=0)
     assert encoded.deviation is encoded.mean
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("cls", [HVAE, HIWAE])
+def test_means_of_a_hierarchy_are_those_given_the_means_above(cls, parts, images):
+    model = cls(**parts).eval()
+    assert torch.equal(encode(model, [(images, None)], seed=0).mean, model.encode(images).mean)

@@ -35,3 +35,19 @@ def test_gamma_0_gives_the_vae(parts, images):
         torch.manual_seed(1)
         losses.append(either.objective(either(images))["loss"])
     assert torch.equal(*losses)
+
+
+def test_discriminator_compares_draws_with_permuted_ones(parts, monkeypatch):
+    """The second images are given, and their posteriors nearly have no variance."""
+    model, x, seen = MODELS["factor_vae"](**parts), torch.rand(20, 1, 8, 8), []
+    torch.nn.init.zeros_(model.posterior.logvar.weight)
+    torch.nn.init.constant_(model.posterior.logvar.bias, -30)
+    data = digits()
+    monkeypatch.setattr(data, "random_batch", lambda n, device: (x, None))
+    model.trainer = quiet_trainer(max_steps=1)
+    model.trainer.datamodule = data
+    monkeypatch.setattr(model.discriminator, "loss", lambda z, permuted: seen.append(permuted))
+    model.discriminator_loss(model(x))
+    (permuted,), z = seen, model.encode(x).mu.detach()
+    torch.testing.assert_close(permuted.sort(0).values, z.sort(0).values, atol=1e-5, rtol=0)
+    assert (torch.cdist(permuted, z).min(1).values > 1e-4).sum() > 10

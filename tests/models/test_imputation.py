@@ -7,7 +7,7 @@ import pytest
 import torch
 from linear_gaussian import LinearGaussian
 
-from vae_lightning.distributions import Bernoulli, BernoulliImages
+from vae_lightning.distributions import Bernoulli, BernoulliImages, Gaussian
 from vae_lightning.errors import UserError
 from vae_lightning.models import AE, HVAE, IWAE, VAE, VQVAE, HamiltonianVAE
 from vae_lightning.models.imputation import METHODS
@@ -181,3 +181,17 @@ def test_invalid_arguments_raise(parts, images):
     for method in METHODS:
         with pytest.raises(UserError, match="the pixels of WholeImages are not independent given z"):
             VAE(**{**parts, "likelihood": Dependent()}).eval().impute(images, mask, method=method)
+
+
+def test_first_half_of_the_chain_is_left_out_of_the_average(parts, monkeypatch):
+    model, means = VAE(**{**parts, "likelihood": Gaussian(sigma=0.1)}).eval(), []
+    decode = model.decode
+
+    def record(z, y=None):
+        px = decode(z, y)
+        means.append(px.mean)
+        return px
+
+    monkeypatch.setattr(model, "decode", record)
+    filled = model.impute(torch.rand(2, 1, 8, 8), torch.zeros(8, 8, dtype=torch.bool), samples=4)
+    torch.testing.assert_close(filled, (means[2] + means[3]) / 2)

@@ -217,3 +217,9 @@ def test_draws_of_a_hamiltonian_autoencoder_have_no_graph():
     assert not out.z.requires_grad
     model.objective(out)["loss"].backward()
     assert model.prior.mu.grad is not None
+
+
+def test_training_mode_is_that_of_the_prior():
+    model = LatentPrior(autoencoder=VAE(**SHAPE)).train()
+    assert model.prior.training
+    assert not any(module.training for module in model.autoencoder.modules())

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from small_training import quiet_trainer
 
 from vae_lightning.data import DigitsDataModule
 from vae_lightning.distributions import ClassConditional, DiagonalGaussian, Gaussian
@@ -148,3 +149,16 @@ def test_all_terms_are_float32_under_half_precision(parts, images):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         terms = model.objective(model(images, Y))
     assert {term.dtype for term in terms.values()} == {torch.float32}
+
+
+def test_classifier_is_trained_on_images_with_labels(parts, images, monkeypatch):
+    model, data, seen = M2(**{**parts, "conditional": True}), DigitsDataModule(labeled_per_class=2), []
+    data.setup()
+    model.trainer = quiet_trainer(max_steps=1)
+    model.trainer.datamodule = data
+    objective = model.objective
+    monkeypatch.setattr(model, "objective", lambda out, labeled: seen.append(labeled) or objective(out))
+    model.training_terms(model(images, Y))
+    (labeled,) = seen
+    assert len(labeled.y) == len(Y)
+    assert (labeled.y >= 0).all()

@@ -98,3 +98,11 @@ def test_failed_download_of_vgg_is_reported(monkeypatch):
 def test_unsupported_features_raise(features, shape, message):
     with pytest.raises(UserError, match=message):
         build_perceptual_distance(features, shape)
+
+
+def test_a_uniform_image_has_a_finite_distance_and_gradient():
+    x = torch.full((1, 1, 8, 8), 0.5, requires_grad=True)
+    distance = RandomFeatureDistance(1)(torch.rand(1, 1, 8, 8), x).sum()
+    distance.backward()
+    assert distance.isfinite()
+    assert x.grad.isfinite().all()

@@ -151,3 +151,9 @@ def test_errors_name_the_remedy():
         Ladder(channels=[4, 8], groups=[1])
     with pytest.raises(UserError, match=r"^model\.network\.groups=\[1, 0\]: the last level, .* Set its number to 1"):
         Ladder(channels=[4, 8], groups=[1, 0])
+
+
+def test_only_the_distribution_of_a_group_starts_small():
+    group = Group((8, 4, 4), 2, 2)
+    weights = group.prior[-1].weight  # of mu and log σ² of two latents, then of the features
+    assert weights[4:].std() > 5 * weights[:4].std()

@@ -29,3 +29,8 @@ def test_condition_is_appended_to_the_pixels():
     assert count_parameters(encoder) == (784 + 10) * 500 + 500
     x, label = torch.rand(2, 1, 28, 28), torch.eye(10)[[3, 7]]
     assert not torch.equal(encoder(x, label), encoder(x, label.flip(0)))
+
+
+def test_decoder_reverses_the_hidden_layers():
+    layers = [layer for layer in MLP(hidden_dims=[7, 3]).decoder(2, (1, 4, 4)) if isinstance(layer, torch.nn.Linear)]
+    assert [layer.out_features for layer in layers] == [3, 7, 16]

@@ -56,3 +56,8 @@ def test_map_of_latents_is_rejected():
     message = r"^model/posterior=full_covariance: requires a vector of latents, not a map\. Set model/network=resnet\.$"
     with pytest.raises(UserError, match=message):
         FullCovariance(4, (2, 3, 3))
+
+
+def test_a_new_posterior_is_diagonal():
+    tril = FullCovariance(4, D)(torch.randn(B, 4)).tril
+    assert torch.equal(tril, torch.diag_embed(tril.diagonal(dim1=1, dim2=2)))

@@ -76,3 +76,15 @@ def test_gradients_at_the_origin_are_finite():
         (q.log_prob(z) - WrappedNormal(0 * MU.float(), 0 * MU.float(), 1.0).log_prob(z)).sum(), zeros
     )
     assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("mean", [[0.3, 0.1], [0.0, 0.0]])
+def test_density_at_the_mean_is_that_of_the_normal_distribution(mean):
+    q = WrappedNormal(torch.tensor([mean]), torch.zeros(1, 2), 1.0)
+    expected = torch.tensor([-math.log(2 * math.pi)])
+    for z in (q.mean, q.rsample(torch.zeros(1, 2))):
+        torch.testing.assert_close(q.log_prob(z), expected, atol=1e-4, rtol=0)
+
+
+def test_density_at_the_edge_of_the_ball_is_finite():
+    assert WrappedNormal(torch.zeros(1, 2), torch.zeros(1, 2), 1.0).log_prob(torch.tensor([[1.0, 0.0]])).isfinite()

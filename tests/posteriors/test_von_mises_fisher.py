@@ -99,3 +99,9 @@ def test_one_coordinate_is_rejected():
         UserError, match=r"^model\.latent_dim=1: model/posterior=von_mises_fisher requires at least 2\."
     ):
         VonMisesFisher(4, 1)
+
+
+def test_concentration_is_at_least_one():
+    posterior = VonMisesFisher(4, 3)
+    torch.nn.init.constant_(posterior.concentration.bias, -1000)
+    assert posterior(torch.randn(2, 4)).concentration.tolist() == [1, 1]

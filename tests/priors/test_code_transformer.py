@@ -12,6 +12,7 @@ from prior_shapes import (
 
 from vae_lightning.errors import UserError
 from vae_lightning.priors import CodeTransformer
+from vae_lightning.priors.code_prior import invert
 
 SMALL = {"width": 8, "layers": 2, "heads": 2}
 
@@ -87,3 +88,7 @@ def test_parts_that_do_not_fit_raise():
         CodeTransformer(**SHAPES)
     with pytest.raises(UserError, match=r"model\.prior\.width=8: must be a multiple of model\.prior\.heads=3"):
         CodeTransformer(**code_shapes(2, 3), width=8, heads=3)
+
+
+def test_a_random_number_above_the_rounded_sum_gives_the_last_code():
+    assert invert(torch.zeros(3, 7), torch.ones(3) + 1e-7).tolist() == [6, 6, 6]

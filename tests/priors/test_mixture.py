@@ -71,3 +71,10 @@ def test_every_parameter_has_a_gradient():
     prior = MixturePrior(**SHAPES, num_components=2)
     prior(None, None).log_prob(torch.randn(7, 2)).sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in prior.parameters())
+
+
+def test_a_constant_latent_has_a_finite_density():
+    z = torch.cat([torch.randn(50, 1), torch.zeros(50, 1)], dim=1)
+    prior = MixturePrior(latent_dim=2, num_components=2)
+    prior.initialize_from_latents(z)
+    assert prior(None, None).log_prob(z).isfinite().all()

@@ -119,3 +119,8 @@ def test_options_reach_the_estimate():
 def test_unknown_estimator_raises():
     with pytest.raises(UserError, match=r"model.mmd_estimator=v: not a valid choice. Choose one of unbiased, biased."):
         MMD(alpha=1.0, lambda_mmd=1.0, kernel="rbf", mmd_estimator="v")
+
+
+def test_logged_weights_are_those_of_the_penalty():
+    """(1 - α) KL + (α + λ - 1) MMD², Zhao et al. 2019, Eq. 6, during the warm-up."""
+    assert MMD(alpha=0.5, lambda_mmd=10.0, kernel="rbf").effective_weights(0.5) == {"beta": 0.25, "lambda_mmd": 4.75}

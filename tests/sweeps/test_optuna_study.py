@@ -12,7 +12,7 @@ from sweep_commands import STUDY, run_sweep
 
 from vae_lightning.report import report
 from vae_lightning.sweeps import hydra_callback
-from vae_lightning.sweeps.optuna_study import open_study, to_distribution
+from vae_lightning.sweeps.optuna_study import ask_trial, find_trial, open_study, to_distribution
 
 __all__ = ["run_sweep"]  # a fixture
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "model=beta_vae", "model.beta=interval(0.5,16)"]
@@ -142,3 +142,11 @@ def test_plain_sweep_skips_a_run_finished_by_a_search(run_sweep):
     assert "pruning" in OmegaConf.load(config).callbacks
     beta = trials()[0][0]
     assert "skipping finished run: " in run_sweep("model=beta_vae", beta)
+
+
+def test_a_job_finds_its_own_trial(tmp_path):
+    study = open_study(tmp_path)
+    overrides = OverridesParser.create().parse_overrides(["a=interval(0.0,1.0)", "b=3"])
+    _, second = (ask_trial(study, overrides) for _ in range(2))
+    assert find_trial(study, second.user_attrs["overrides"]).number == 1
+    assert find_trial(study, ["a=7"]) is None

@@ -35,3 +35,8 @@ def test_explained_entropy_of_a_2_x_2_table():
     z, v = np.array([(0, 0)] * 4 + [(0, 1), (1, 0)] + [(1, 1)] * 4).T
     expected = 1 + (0.2 * log(0.2) + 0.8 * log(0.8)) / log(2)
     assert explained_entropy(z[:, None].astype(float), v) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_constant_latent_explains_nothing_of_an_unbalanced_factor():
+    values = np.repeat([0, 1], [90, 10])
+    assert explained_entropy(np.ones((100, 1)), values) == pytest.approx(0, abs=1e-6)
