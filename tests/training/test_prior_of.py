@@ -94,7 +94,7 @@ def test_prior_without_a_density_is_evaluated_by_its_samples(trained):
     assert numbers["likelihood/distortion"] > 0
     assert numbers["samples/fid"] > 0
     notes = json.loads((run.run_dir / "metrics.json").read_text())["evaluation"]["likelihood"]["notes"]
-    assert notes["log_px"] == "unavailable: p(z) of LatentPrior has no density for importance weights"
+    assert notes["log_px"] == "unavailable: p(z) of LatentPrior has no density"
 
 
 def test_labels_for_the_prior_alone(trained):
