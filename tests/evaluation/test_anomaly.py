@@ -168,6 +168,7 @@ def test_the_scores_of_each_image_are_written(small, tmp_path):
     found = evaluate(run_dir, quick=True, only=["anomaly"], against=against, images=25)
     with (Path(run_dir) / "anomaly-scores.csv").open(newline="") as file:
         rows = [*csv.DictReader(file)]
+    assert [*rows[0]] == ["anomaly", "image", "reconstruction", "neg_log_px", "nelbo", "typicality"]
     assert [row["anomaly"] for row in rows] == ["0"] * 25 + ["1"] * 25
     run = load_run(run_dir)
     x = [run.data.splits["test"].x[int(row["image"])] for row in rows[:25]]

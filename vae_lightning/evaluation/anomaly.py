@@ -52,6 +52,9 @@ def anomaly(
     other = normal.variant(data=against.data)
     typical = estimate(normal.variant(split="train")).log_px.mean() if context.model.has_densities else None
     normal_scores, other_scores = (scores(images, typical, background) for images in (normal, other))
+    in_bits = typical is None or not (is_cross_entropy(normal) or is_cross_entropy(other))
+    if not in_bits:
+        del normal_scores["complexity"], other_scores["complexity"]
     rows = [*score_rows(0, normal, normal.data.image_names(), normal_scores)]
     write_scores([*rows, *score_rows(1, other, against.image_names, other_scores)], context.run.run_dir / SCORES_FILE)
     counts = f"{len(normal.x):,} images against {len(other.x):,} of {against.name}"
@@ -60,7 +63,7 @@ def anomaly(
     for name, values in normal_scores.items():
         value, error = auroc(values, other_scores[name])
         results[f"auroc_{name}"] = Result(value, error=error, note=SCORES[name])
-    if typical is not None and (is_cross_entropy(normal) or is_cross_entropy(other)):
+    if not in_bits:
         results |= unavailable(["auroc_complexity"], "requires log p(x) in bits, not the cross-entropy of gray images")
     results[names[0]] = results[names[0]]._replace(note=f"{SCORES['reconstruction']}; {counts}")
     return results

@@ -141,7 +141,8 @@ def evaluate(
     preset = "" if settings.preset == "default" else f"{settings.preset}, "
     title = f"{context.name}, {preset}{len(context.x):,} {settings.split} images, {sum(seconds.values()):.0f} s"
     CONSOLE.print(build_table(results, title))
-    for file in [METRICS, *([SCORES_FILE] if "anomaly" in groups else [])]:
+    has_scores = any(result.value is not None for result in results.get("anomaly", {}).values())
+    for file in [METRICS, SCORES_FILE] if has_scores else [METRICS]:
         CONSOLE.print(f"written    {display_path(run.run_dir / file)}")
     return numbers
 
