@@ -7,14 +7,7 @@ import torch
 from torch.distributions import Normal
 
 from vae_lightning.errors import UserError
-from vae_lightning.posteriors import (
-    Gamma,
-    GumbelSoftmax,
-    InverseAutoregressiveFlow,
-    PlanarFlow,
-    PoincareBall,
-    VonMisesFisher,
-)
+from vae_lightning.posteriors import InverseAutoregressiveFlow, PlanarFlow
 
 FLOWS = [PlanarFlow, partial(InverseAutoregressiveFlow, hidden_dims=(16,))]
 
@@ -111,26 +104,3 @@ def test_unsupported_shapes_are_rejected():
     for cls, name in ((InverseAutoregressiveFlow, "iaf"), (PlanarFlow, "planar")):
         with pytest.raises(UserError, match=rf"^model/posterior={name}: requires a vector of latents, not a map\."):
             cls(4, (2, 3, 3))
-
-
-@pytest.mark.parametrize(
-    "posterior",
-    [
-        PlanarFlow,
-        partial(InverseAutoregressiveFlow, hidden_dims=(8,)),
-        VonMisesFisher,
-        Gamma,
-        partial(GumbelSoftmax, categories=(3,)),
-        PoincareBall,
-    ],
-)
-def test_a_repeated_batch_is_the_batch_several_times_in_a_row(posterior):
-    torch.manual_seed(0)
-    module = posterior(4, 5).double()
-    for parameter in module.parameters():
-        torch.nn.init.normal_(parameter, std=0.4)
-    q, noise = module(torch.randn(3, 4).double()), torch.randn(6, 5).double()
-    z = q.repeat(2).rsample(noise)
-    torch.testing.assert_close(z, torch.cat([q.rsample(noise[:3]), q.rsample(noise[3:])]))
-    expected = torch.cat([q.log_prob(part.clone()) for part in z.split(3)])  # clones: no density of its own draw
-    torch.testing.assert_close(q.repeat(2).log_prob(z.clone()), expected, rtol=1e-6, atol=1e-6)

@@ -83,10 +83,7 @@ class OwnTerms(VAE):
             r"objective: mine has shape \(2,\)\. Average it over the batch",
         ),
         (lambda terms: None, "objective: must return a dictionary with loss and objective, not NoneType"),
-        (
-            lambda terms: {"loss": terms["loss"], "a": 1.0},
-            "with loss and objective, not loss, a",
-        ),
+        (lambda terms: {"loss": terms["loss"], "a": 1.0}, "with loss and objective, not loss, a"),
         (lambda terms: {**terms, "loss": terms["loss"].detach()}, "objective: loss has no gradient"),
         (lambda terms: {**terms, "nelbo": terms["loss"]}, "objective: nelbo is logged by the model. Use another name"),
         (lambda terms: {**terms, "beta": 1.0}, "objective: beta is logged by the model"),

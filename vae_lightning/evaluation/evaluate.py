@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from vae_lightning.evaluation.fingerprint import fingerprint, fingerprint_model
 from vae_lightning.evaluation.information import information
 from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.other_data import load_other_data
-from vae_lightning.evaluation.own_groups import Evaluator, OwnGroup, load_own_group
+from vae_lightning.evaluation.own_groups import OwnGroup, load_own_group
 from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, PROTOCOL_GROUPS, Settings, check_groups, resolve_settings
@@ -113,7 +113,7 @@ def evaluate(
     }
     stores = {group: Unfinished(run.run_dir, group, json.dumps(key, sort_keys=True)) for group in groups}
     context = EvaluationContext(run, settings, torch_device, progress, stores[groups[0]])
-    evaluators: dict[str, Evaluator] = {
+    evaluators: dict[str, Callable[[EvaluationContext], Results]] = {
         "likelihood": likelihood,
         "information": information,
         "disentanglement": lambda context: disentanglement(context, [peer for _, peer in named]),

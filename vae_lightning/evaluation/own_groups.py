@@ -13,8 +13,6 @@ from vae_lightning.evaluation.results import Result, Results
 from vae_lightning.evaluation.settings import GROUPS
 from vae_lightning.types import SPLITS
 
-Evaluator = Callable[[EvaluationContext], Results]
-
 
 @dataclass(frozen=True)
 class OwnGroup:
