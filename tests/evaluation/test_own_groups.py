@@ -25,6 +25,10 @@ def nothing(context: EvaluationContext) -> None:
     pass
 
 
+class Other:
+    nothing = staticmethod(nothing)
+
+
 def vectors(context: EvaluationContext) -> dict:
     return {"vector": torch.zeros(2)}
 
@@ -55,12 +59,18 @@ def test_numbers_of_a_function_are_beside_those_of_the_package(small, capsys):
         ("no_such_module.metric", r"cannot be imported \(.*no_such_module"),
         ("..", "cannot be imported"),
         ("test_own_groups.NUMBER", "not a function"),
-        ("test_own_groups.samples", "metrics.json has other metrics of this name"),
+        ("test_own_groups.samples", "there are other metrics of this name"),
     ],
 )
 def test_functions_that_cannot_be_used_are_reported(target, message):
     with pytest.raises(UserError, match=f"--only={target}: {message}"):
         evaluate("nowhere", only=[target])
+
+
+def test_functions_of_one_name_are_reported():
+    only = ["test_own_groups.nothing", "test_own_groups.Other.nothing"]
+    with pytest.raises(UserError, match=rf"--only={only[1]}: there are other metrics of this name"):
+        evaluate("nowhere", only=only)
 
 
 @pytest.mark.parametrize("name", ["nothing", "vectors"])

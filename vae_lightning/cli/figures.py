@@ -4,6 +4,7 @@ import argparse
 
 from vae_lightning.cli.arguments import add_data_root_option, add_run_argument, check_runs
 from vae_lightning.config.schema import FIGURE_FORMATS, FIGURE_STYLES
+from vae_lightning.io.shell import display_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,4 +31,4 @@ def run(args: argparse.Namespace) -> None:
 
     options = {name: getattr(args, name) for name in ("only", "trust", "data_root", "format", "style")}
     for file in redraw(args.path, **options):
-        print(file)
+        print(display_path(file))

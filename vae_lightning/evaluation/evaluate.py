@@ -25,7 +25,7 @@ from vae_lightning.evaluation.fingerprint import fingerprint, fingerprint_model
 from vae_lightning.evaluation.information import information
 from vae_lightning.evaluation.likelihood import likelihood
 from vae_lightning.evaluation.other_data import load_other_data
-from vae_lightning.evaluation.own_groups import OwnGroup, load_own_group
+from vae_lightning.evaluation.own_groups import OwnGroup, load_own_groups
 from vae_lightning.evaluation.results import Results
 from vae_lightning.evaluation.samples import samples
 from vae_lightning.evaluation.settings import GROUPS, PROTOCOL_GROUPS, Settings, check_groups, resolve_settings
@@ -165,7 +165,7 @@ def resolve_options(
     settings = resolve_settings(quick, protocol, **changes)
     available = PROTOCOL_GROUPS[protocol] if protocol else GROUPS
     check_groups(only, available)
-    own_groups = [load_own_group(target) for target in only if "." in target]
+    own_groups = load_own_groups(only)
     groups = [group.rpartition(".")[2] for group in only]
     groups = groups or [group for group in available if group != "anomaly" or against]
     if "anomaly" in groups and not against:

@@ -1,7 +1,7 @@
 """Groups of metrics that are functions of the user's own, named on the command line."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -57,13 +57,16 @@ class OwnGroup:
             ) from error
 
 
-def load_own_group(target: str) -> OwnGroup:
-    """Import a function of the user's own.
+def load_own_groups(only: Iterable[str]) -> list[OwnGroup]:
+    """Import the functions of the user's own among the names of groups, which are those with a dot.
 
     Raises:
-        UserError: if it cannot be imported, or has the name of other metrics.
+        UserError: if one cannot be imported, or has the name of other metrics.
     """
-    group = OwnGroup(target, import_function("--only", target))
-    if group.name in (*GROUPS, *SPLITS, "evaluation"):
-        raise UserError(f"--only={target}: metrics.json has other metrics of this name. Rename the function.")
-    return group
+    groups = [OwnGroup(name, import_function("--only", name)) for name in dict.fromkeys(only) if "." in name]
+    taken = [*GROUPS, *SPLITS, "evaluation"]
+    for group in groups:
+        if group.name in taken:
+            raise UserError(f"--only={group.target}: there are other metrics of this name. Rename the function.")
+        taken.append(group.name)
+    return groups
