@@ -24,16 +24,16 @@ from vae_lightning.regularizers import CodeUsage, LookupFreeQuantization, Quanti
 
 LEARNED = {"code_dim": 2, "codebook_size": 7, "decay": 0.9}
 QUANTIZERS = {  # with codes of two latents, and the regularizer of their model
-    "vector": (partial(VectorQuantizer, **LEARNED, ema=True), Quantization(codebook_size=7, ema=True)),
-    "finite_scalar": (partial(FiniteScalarQuantizer, levels=[3, 4]), CodeUsage(codebook_size=12)),
+    "vector": (partial(VectorQuantizer, **LEARNED, ema=True), Quantization(ema=True)),
+    "finite_scalar": (partial(FiniteScalarQuantizer, levels=[3, 4]), CodeUsage()),
     "lookup_free": (partial(LookupFreeQuantizer, code_dim=2), LookupFreeQuantization()),
     "residual": (
         partial(ResidualQuantizer, **LEARNED, depth=3, shared_codebook=False),
-        Quantization(codebook_size=7, ema=True),
+        Quantization(ema=True),
     ),
     "shared_residual": (
         partial(ResidualQuantizer, **LEARNED, depth=3, shared_codebook=True),
-        Quantization(codebook_size=7, ema=True),
+        Quantization(ema=True),
     ),
 }
 SHAPES = [(8, 4), ((4, 3, 5), 30), ((2, 1, 1), 1)]  # of the latents, and P

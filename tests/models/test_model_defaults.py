@@ -29,7 +29,7 @@ from vae_lightning.models import (
 )
 from vae_lightning.networks import MLP, Burgess, Conv, Ladder, Network, ResNet, SpatialNetwork, SpatialResNet
 from vae_lightning.posteriors import Gamma, InverseAutoregressiveFlow, PlanarFlow, PoincareBall, VonMisesFisher
-from vae_lightning.priors import GammaPrior, MixturePrior, UniformCodes, UniformSphere, WrappedNormalPrior
+from vae_lightning.priors import GammaPrior, MixturePrior, UniformSphere, WrappedNormalPrior
 
 SHAPE, NUM_CLASSES = (1, 28, 28), 10
 FROM_DATA = {"image_shape": SHAPE, "num_classes": NUM_CLASSES}
@@ -212,10 +212,7 @@ def test_likelihood_and_network_options_are_not_shared():
     assert Conv().channels is not Conv().channels
 
 
-def test_models_with_codes_accept_the_prior_of_older_runs(parts):
-    """They named N(0, I), although their codes were equally likely."""
-    for prior in (StandardNormal, partial(StandardNormal)):
-        model = VQVAE(**{**parts, "latent_dim": 4, "prior": prior})
-        assert isinstance(model.prior, UniformCodes)
+@pytest.mark.parametrize("prior", [StandardNormal, partial(StandardNormal), MixturePrior])
+def test_models_with_codes_reject_other_priors(prior, parts):
     with pytest.raises(UserError, match=r"^model/prior: VQVAE has equally likely codes. Set model/prior=uniform_codes"):
-        VQVAE(**{**parts, "latent_dim": 4, "prior": MixturePrior})
+        VQVAE(**{**parts, "latent_dim": 4, "prior": prior})

@@ -17,14 +17,14 @@ INDICES = torch.tensor([[0, 1, 1], [0, 3, 3]])
 def forward_pass(features, codes, codebook_size=8) -> ForwardPass:
     x = torch.zeros(2, 1, 1, 1)
     pz = UniformIndices(num_codes=3, codebook_size=codebook_size, zeros=torch.zeros(1, 6))
-    return ForwardPass(x, None, Codes(features, codes, INDICES), pz, features.flatten(1), Bernoulli()(x))
+    return ForwardPass(x, None, Codes(features, codes, INDICES, codebook_size), pz, features.flatten(1), Bernoulli()(x))
 
 
 @pytest.mark.parametrize(("ema", "weight"), [(True, 0.25), (False, 1.25)])
 def test_distances_by_hand(ema, weight):
     """Summed over codes and dimensions, averaged over the batch: 6 differences of 2 give 24."""
     features, codes = torch.zeros(2, 3, 2, requires_grad=True), torch.full((2, 3, 2), 2.0, requires_grad=True)
-    penalty, terms = Quantization(beta=0.25, codebook_size=8, ema=ema)(forward_pass(features, codes))
+    penalty, terms = Quantization(beta=0.25, ema=ema)(forward_pass(features, codes))
     assert terms["commitment"].item() == 24
     assert penalty.item() == weight * 24
     penalty.backward()
@@ -37,9 +37,7 @@ def test_distances_by_hand(ema, weight):
 
 def test_rate_and_perplexity_by_hand():
     """3 codes per image out of 8 give 3 log 8. Counts 2, 2, 0, 2 of 6 are 3 codes in uniform use."""
-    _, terms = Quantization(beta=1.0, codebook_size=8, ema=True)(
-        forward_pass(torch.zeros(2, 3, 2), torch.zeros(2, 3, 2))
-    )
+    _, terms = Quantization(beta=1.0, ema=True)(forward_pass(torch.zeros(2, 3, 2), torch.zeros(2, 3, 2)))
     assert terms["rate"].item() == pytest.approx(3 * math.log(8))
     assert terms["perplexity"].item() == pytest.approx(3)
 
@@ -49,7 +47,7 @@ def test_commitment_to_partial_sums_by_hand():
     features, codes = torch.zeros(2, 3, 2, requires_grad=True), torch.full((2, 3, 2), 1.0)
     out = forward_pass(features, codes)
     out = out._replace(qz=out.qz._replace(partial_sums=torch.stack([2 * codes, codes])))
-    penalty, terms = Quantization(beta=0.25, codebook_size=8, ema=True)(out)
+    penalty, terms = Quantization(beta=0.25, ema=True)(out)
     assert terms["commitment"].item() == 30
     penalty.backward()
     assert torch.equal(features.grad, torch.full_like(features, 0.25 * 2 * (-2 - 1) / 2))

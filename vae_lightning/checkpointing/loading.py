@@ -61,6 +61,7 @@ def build_model(checkpoint: dict[str, Any], path: Path, *, trust: Trust = ()) ->
         model: ELBOModule = build(config)
         model.load_state_dict(checkpoint["state_dict"])
     model.freeze()
+    model.is_pretrained = True
     return model
 
 

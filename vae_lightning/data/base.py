@@ -264,14 +264,13 @@ class ImageDataModule(L.LightningDataModule, ABC):
         index = index if among is None else among[index]
         return self.transform(images.rows(index).to(device), training=True)
 
-    def random_batches(self, n: int, batch_size: int) -> InMemoryLoader:
-        """Return batches of n random training images, or of all if there are fewer.
+    def random_images(self, n: int) -> Batch:
+        """Return n random training images, or all if there are fewer.
 
         Each process gets all of them. Outside of a step, with the same random state, these are the same.
         """
         images = self.splits["train"]
-        images = self.transform(images.rows(torch.randperm(len(images.x))[:n]), training=True)
-        return InMemoryLoader(images, batch_size, EpochSampler(len(images.x), seed=None))
+        return self.transform(images.rows(torch.randperm(len(images.x))[:n]), training=True)
 
     def train_dataloader(self) -> InMemoryLoader:
         """Return shuffled batches of the training images; the same in each epoch with Lightning's `overfit_batches`."""

@@ -70,7 +70,7 @@ def hold_out(items: Iterable[T], fractions: dict[str, float], seed: int) -> dict
     generator = np.random.default_rng(seed)
     parts = {"train": list(items)}
     for name, fraction in fractions.items():
-        shuffled = generator.permutation(np.array(parts["train"])).tolist()
+        shuffled = [parts["train"][i] for i in generator.permutation(len(parts["train"]))]
         n = round(fraction * len(shuffled))
         check_sizes(name, fraction, n, len(shuffled))
         parts[name], parts["train"] = shuffled[:n], shuffled[n:]

@@ -17,6 +17,7 @@ class Codes(NamedTuple):
         features: values before quantization, (B, P, d).
         codes: entries of the codebook, (B, P, d), or with residual quantization sums of N entries.
         indices: indices of these entries, int64 (B, P), or (B, P·N) if they are sums.
+        codebook_size: K.
         grid_size: number of positions h·w of a map of codes; 1 for a vector.
         partial_sums: sums of the first 1, ..., N entries, (N, B, P, d); None without residual quantization.
     """
@@ -24,6 +25,7 @@ class Codes(NamedTuple):
     features: Tensor
     codes: Tensor
     indices: Tensor
+    codebook_size: int
     grid_size: int = 1
     partial_sums: Tensor | None = None
 

@@ -46,7 +46,7 @@ class FiniteScalarQuantizer(Quantizer):
         rounded = bounded.round()
         indices = ((rounded.long() + self.levels // 2) * self.basis).sum(-1)
         scale = self.levels // 2
-        return Codes(bounded / scale, rounded / scale, indices, self.grid_size)
+        return Codes(bounded / scale, rounded / scale, indices, self.codebook_size, self.grid_size)
 
     def bound(self, vectors: Tensor) -> Tensor:
         """Map vectors (B, P, d) smoothly to the range of the integers -⌊L_i/2⌋, ..., ⌈L_i/2⌉ - 1, with 0 at 0."""

@@ -38,7 +38,7 @@ class LookupFreeQuantizer(Quantizer):
         """Map features to codes."""
         vectors = self.vectors(features)
         bits = (vectors > 0).long()
-        return Codes(vectors, self.signs[bits], (bits * self.basis).sum(-1), self.grid_size)
+        return Codes(vectors, self.signs[bits], (bits * self.basis).sum(-1), self.codebook_size, self.grid_size)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Look up indices (B, P) and return their codes as latents, (B, P·d)."""

@@ -61,7 +61,7 @@ class ResidualQuantizer(Quantizer):
             indices.append(index)
         partial_sums = torch.stack([*accumulate(codes)])
         flat_indices = torch.stack(indices, dim=2).flatten(1)  # (B, P·N)
-        return Codes(vectors, partial_sums[-1], flat_indices, self.grid_size, partial_sums)
+        return Codes(vectors, partial_sums[-1], flat_indices, self.codebook_size, self.grid_size, partial_sums)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Look up indices (B, P·N) and return the sums of their codes as latents, (B, P·d)."""

@@ -44,7 +44,7 @@ class VectorQuantizer(Quantizer):
         """Map features to codes; during training, update the codebook."""
         vectors = self.vectors(features)
         codes, indices = self.codebook(vectors)
-        return Codes(vectors, codes, indices, self.grid_size)
+        return Codes(vectors, codes, indices, self.codebook_size, self.grid_size)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Look up indices (B, P) and return their codes as latents, (B, P·d)."""

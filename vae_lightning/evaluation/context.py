@@ -36,8 +36,7 @@ class EvaluationContext:
         unfinished: where long computations are kept if they are interrupted.
 
     Attributes:
-        x: the images, uint8 or float32 in [0, 1], (N, C, H, W).
-        y: their labels, (N,) or (N, A), or None.
+        images: the images and their labels.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class EvaluationContext:
         self.run, self.data, self.settings, self.device = run, run.data, settings, device
         self.model: ELBOModule = run.model.to(device)
         self.progress, self.unfinished = progress, unfinished
-        self.x, self.y = self.draw_images(settings.split, settings.images)
+        self.images = self.draw_images(settings.split, settings.images)
 
     def variant(
         self, *, model: ELBOModule | None = None, data: ImageDataModule | None = None, **changes: Any
@@ -86,16 +85,21 @@ class EvaluationContext:
         return lambda passes, compute: self.unfinished.collect(file, passes, compute, self.track(description))
 
     @property
-    def images(self) -> Batch:
-        """The images and their labels."""
-        return Batch(self.x, self.y)
+    def x(self) -> Tensor:
+        """The images, uint8 or float32 in [0, 1], (N, C, H, W)."""
+        return self.images.x
+
+    @property
+    def y(self) -> Tensor | None:
+        """Their labels, (N,) or (N, A), or None."""
+        return self.images.y
 
     @property
     def name(self) -> str:
         """Name of the model's class."""
         return type(self.model).__name__
 
-    @property
+    @cached_property
     def is_binary(self) -> bool:
         """Whether every pixel is black or white."""
         return bool(((self.x == 0) | (self.x == max_value(self.x))).all())

@@ -27,7 +27,7 @@ class Result(NamedTuple):
 Results = dict[str, Result]
 
 
-def mean_result(mean: MeanAndError, note: str = "") -> Result:
+def mean_result(mean: MeanAndError, note: str) -> Result:
     """Return a mean over images with its standard error."""
     return Result(mean.mean, error=mean.error, note=note)
 

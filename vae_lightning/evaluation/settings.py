@@ -120,7 +120,7 @@ def resolve_settings(quick: bool, protocol: str | None = None, **changes: Any) -
         UserError: if a value is invalid, or both `quick` and a protocol are given.
     """
     if protocol is not None:
-        check_choice("--protocol", protocol, tuple(PROTOCOLS))
+        check_choice("--protocol", protocol, PROTOCOLS)
         if quick:
             raise UserError(f"--protocol={protocol}: sets the sample counts. Remove --quick.")
     chosen = {name: value for name, value in changes.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The variants, each a few lines on `ELBOModule`."""
+"""The models, most of them a few lines on `ELBOModule`."""
 
 from vae_lightning.models.aae import AAE
 from vae_lightning.models.ada_vae import AdaGVAE, AdaMLVAE

@@ -18,7 +18,6 @@ from vae_lightning.models.perceptual import build_perceptual_distance
 from vae_lightning.networks import SpatialResNet
 from vae_lightning.networks.resnet import conv2d, group_norm
 from vae_lightning.regularizers import KL
-from vae_lightning.types import Shape
 
 MAX_ADAPTIVE_WEIGHT = 1e4
 
@@ -67,7 +66,6 @@ class AutoencoderKL(Adversarial):
         discriminator_weight: factor of λ.
         discriminator_start: number of epochs without the discriminator, which may be a fraction.
         discriminator_channels: see `PatchDiscriminator`.
-        image_shape: (C, H, W).
         latent_dim: number of latents at each position of the map.
         **kwargs: the others of `Adversarial`.
     """
@@ -81,7 +79,6 @@ class AutoencoderKL(Adversarial):
     def __init__(
         self,
         *,
-        image_shape: Shape,
         beta: float = 1e-6,
         perceptual_weight: float = 1.0,
         features: str = "random",
@@ -91,12 +88,12 @@ class AutoencoderKL(Adversarial):
         latent_dim: int = 4,
         **kwargs: Any,
     ) -> None:
-        super().__init__(regularizer=KL(beta=beta), image_shape=image_shape, latent_dim=latent_dim, **kwargs)
+        super().__init__(regularizer=KL(beta=beta), latent_dim=latent_dim, **kwargs)
         self.perceptual_weight = perceptual_weight
         self.discriminator_weight = discriminator_weight
         self.discriminator_start = discriminator_start
-        self.perceptual_distance = build_perceptual_distance(features, image_shape)
-        self.discriminator = PatchDiscriminator(image_shape[0], discriminator_channels)
+        self.perceptual_distance = build_perceptual_distance(features, self.image_shape)
+        self.discriminator = PatchDiscriminator(self.image_shape[0], discriminator_channels)
         self.register_buffer("adaptive_weight", torch.tensor(0.0))
 
     @property

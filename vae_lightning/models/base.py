@@ -82,7 +82,7 @@ class ELBOModule(LatentVariableModel):
         self,
         regularizer: Regularizer,
         optimizer: Callable[..., torch.optim.Optimizer],
-        scheduler: Callable[..., LRScheduler] | None = None,
+        scheduler: Callable[..., LRScheduler] | None,
     ) -> None:
         """Set the attributes that the training needs besides the parts of the model."""
         self.regularizer = regularizer
@@ -126,8 +126,8 @@ class ELBOModule(LatentVariableModel):
             if isinstance(images := getattr(self.trainer.train_dataloader, "dataset", None), Sized):
                 self.regularizer.dataset_size = len(images)
         if (n := self.prior.num_initial_images) and not self.images_seen and not self.is_pretrained:
-            batch = next(iter(self.data_module.random_batches(n, n)))
-            self.prior.initialize_from_images(self.as_images(batch.x.to(self.device)))
+            images = self.data_module.random_images(n)
+            self.prior.initialize_from_images(self.as_images(images.x.to(self.device)))
             broadcast_state(self.prior)  # a Trainer may not have seeded all processes alike
 
     def check_data(self, data: Any) -> None:
@@ -177,15 +177,17 @@ class ELBOModule(LatentVariableModel):
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the validation means."""
-        x, y = unpack(batch)
-        with self.shard:
-            self.means["val"].update(len(x), self.objective(self(x, y)))
+        self.evaluate_batch("val", batch)
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Add one batch to the test means."""
+        self.evaluate_batch("test", batch)
+
+    def evaluate_batch(self, stage: str, batch: Any) -> None:
+        """Add one batch to the means of a stage, without further loss terms of the training."""
         x, y = unpack(batch)
         with self.shard:
-            self.means["test"].update(len(x), self.objective(self(x, y)))
+            self.means[stage].update(len(x), self.objective(self(x, y)))
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the posterior means of one batch, (B, D), for `Trainer.predict`."""

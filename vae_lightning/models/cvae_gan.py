@@ -12,8 +12,8 @@ from vae_lightning.distributions import ForwardPass, Gaussian
 from vae_lightning.errors import UserError
 from vae_lightning.models.image_classifier import ImageClassifier
 from vae_lightning.models.vae_gan import VAEGAN
-from vae_lightning.networks import Conv, Network
-from vae_lightning.types import Shape, num_latents
+from vae_lightning.networks import Conv
+from vae_lightning.types import num_latents
 
 
 class ClassCenters(nn.Module):
@@ -76,15 +76,12 @@ class CVAEGAN(VAEGAN):
     The features change during training, so they cannot compare epochs. `objective` is the nelbo in pixels.
 
     Args:
-        image_shape: (C, H, W).
-        num_classes: K; each image has one class.
         conditional: must be true.
         beta: β >= 0, the authors' λ_1 relative to λ_2.
         lambda_gd: λ_GD >= 0, their λ_3, which is 1e-3 for features of another scale.
         lambda_gc: λ_GC >= 0, their λ_4, likewise.
         decay: of the moving averages of the class centers, in (0, 1).
-        network: builds encoder and decoder, and one more encoder each for D and C; None for `Conv(batch_norm=True)`.
-        **kwargs: the others of `VAEGAN`, of which γ is their λ_2.
+        **kwargs: the others of `VAEGAN`, of which γ is their λ_2; `network` also builds an encoder each for D and C.
 
     Raises:
         UserError: if the model is not conditional, or gamma is not positive.
@@ -96,26 +93,20 @@ class CVAEGAN(VAEGAN):
     def __init__(
         self,
         *,
-        image_shape: Shape,
-        num_classes: int | None = None,
         conditional: bool = True,
         beta: float = 3.0,
         lambda_gd: float = 0.1,
         lambda_gc: float = 0.1,
         decay: float = 0.9,
-        network: Network | None = None,
         **kwargs: Any,
     ) -> None:
         if not conditional:
             raise UserError("model.conditional=false: CVAEGAN requires classes. Set model.conditional=true.")
-        network = network or type(self).default_network()
-        super().__init__(
-            image_shape=image_shape, num_classes=num_classes, conditional=True, beta=beta, network=network, **kwargs
-        )
+        super().__init__(conditional=True, beta=beta, **kwargs)
         self.lambda_gd, self.lambda_gc = lambda_gd, lambda_gc
-        encoder = network.encoder(self.image_shape, 0)
+        encoder = self.network.encoder(self.image_shape, 0)
         self.classifier = ImageClassifier(encoder, self.condition_dim)
-        num_features = num_latents(network.latent_shape(self.image_shape, encoder.num_features))
+        num_features = num_latents(self.network.latent_shape(self.image_shape, encoder.num_features))
         self.class_centers = ClassCenters(self.condition_dim, num_features, decay)
 
     def discriminator_parameters(self) -> list[nn.Parameter]:

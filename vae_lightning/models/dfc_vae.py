@@ -9,7 +9,6 @@ from vae_lightning.distributions import ForwardPass
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.models.perceptual import build_perceptual_distance
 from vae_lightning.regularizers import KL
-from vae_lightning.types import Shape
 
 
 class DFCVAE(ELBOModule):
@@ -20,7 +19,6 @@ class DFCVAE(ELBOModule):
     - distortion: in pixels, and part of the nelbo as of any model. The paper has none in its loss (v = 0).
 
     Args:
-        image_shape: (C, H, W).
         pixel_weight: v >= 0.
         perceptual_weight: w >= 0.
         features: of the perceptual distance, `random` or `vgg19`, which are downloaded.
@@ -33,16 +31,15 @@ class DFCVAE(ELBOModule):
     def __init__(
         self,
         *,
-        image_shape: Shape,
         pixel_weight: float = 1.0,
         perceptual_weight: float = 1.0,
         features: str = "random",
         beta: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(regularizer=KL(beta=beta), image_shape=image_shape, **kwargs)
+        super().__init__(regularizer=KL(beta=beta), **kwargs)
         self.pixel_weight, self.perceptual_weight = pixel_weight, perceptual_weight
-        self.perceptual_distance = build_perceptual_distance(features, image_shape)
+        self.perceptual_distance = build_perceptual_distance(features, self.image_shape)
 
     def objective(self, out: ForwardPass) -> dict[str, Tensor]:
         """Compute the loss and all logged terms."""

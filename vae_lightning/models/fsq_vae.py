@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from math import prod
 from typing import Any
 
 from vae_lightning.distributions import FiniteScalarQuantizer
@@ -28,7 +27,7 @@ class FSQVAE(QuantizedVAE):
 
     def __init__(self, *, levels: Sequence[int] = (8, 5, 5, 5), latent_dim: int = 4, **kwargs: Any) -> None:
         super().__init__(
-            regularizer=CodeUsage(codebook_size=prod(levels)),
+            regularizer=CodeUsage(),
             own_posterior=partial(FiniteScalarQuantizer, levels=levels),
             latent_dim=latent_dim,
             **kwargs,

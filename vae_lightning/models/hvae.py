@@ -184,7 +184,7 @@ class HVAE(Hierarchical):
         inference: str = "ladder",
         **kwargs: Any,
     ) -> None:
-        posterior = INFERENCE[check_choice("model.inference", inference, tuple(INFERENCE))]
+        posterior = INFERENCE[check_choice("model.inference", inference, INFERENCE)]
         super().__init__(
             regularizer=GroupedKL(beta=1.0, group_sizes=[latent_dim] * num_groups),
             latent_dim=num_groups * latent_dim,

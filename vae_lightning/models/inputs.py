@@ -26,7 +26,7 @@ def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
     raise UserError(f"batch: must be images, or (images, labels), got {kind}. Change what the data set returns.")
 
 
-def to_unit_interval(x: Tensor, image_shape: Shape, dtype: str | torch.dtype, check_values: bool = True) -> Tensor:
+def to_unit_interval(x: Tensor, image_shape: Shape, dtype: str | torch.dtype, check_values: bool) -> Tensor:
     """Convert images (B, C, H, W), uint8 or float in [0, 1], to [0, 1] and another type.
 
     Args:

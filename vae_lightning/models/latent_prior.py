@@ -169,6 +169,6 @@ def initialize_prior(model: ELBOModule, draw: Callable[[Any], Tensor]) -> None:
         UserError: if the training images do not come from a data module.
     """
     with isolated_rng(0):
-        batches = model.data_module.random_batches(INITIAL_IMAGES, BATCH_SIZE)
+        batches = model.data_module.random_images(INITIAL_IMAGES).split(BATCH_SIZE)
         model.prior.initialize_from_latents(torch.cat([draw(batch.to(model.device)) for batch in batches]))
     broadcast_state(model.prior)  # devices may round differently

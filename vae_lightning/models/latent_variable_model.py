@@ -97,6 +97,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
                 f"model/network: {type(self).__name__} requires a vector of latents, not a map. Set"
                 " model/network=resnet."
             )
+        self.network = network
         self.encoder = network.encoder(self.image_shape, self.condition_dim)
         if own_posterior and posterior:
             raise UserError(f"model/posterior: {type(self).__name__} has its own posterior. Leave it out.")

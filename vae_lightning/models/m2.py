@@ -11,9 +11,7 @@ from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.models.image_classifier import ImageClassifier
-from vae_lightning.networks import Network
 from vae_lightning.regularizers import KL, kl
-from vae_lightning.types import Shape
 
 
 class M2(ELBOModule):
@@ -34,12 +32,9 @@ class M2(ELBOModule):
     fraction of images with a label for which q(y|x) is largest at it.
 
     Args:
-        image_shape: (C, H, W).
-        num_classes: K; each image has at most one class. The networks process K times the batch.
         conditional: must be true.
         classification_weight: α >= 0, the paper's α divided by N.
-        network: builds encoder and decoder, and one more encoder for the classifier; None for `Conv()`.
-        **kwargs: the others of `ELBOModule`.
+        **kwargs: the others of `ELBOModule`; `network` also builds an encoder for the classifier.
 
     Raises:
         UserError: if the model is not conditional, or the scale of the likelihood is fitted to each batch.
@@ -51,26 +46,15 @@ class M2(ELBOModule):
     def __init__(
         self,
         *,
-        image_shape: Shape,
-        num_classes: int | None = None,
         conditional: bool = True,
         classification_weight: float = 0.1,
-        network: Network | None = None,
         **kwargs: Any,
     ) -> None:
         if not conditional:
             raise UserError("model.conditional=false: M2 requires classes. Set model.conditional=true.")
-        network = network or type(self).default_network()
-        super().__init__(
-            regularizer=KL(beta=1.0),
-            image_shape=image_shape,
-            num_classes=num_classes,
-            conditional=True,
-            network=network,
-            **kwargs,
-        )
+        super().__init__(regularizer=KL(beta=1.0), conditional=True, **kwargs)
         self.classification_weight = classification_weight
-        self.classifier = ImageClassifier(network.encoder(self.image_shape, 0), self.condition_dim)
+        self.classifier = ImageClassifier(self.network.encoder(self.image_shape, 0), self.condition_dim)
 
     def classify(self, x: Tensor) -> Tensor:
         """Return log q(y|x) of images (B, C, H, W), (B, K)."""

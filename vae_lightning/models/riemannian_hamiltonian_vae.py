@@ -11,7 +11,6 @@ from vae_lightning.distributed.batch_sharding import random_integers
 from vae_lightning.distributions.posterior import promote_to_float32, sample_noise
 from vae_lightning.errors import UserError
 from vae_lightning.models.hamiltonian_vae import HamiltonianVAE
-from vae_lightning.networks import Network
 from vae_lightning.pixels import to_8_bit
 
 # Of the chains that sample from the volume element.
@@ -110,8 +109,7 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         metric_regularization: λ > 0, the inverse metric far from all centroids.
         fixed_point_iterations: of each implicit equation, two per leapfrog step.
         leapfrog_step_size: see `HamiltonianVAE`.
-        network: builds encoder and decoder, and another encoder for the metric; None for a `default_network`.
-        **kwargs: the others of `HamiltonianVAE`.
+        **kwargs: the others of `HamiltonianVAE`; `network` also builds an encoder for the metric.
     """
 
     centroid_images: Tensor
@@ -126,14 +124,12 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         metric_regularization: float = 0.01,
         fixed_point_iterations: int = 3,
         leapfrog_step_size: float = 0.01,
-        network: Network | None = None,
         **kwargs: Any,
     ) -> None:
-        network = network or type(self).default_network()
-        super().__init__(leapfrog_step_size=leapfrog_step_size, network=network, **kwargs)
+        super().__init__(leapfrog_step_size=leapfrog_step_size, **kwargs)
         self.metric_temperature, self.metric_regularization = metric_temperature, metric_regularization
         self.fixed_point_iterations = fixed_point_iterations
-        self.metric_encoder = network.encoder(self.image_shape, self.condition_dim)
+        self.metric_encoder = self.network.encoder(self.image_shape, self.condition_dim)
         self.metric_factor = nn.Linear(self.metric_encoder.num_features, self.latent_dim * (self.latent_dim + 1) // 2)
         images = torch.randint(256, (num_centroids, *self.image_shape), dtype=torch.uint8)  # until `on_fit_start`
         self.register_buffer("centroid_images", images)
@@ -156,8 +152,7 @@ class RiemannianHamiltonianVAE(HamiltonianVAE):
         """Choose random training images as centroids, unless the run resumes or starts from another."""
         super().on_fit_start()
         if not self.images_seen and not self.is_pretrained:
-            n = len(self.centroid_images)
-            x, y = next(iter(self.data_module.random_batches(n, n)))
+            x, y = self.data_module.random_images(len(self.centroid_images))
             self.centroid_images.copy_(to_8_bit(x))
             if (labels := self.condition(y)) is not None:
                 self.centroid_labels.copy_(labels)

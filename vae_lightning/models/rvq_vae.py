@@ -50,7 +50,7 @@ class RVQVAE(QuantizedVAE):
             decay=decay,
         )
         super().__init__(
-            regularizer=Quantization(beta=beta, codebook_size=codebook_size, ema=True),
+            regularizer=Quantization(beta=beta, ema=True),
             own_posterior=posterior,
             latent_dim=latent_dim,
             **kwargs,

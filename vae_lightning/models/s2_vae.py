@@ -28,7 +28,7 @@ class FewLabels(ELBOModule):
         **kwargs: those of the other model.
 
     Raises:
-        UserError: if the posterior means are restricted, as on a sphere.
+        UserError: if the posterior means are restricted, as on a sphere, or the model is conditional.
     """
 
     requires_vector = True
@@ -42,6 +42,11 @@ class FewLabels(ELBOModule):
                 f"model/posterior: {type(self).__name__} requires latents with any value, not {self.posterior.support}."
                 " Leave it out."
             )
+        if self.condition_dim:
+            raise UserError(
+                f"model.conditional=true: {type(self).__name__} predicts the factors, so the encoder must not be given"
+                " them. Set model.conditional=false."
+            )
         self.supervision_weight, self.num_labeled = supervision_weight, num_labeled
         self.register_buffer("factor_sizes", None, persistent=False)  # which moves to the device with the model
 
@@ -50,14 +55,9 @@ class FewLabels(ELBOModule):
 
         Raises:
             UserError: if the data does not suit the model, has no factors, or too many for the latents or too few
-                images, or the model is conditional.
+                images.
         """
         super().check_data(data)
-        if self.condition_dim:
-            raise UserError(
-                f"model.conditional=true: {type(self).__name__} predicts the factors, so the encoder must not be given"
-                " them. Set model.conditional=false."
-            )
         n, y = len(data.splits["train"].x), data.splits["train"].y
         if y is None or y.dim() == 1:
             raise UserError(

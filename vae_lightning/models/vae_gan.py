@@ -10,9 +10,7 @@ from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.models.adversarial import Adversarial
 from vae_lightning.models.image_classifier import ImageDiscriminator
-from vae_lightning.networks import Network
 from vae_lightning.regularizers import KL
-from vae_lightning.types import Shape
 
 
 class VAEGAN(Adversarial):
@@ -29,9 +27,7 @@ class VAEGAN(Adversarial):
     Args:
         gamma: γ > 0.
         beta: the weight of the KL, 1 in the paper.
-        network: builds encoder and decoder, and another encoder as the discriminator; None for a `default_network`.
-        image_shape: (C, H, W).
-        **kwargs: the others of `Adversarial`.
+        **kwargs: the others of `Adversarial`; `network` also builds the encoder of the discriminator.
 
     Raises:
         UserError: if gamma is not positive.
@@ -42,18 +38,15 @@ class VAEGAN(Adversarial):
     def __init__(
         self,
         *,
-        image_shape: Shape,
         gamma: float = 1.0,
         beta: float = 1.0,
-        network: Network | None = None,
         **kwargs: Any,
     ) -> None:
-        network = network or type(self).default_network()
-        super().__init__(regularizer=KL(beta=beta), network=network, image_shape=image_shape, **kwargs)
+        super().__init__(regularizer=KL(beta=beta), **kwargs)
         if gamma <= 0:
             raise UserError(f"model.gamma={gamma}: must be > 0, since it weights the feature distortion.")
         self.gamma = gamma
-        self.discriminator = ImageDiscriminator(network.encoder(self.image_shape, 0))
+        self.discriminator = ImageDiscriminator(self.network.encoder(self.image_shape, 0))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> ForwardPass:
         """Run the model. γ weights L for the decoder only, so the gradient to the encoder is divided by γ."""

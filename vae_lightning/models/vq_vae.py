@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from vae_lightning.distributions import Prior, Quantizer, StandardNormal, VectorQuantizer
+from vae_lightning.distributions import Prior, Quantizer, VectorQuantizer
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.networks import SpatialResNet
@@ -27,8 +27,6 @@ class QuantizedVAE(ELBOModule):
     posterior: Quantizer
 
     def __init__(self, *, prior: Callable[..., Prior] = UniformCodes, **kwargs: Any) -> None:
-        if getattr(prior, "func", prior) is StandardNormal:  # in older runs, although it was not used
-            prior = UniformCodes
         super().__init__(prior=prior, **kwargs)
         if not isinstance(self.prior, UniformCodes):
             raise UserError(
@@ -68,7 +66,7 @@ class VQVAE(QuantizedVAE):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            regularizer=Quantization(beta=beta, codebook_size=codebook_size, ema=ema),
+            regularizer=Quantization(beta=beta, ema=ema),
             own_posterior=partial(
                 VectorQuantizer, code_dim=code_dim, codebook_size=codebook_size, ema=ema, decay=decay
             ),

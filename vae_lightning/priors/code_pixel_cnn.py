@@ -10,7 +10,7 @@ from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.networks.pixel_cnn import PixelCNN
 from vae_lightning.priors.code_prior import CodePrior, invert
-from vae_lightning.priors.guidance import apply_guidance
+from vae_lightning.priors.guidance import apply_guidance, guided_conditions
 from vae_lightning.types import LatentShape
 
 
@@ -83,12 +83,10 @@ class CodePixelCNN(CodePrior):
     def sample_by_inversion(self, u: Tensor, condition: Tensor | None) -> Tensor:
         """Map uniform random numbers u (n, P) to indices (n, P) by the inverse of the distribution function."""
         n, positions = len(u), iter(u.unbind(1))
-        is_guided = condition is not None and self.guidance != 1
-        contexts = [self.context(condition, n), *([self.context(None, n)] if is_guided else [])]
+        contexts = [self.context(c, n) for c in guided_conditions(condition, self.guidance)]
 
         def choose(logits: Tensor) -> Tensor:
-            of_context = promote_to_float32(logits[..., 0, 0]).split(n)
-            guided = apply_guidance(lambda y: of_context[0 if y is condition else 1], condition, self.guidance)
+            guided = apply_guidance(promote_to_float32(logits[..., 0, 0]).split(n), self.guidance)
             return invert(guided, next(positions)).repeat(len(contexts))[:, None, None]
 
         return self.network.fill(torch.cat(contexts), choose)[:n].flatten(1)

@@ -1,7 +1,5 @@
 """An autoregressive transformer over discrete codes."""
 
-from collections import defaultdict
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +9,7 @@ from torch import Tensor, nn
 from vae_lightning.distributions.posterior import promote_to_float32
 from vae_lightning.errors import UserError
 from vae_lightning.priors.code_prior import CodePrior, invert
-from vae_lightning.priors.guidance import apply_guidance
+from vae_lightning.priors.guidance import apply_guidance, guided_conditions
 
 
 class KeyValueCache(NamedTuple):
@@ -124,16 +122,12 @@ class CodeTransformer(CodePrior):
 
     def sample_by_inversion(self, u: Tensor, condition: Tensor | None) -> Tensor:
         """Map uniform random numbers u (n, P) to indices (n, P) by the inverse of the distribution function."""
-        n = len(u)
-        # one with the condition, and one without if it is guided
-        caches: defaultdict[bool, list[KeyValueCache]] = defaultdict(lambda: self.caches(n))
+        conditions = guided_conditions(condition, self.guidance)
+        caches = [self.caches(len(u)) for _ in conditions]
+        before = [self.condition(c, len(u)) for c in conditions]
         indices = torch.empty_like(u, dtype=torch.int64)
-
-        def logits(position: int, condition: Tensor | None) -> Tensor:
-            before = self.codes(indices[:, position - 1]) if position else self.condition(condition, n)
-            return self.next_logits(before, caches[condition is not None], position)
-
         for position in range(u.shape[1]):
-            guided = apply_guidance(partial(logits, position), condition, self.guidance)
-            indices[:, position] = invert(guided, u[:, position])
+            logits = [self.next_logits(x, cache, position) for x, cache in zip(before, caches, strict=True)]
+            indices[:, position] = invert(apply_guidance(logits, self.guidance), u[:, position])
+            before = [self.codes(indices[:, position])] * len(conditions)
         return indices

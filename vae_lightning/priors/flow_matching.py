@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vae_lightning.distributed.batch_sharding import global_batch_size, local_rows
 from vae_lightning.distributions.posterior import noise_like, promote_to_float32, sample_noise
-from vae_lightning.priors.guidance import ConditionEmbedding, apply_guidance, sample_in_passes
+from vae_lightning.priors.guidance import ConditionEmbedding, apply_guidance, guided_conditions, sample_in_passes
 from vae_lightning.priors.standardized import Standardized, StandardizedPrior
 from vae_lightning.priors.velocity import Velocity
 from vae_lightning.types import LatentShape
@@ -97,9 +97,11 @@ class FlowMatchingDistribution(NamedTuple):
 
     def transport(self, noise: Tensor, condition: Tensor | None) -> Tensor:
         """Carry noise (n, D) from time 0 to time 1."""
+        guidance = self.prior.guidance
+        conditions = guided_conditions(condition, guidance)
 
         def field(u: Tensor, t: Tensor) -> Tensor:
-            return apply_guidance(lambda c: self.prior.field(u, t, c), condition, self.prior.guidance)
+            return apply_guidance([self.prior.field(u, t, c) for c in conditions], guidance)
 
         return integrate(field, noise, self.prior.integration_steps)
 

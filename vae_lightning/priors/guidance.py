@@ -1,6 +1,6 @@
 """Classifier-free guidance: conditions are dropped at random in training, and extrapolated from in sampling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -52,15 +52,17 @@ def sample_in_passes(
     return torch.cat([draw(*pair) for pair in zip(rows, conditions, strict=True)])
 
 
-def apply_guidance(function: Callable[[Tensor | None], Tensor], condition: Tensor | None, guidance: float) -> Tensor:
+def guided_conditions(condition: Tensor | None, guidance: float) -> list[Tensor | None]:
+    """Return the conditions whose outputs `apply_guidance` requires: the given one, and None if it is guided."""
+    return [condition] if condition is None or guidance == 1 else [condition, None]
+
+
+def apply_guidance(outputs: Sequence[Tensor], guidance: float) -> Tensor:
     """Extrapolate from the output without a condition to that with it. Ho & Salimans 2022, Eq. 6.
 
     Args:
-        function: condition -> output.
-        condition: (B, K), or None.
+        outputs: one for each of the `guided_conditions`.
         guidance: 1 + w; 0 ignores the condition, 1 uses it as trained, more exaggerates it.
     """
-    if condition is None or guidance == 1:
-        return function(condition)
-    without = function(None)
-    return without + guidance * (function(condition) - without)
+    given, *absent = outputs
+    return absent[0] + guidance * (given - absent[0]) if absent else given

@@ -18,14 +18,13 @@ class Quantization(Regularizer):
     sum of those to the partial sums of 1, ..., N codes (Lee et al. 2022, Eq. 7).
 
     Args:
-        codebook_size: K, that of the quantizer.
         ema: whether the quantizer updates the codebook by moving averages.
         beta: β > 0, the weight of the commitment loss.
     """
 
-    def __init__(self, *, codebook_size: int, ema: bool, beta: float = 0.25) -> None:
+    def __init__(self, *, ema: bool, beta: float = 0.25) -> None:
         super().__init__()
-        self.beta, self.codebook_size, self.ema = beta, codebook_size, ema
+        self.beta, self.ema = beta, ema
 
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (the weighted sum, {rate, commitment, perplexity, codes_in_use})."""
@@ -36,7 +35,7 @@ class Quantization(Regularizer):
         penalty = self.beta * commitment
         if not self.ema:
             penalty = penalty + squared_distance(features.detach(), codes)
-        return penalty, {**code_terms(out, self.codebook_size), "commitment": commitment}
+        return penalty, {**code_terms(out), "commitment": commitment}
 
 
 class LookupFreeQuantization(Regularizer):
@@ -61,9 +60,8 @@ class LookupFreeQuantization(Regularizer):
         commitment = squared_distance(features, out.qz.codes.detach())
         per_code = entropy_penalty(all_gather_rows(features).flatten(0, 1), self.temperature)
         entropy = features.shape[1] * per_code
-        terms = code_terms(out, 2 ** features.shape[2])
         penalty = self.beta * commitment + self.entropy_weight * entropy
-        return penalty, {**terms, "commitment": commitment, "entropy_penalty": entropy}
+        return penalty, {**code_terms(out), "commitment": commitment, "entropy_penalty": entropy}
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
         """Return the weights of the commitment loss and of the entropies."""
@@ -71,21 +69,13 @@ class LookupFreeQuantization(Regularizer):
 
 
 class CodeUsage(NoPenalty):
-    """No penalty, as in finite scalar quantization; the rate and the use of the codes are logged.
-
-    Args:
-        codebook_size: K, that of the quantizer.
-    """
+    """No penalty, as in finite scalar quantization; the rate and the use of the codes are logged."""
 
     standard_normal_only = False
 
-    def __init__(self, *, codebook_size: int) -> None:
-        super().__init__()
-        self.codebook_size = codebook_size
-
     def forward(self, out: ForwardPass) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (0, {rate, perplexity, codes_in_use})."""
-        return out.z.new_zeros(()), code_terms(out, self.codebook_size)
+        return out.z.new_zeros(()), code_terms(out)
 
 
 def squared_distance(features: Tensor, codes: Tensor) -> Tensor:
@@ -123,7 +113,7 @@ def joint_probabilities(ones: Tensor) -> Tensor:
     return joint
 
 
-def code_terms(out: ForwardPass, codebook_size: int) -> dict[str, Tensor]:
+def code_terms(out: ForwardPass) -> dict[str, Tensor]:
     """Return the logged metrics of the codes of a batch.
 
     - rate: the KL from the choice of the codes to the prior, P · log K if P codes are equally likely a priori.
@@ -132,11 +122,10 @@ def code_terms(out: ForwardPass, codebook_size: int) -> dict[str, Tensor]:
 
     Args:
         out: of the model, with `Codes` as the posterior.
-        codebook_size: K.
     """
     ones = torch.ones_like(out.qz.indices.flatten(), dtype=torch.float32)
     # `bincount` would wait for the GPU to find the number of bins.
-    counts = sum_across_processes(ones.new_zeros(codebook_size).index_add_(0, out.qz.indices.flatten(), ones))
+    counts = sum_across_processes(ones.new_zeros(out.qz.codebook_size).index_add_(0, out.qz.indices.flatten(), ones))
     return {
         "rate": kl(out).mean(),
         "perplexity": torch.special.entr(counts / counts.sum()).sum().exp(),
