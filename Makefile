@@ -11,7 +11,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup:  ## create .venv with all dependencies (PYTHON=python3.12 selects a Python version)
+setup:  ## create .venv with the development tools and most extras (PYTHON=python3.12 selects a Python version)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
 		|| { echo "error: $$($(PYTHON) --version) is not supported. Run make setup PYTHON=python3.12 (3.10 to 3.13)."; exit 1; }
 	$(PYTHON) -m venv .venv

@@ -111,7 +111,7 @@ def train_row(report: Report, row: Row, root: str, device: list[str], name: str)
 def main() -> None:
     """Run all steps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", default="data", help="directory of the data sets")
+    parser.add_argument("--root", default="data", help="directory of the datasets")
     parser.add_argument("--out", default=os.environ.get("OUT", "gpu"), type=Path, help="directory of the results")
     parser.add_argument("--accelerator", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--minutes", type=float, default=9)

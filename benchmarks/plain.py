@@ -80,7 +80,7 @@ MODELS = {"W1": paper, "W2": mlp, "W3": burgess}
 
 
 def dataset(workload: str, root: str) -> datasets.VisionDataset:
-    """Return the images as a torchvision data set."""
+    """Return the images as a torchvision dataset."""
     if workload == "W3":
         return datasets.ImageFolder(f"{root}/train", transforms.ToTensor())
     return datasets.MNIST(root, transform=transforms.ToTensor())

@@ -112,8 +112,8 @@ def add_duration(run_dir: Path, seconds: float) -> None:
 def main() -> None:
     """Run all rows, or only write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", default="data", help="directory of the data sets")
-    parser.add_argument("--faces", help="directory of CelebA (default: that of the other data sets)")
+    parser.add_argument("--root", default="data", help="directory of the datasets")
+    parser.add_argument("--faces", help="directory of CelebA (default: that of the other datasets)")
     parser.add_argument("--tables", nargs="+", help="names of files in benchmarks/tables/ (default: all)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, with one thread each")
     parser.add_argument("--again", action="store_true", help="train rows as well that have finished on another machine")

@@ -6,7 +6,7 @@ A table is a YAML file. Its name begins with a number that gives the order in wh
     published: header of the published numbers if they are of other data, which leaves out the differences (optional)
     metric: name in metrics.json, with a minus in front to change the sign
     also: further columns, header -> metric (optional)
-    overrides: of train.py, for all rows; $DATA and $FACES stand for the directories of the data sets and of CelebA
+    overrides: of train.py, for all rows; $DATA and $FACES stand for the directories of the datasets and of CelebA
     evaluate: options of `vae-lightning evaluate`, if the metrics are not those of the training (optional)
     curves: title of a figure with the objective during training, docs/images/TABLE-curves.png (optional)
     against: labels and title of a figure with the metric of the rows that have `points`, docs/images/TABLE-against.png
@@ -91,11 +91,11 @@ class Row:
         return record if record and settings == {key: record.get(key) for key in settings} else None
 
     def settings(self, seed: int) -> dict[str, Any]:
-        """Return what determines the metrics of a run, the directories of the data sets apart."""
+        """Return what determines the metrics of a run, the directories of the datasets apart."""
         return {"overrides": self.overrides, "evaluate": self.evaluate, "seed": seed}
 
     def overrides_with(self, **folders: str) -> list[str]:
-        """Return the overrides with the directories of the data sets, such as DATA="data"."""
+        """Return the overrides with the directories of the datasets, such as DATA="data"."""
         return [Template(override).substitute(folders) for override in self.overrides]
 
     def result(self, metric: str) -> tuple[float, float] | None:

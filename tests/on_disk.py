@@ -1,4 +1,4 @@
-"""Fixtures: small data sets on disk, in the official formats."""
+"""Fixtures: small datasets on disk, in the official formats."""
 
 import zipfile
 from collections.abc import Callable

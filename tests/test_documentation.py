@@ -92,7 +92,7 @@ def test_custom_regularizer_is_swept_and_reported(tmp_path):
 
 @pytest.mark.slow
 def test_custom_data_set_trains(tmp_path):
-    write_example(tmp_path, "my_data.py", "data/noise.yaml", section("A data set"))
+    write_example(tmp_path, "my_data.py", "data/noise.yaml", section("A dataset"))
     run_train(tmp_path, "data=noise", *SMALL)
     assert vae_lightning.load(tmp_path / "run").sample(2).shape == (2, 1, 8, 8)
 

@@ -3,7 +3,7 @@
 from math import prod
 
 Shape = tuple[int, int, int]  # channels, height, width
-SPLITS = ("train", "val", "test")  # of every data set
+SPLITS = ("train", "val", "test")  # of every dataset
 LatentShape = int | Shape  # a vector of D latents, or a map with C latents at each of h x w positions
 
 

@@ -30,7 +30,7 @@ CONTRAST = """(selector) => {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> str:
-    """Write a report on runs of two data sets and return its address. One β has two seeds, one run a hostile name."""
+    """Write a report on runs of two datasets and return its address. One β has two seeds, one run a hostile name."""
     root = tmp_path_factory.mktemp("runs")
     for name, beta, seed, distortion in (
         ("a0", 1, 0, 80.0),

@@ -47,7 +47,7 @@ def test_latents_whose_means_have_a_variance_above_a_hundredth_are_active(log_ep
 def test_a_collapse_causes_one_warning_with_a_remedy(log_epochs):
     low = posterior(0.0, 0.0, rates=[0.1, 0.02])
     with pytest.warns(
-        UserWarning, match=r"0 of 2 latents are active, the rate is 0.12 nats.*warmup.*smaller beta"
+        UserWarning, match=r"0 of 2 latents are active and the rate is 0.12 nats.*warmup.*smaller beta"
     ) as warned:
         assert log_epochs(CollapseMonitor(min_rate=0.5, patience=2), low, low, low, low) == [0, 0, 0, 0]
     assert len(warned) == 1

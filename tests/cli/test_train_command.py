@@ -186,5 +186,5 @@ def test_resume_from_a_checkpoint_outside_of_a_run_raises(tmp_path):
     stray = tmp_path / "checkpoints" / "last.ckpt"
     stray.parent.mkdir()
     stray.touch()
-    with pytest.raises(UserError, match=r"is not a run directory, it has no .hydra/overrides.yaml"):
+    with pytest.raises(UserError, match=r"is not a run directory \(no .hydra/overrides.yaml\)"):
         expand_resume([f"resume={stray}"])

@@ -211,7 +211,7 @@ def test_network_trains(network, configuration):
 
 @pytest.mark.parametrize("experiment", choices("experiment"))
 def test_experiment_trains(experiment, configuration, mnist_root, celeba, dsprites_root):
-    """Train on a few images, in files of the same format as the real data set."""
+    """Train on a few images, in files of the same format as the real dataset."""
     if "celeba" in experiment:
         attributes = "data.attributes=[Bald,Eyeglasses,Male,Smiling]"
         data = [f"data.root={celeba()}", "data.batch_size=16", attributes, *FEW_BATCHES]

@@ -1,4 +1,4 @@
-"""Tests of data sets of factors in files: small ones in the official formats, whose images encode their factors."""
+"""Tests of datasets of factors in files: small ones in the official formats, whose images encode their factors."""
 
 import gzip
 import tarfile
@@ -103,7 +103,7 @@ DATA: dict[str, tuple[Callable[[Path], None], Callable[..., FactorDataModule], t
 
 @pytest.fixture
 def files(request, tmp_path, monkeypatch) -> Callable[..., FactorDataModule]:
-    """Write a small data set; return a function that creates its data module."""
+    """Write a small dataset; return a function that creates its data module."""
     write, module, _, _ = DATA[request.param]
     monkeypatch.setattr(mpi3d, "SIZES", (MPI3D,))
     monkeypatch.setattr("vae_lightning.data.npz.ROWS", 50)  # several blocks, of which the last is smaller

@@ -49,7 +49,7 @@ def test_labeled_per_class_rejects_too_few_images_factors_and_no_validation_imag
     )
     with pytest.raises(UserError, match=r"data.labeled_per_class=2: the labels of these images are not classes"):
         sprites.setup()
-    with pytest.raises(UserError, match=r"data: the class of some training images is not given, which requires"):
+    with pytest.raises(UserError, match=r"data: some training images are unlabeled, which requires"):
         digits(labeled_per_class=2, val_size=0)
 
 
@@ -60,5 +60,5 @@ def test_images_whose_class_is_not_given_are_no_class():
 
 def test_unknown_classes_require_validation_images():
     x, y = torch.rand(20, 1, 8, 8), torch.arange(20) % 3 - 1
-    with pytest.raises(UserError, match=r"^data: the class of some training images is not given, which requires"):
+    with pytest.raises(UserError, match=r"^data: some training images are unlabeled, which requires"):
         ArrayDataModule(x, y, test=(x, y + 1), val_fraction=0).setup()

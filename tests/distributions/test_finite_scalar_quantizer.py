@@ -60,5 +60,5 @@ def test_there_is_nothing_to_learn_but_the_projection():
 
 
 def test_number_of_levels_must_divide_the_number_of_latents():
-    with pytest.raises(UserError, match=r"model.latent_dim=4: must be a multiple of 3, the latents of a code"):
+    with pytest.raises(UserError, match=r"model.latent_dim=4: must be a multiple of 3, the latents per code"):
         FiniteScalarQuantizer(8, 4, levels=[8, 5, 5])

@@ -92,7 +92,7 @@ def test_checkpoint_with_the_codebook_in_the_quantizer_loads_and_resumes(ema):
 
 
 def test_latent_dim_that_is_no_multiple_of_code_dim_raises():
-    with pytest.raises(UserError, match=r"model.latent_dim=7: must be a multiple of 2, the latents of a code"):
+    with pytest.raises(UserError, match=r"model.latent_dim=7: must be a multiple of 2, the latents per code"):
         VectorQuantizer(6, 7, code_dim=2, codebook_size=5, ema=True, decay=0.9)
 
 

@@ -1,4 +1,4 @@
-"""Telling the images of a run from those of another data set."""
+"""Telling the images of a run from those of another dataset."""
 
 import csv
 import json

@@ -35,7 +35,7 @@ def test_existing_files_are_not_downloaded_again(tmp_path, monkeypatch):
 
 def test_missing_npm_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(UserError, match=r"--static: npm, .* is not installed\. Install npm, or pass .*--onnxrun"):
+    with pytest.raises(UserError, match=r"--static: npm .* is not installed\. Install npm, or pass .*--onnxrun"):
         copy_runtime(tmp_path, None)
 
 

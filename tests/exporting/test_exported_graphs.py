@@ -148,7 +148,7 @@ def test_all_tested_batch_sizes_are_compared(build):
 
 def test_prior_with_a_loop_over_the_batch_is_named(build, tmp_path):
     model = LatentPrior(autoencoder=build(), prior=FlowMatching)
-    problem = r"sampler: FlowMatching draws in passes .* Export the rest with --only encoder,decoder"
+    problem = r"sampler: FlowMatching samples in a loop .* Export the rest with --only encoder,decoder"
     with pytest.raises(UserError, match=problem):
         write_graphs(model, tmp_path, "torchscript")
     assert not list(tmp_path.iterdir())
@@ -161,7 +161,7 @@ def test_prior_with_a_loop_over_the_batch_is_named(build, tmp_path):
 def test_images_decoded_pixel_by_pixel_are_not_exported(build, tmp_path):
     model = build(likelihood=Autoregressive(image_shape=(1, 8, 8)))
     for graph in ("decoder", "sampler"):
-        with pytest.raises(UserError, match=r"decoded in as many passes as they have pixels.*--only encoder"):
+        with pytest.raises(UserError, match=r"decoded pixel by pixel.*--only encoder"):
             write_graphs(model, tmp_path, "torchscript", [graph])
     assert [path.name for path in write_graphs(model, tmp_path, "torchscript", ["encoder"])] == ["encoder.pt"]
 

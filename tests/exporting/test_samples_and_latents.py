@@ -49,7 +49,7 @@ def test_samples_of_a_conditional_model_are_a_labeled_data_set(small, tmp_path):
 def test_invalid_options_of_samples_are_rejected(run, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    with pytest.raises(UserError, match=r"full: has files already. Choose a new directory"):
+    with pytest.raises(UserError, match=r"full: is not empty. Choose a new directory"):
         write_samples(run, tmp_path / "full")
     with pytest.raises(UserError, match=r"^--n=0: must be an integer >= 1"):
         write_samples(run, tmp_path / "new", n=0)
@@ -123,5 +123,5 @@ def test_latents_of_a_model_with_codes_have_indices(small, tmp_path):
 def test_invalid_options_of_latents_are_rejected(run, tmp_path):
     with pytest.raises(UserError, match=r"^--split=x: not a valid choice. Choose one of train, val, test, all"):
         write_latents(run, split="x")
-    with pytest.raises(UserError, match=r"^--out=.*a.npz: must be a .npz file in a directory that exists"):
+    with pytest.raises(UserError, match=r"^--out=.*a.npz: must be an .npz file in an existing directory"):
         write_latents(run, tmp_path / "nowhere" / "a.npz")

@@ -206,7 +206,7 @@ def test_check_names_raises_an_error_before_training(small, monkeypatch):
         check_names("callbacks.figures.final", ["nope"])
     monkeypatch.setattr(registry, "has_umap", lambda: False)
     with pytest.raises(
-        InstantiationException, match=r"latent_space_umap: requires a package. Run pip install umap-learn"
+        InstantiationException, match=r"latent_space_umap: requires umap-learn. Run pip install umap-learn"
     ):
         train(small("callbacks.figures.final=[latent_space_umap]"))
 

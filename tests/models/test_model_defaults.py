@@ -125,7 +125,7 @@ def settings(module: nn.Module) -> dict[str, Any]:
 
 
 def assert_same_model(actual: ELBOModule, expected: ELBOModule) -> None:
-    """Assert that two models built from the same seed have the same layers, weights and hyper-parameters."""
+    """Assert that two models built from the same seed have the same layers, weights and hyperparameters."""
     assert type(actual) is type(expected)
     assert repr(actual) == repr(expected)
     assert settings(actual) == settings(expected)

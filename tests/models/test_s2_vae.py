@@ -133,7 +133,7 @@ def test_encoder_that_is_given_the_factors_is_rejected():
 
 
 def test_latents_with_restricted_values_are_reported():
-    message = r"^model/posterior: S2BetaVAE requires latents with any value, not positive vectors. Leave it out"
+    message = r"^model/posterior: S2BetaVAE requires unconstrained latents, not positive vectors. Leave it out"
     with pytest.raises(UserError, match=message):
         S2BetaVAE(posterior=Gamma, prior=GammaPrior, **OPTIONS)
 

@@ -67,7 +67,7 @@ def test_gradients_reach_every_parameter(network, shape, batch):
     [
         (CONV, (1, 3, 28), r"3 x 28 are too small to be halved 3 times\. .* set model/network=mlp"),
         (CELEBA, (3, 64, 63), r"64 x 63 are too small to be halved 6 times\. .* set model/network=mlp"),
-        (BURGESS, (1, 28, 3), r"28 x 3 are too small, each side must be at least 4\. Set model/network=mlp"),
+        (BURGESS, (1, 28, 3), r"28 x 3 are too small; each side must be at least 4\. Set model/network=mlp"),
     ],
     ids=["conv", "celeba", "burgess"],
 )

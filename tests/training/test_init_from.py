@@ -105,7 +105,7 @@ def test_export_in_the_directory_of_another_run_is_itself(trained, capsys):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["model=of_run"], r"^init_from=null: the model or the data is that of a trained run. Set init_from=RUN.$"),
+        (["model=of_run"], r"^init_from=null: the model or the data comes from a trained run. Set init_from=RUN.$"),
         (["init_from=nowhere"], r"^nowhere: no such run or checkpoint."),
         (["init_from=RUN", "prior_of=RUN"], r"^init_from=.*: not available together with prior_of."),
         (["init_from=RUN", "model=latent_prior"], r"^prior_of=null: the model or the data"),

@@ -117,7 +117,7 @@ def test_sweep_over_priors(trained, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["model=latent_prior"], r"^prior_of=null: the model or the data is that of a trained run. Set prior_of=RUN.$"),
+        (["model=latent_prior"], r"^prior_of=null: the model or the data comes from a trained run. Set prior_of=RUN.$"),
         (
             ["prior_of=RUN", "model=vae"],
             r"^prior_of=.*: this model learns no prior for a run. Set model=latent_prior.$",

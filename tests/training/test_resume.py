@@ -289,7 +289,7 @@ def test_resume_from_a_damaged_checkpoint_raises(small, tmp_path):
 def test_new_run_does_not_overwrite_another(small, tmp_path):
     train(small("trainer.max_epochs=1", "logger=none"))
     before = (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes()
-    with pytest.raises(UserError, match=r"^run_dir=\S+: holds the checkpoints of a run\. Set resume to the same"):
+    with pytest.raises(UserError, match=r"^run_dir=\S+: already has the checkpoints of a run\. Set resume to this"):
         train(small("trainer.max_epochs=1", "logger=none", "model.latent_dim=2"))
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes() == before
 

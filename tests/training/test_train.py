@@ -78,7 +78,7 @@ def test_tensorboard_has_curves_figures_and_hyperparameters(small, tmp_path):
 
 
 def test_hparams_tab_shows_the_first_columns_first(tmp_path):
-    """It sorts hyper-parameters that are marked as different before the others."""
+    """It sorts hyperparameters that are marked as different before the others."""
     TensorBoard(run_dir=str(tmp_path)).log_result({"a": 1, "beta": 4.0, "z": 0}, {"test/nelbo": 1.0}, {"beta", "z"})
     (file,) = tmp_path.glob("events.out.tfevents*")
     metadata = EventAccumulator(str(file)).Reload().summary_metadata["_hparams_/experiment"]

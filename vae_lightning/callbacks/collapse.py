@@ -11,7 +11,7 @@ from vae_lightning.figures.probe_images import data_module_of
 from vae_lightning.models import ELBOModule
 
 REMEDY = (
-    "The posterior collapses to the prior. Let beta rise slowly (callbacks.warmup.epochs=10), or use a smaller beta"
+    "The posterior collapses to the prior. Warm up beta (callbacks.warmup.epochs=10), or use a smaller beta"
     " (model=beta_vae model.beta=0.5)."
 )
 
@@ -48,7 +48,7 @@ class CollapseMonitor(L.Callback):
         if self.low >= self.patience and not self.warned:
             self.warned = True
             active = f"{int(posterior.active.sum())} of {len(posterior.active)} latents are active"
-            rate = "" if posterior.rate is None else f", the rate is {posterior.rate:.2f} nats per image"
+            rate = "" if posterior.rate is None else f" and the rate is {posterior.rate:.2f} nats per image"
             rank_zero_warn(f"{active}{rate}. {REMEDY}")
 
     def state_dict(self) -> dict[str, Any]:

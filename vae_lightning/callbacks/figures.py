@@ -50,11 +50,11 @@ class Figures(L.Callback):
 
     Args:
         folder: directory of the image files.
-        title: start of the title of each figure, which names the model and the data set.
+        title: start of the title of each figure, which names the model and the dataset.
         every_n_epochs: number of epochs between two drawings of `periodic`.
         periodic: names of figures in `FIGURES`.
         final: names of the additional figures drawn at the end of training.
-        format: png, or pdf or svg for such a file beside each PNG. Animations are always GIF.
+        format: png, or pdf or svg to write each figure in that format as well. Animations are always GIF.
         style: screen, paper or dark.
 
     Raises:

@@ -106,7 +106,7 @@ class RunState(L.Callback):
 
 
 def update_optimizers(trainer: L.Trainer, pl_module: L.LightningModule, options: Collection[str]) -> None:
-    """Set hyper-parameters of the optimizers to the values of the configuration.
+    """Set hyperparameters of the optimizers to the values of the configuration.
 
     A new learning rate replaces the current one, whatever a scheduler has done so far.
 

@@ -40,8 +40,8 @@ def find_resumption(config: dict[str, Any]) -> Resumption | None:
     if not config["resume"]:
         if has_resumable_checkpoint(Path(config["run_dir"])):
             raise UserError(
-                f"run_dir={config['run_dir']}: holds the checkpoints of a run. Set resume to the same directory to"
-                " train it further, or another run_dir."
+                f"run_dir={config['run_dir']}: already has the checkpoints of a run. Set resume to this directory to"
+                " train it further, or choose another run_dir."
             )
         return None
     path, checkpoint = newest_intact_checkpoint(find_checkpoint(config["resume"], preferred="last"))

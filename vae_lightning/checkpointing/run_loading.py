@@ -68,7 +68,7 @@ def load_run(
     path = source if is_export else run_dir / CONFIG
     config = deepcopy(trained) if is_export else read_run_config(source)
     if "data" not in config:
-        raise UserError(f"{path}: does not say which data the model was trained with. Pass a run.")
+        raise UserError(f"{path}: does not record which data the model was trained on. Pass a run.")
     check_trusted(trust, Part(trained["model"], source), Part(config.get("data"), path, DATA_PACKAGES))
     model = build_model(checkpoint, source, trust=trust)
     if not is_export:

@@ -64,10 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="DATA",
-        help="another data set, to tell its images from those of the run: a choice of data=, and options such as"
+        help="another dataset, for out-of-distribution detection: a choice of data=, and options such as"
         " data.root=FOLDER",
     )
-    parser.add_argument("--background", metavar="RUN", help="a run whose model is compared in likelihood ratios")
+    parser.add_argument("--background", metavar="RUN", help="run of the background model for likelihood ratios")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)")
 
 

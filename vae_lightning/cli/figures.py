@@ -1,4 +1,4 @@
-"""Draw figures of a run again."""
+"""Redraw the figures of a run."""
 
 import argparse
 
@@ -18,10 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FIGURES",
         help="some figures, such as samples,traversals, or functions of your own, MODULE.FUNCTION (default: all)",
     )
-    parser.add_argument(
-        "--format", choices=FIGURE_FORMATS, help="pdf or svg beside each PNG; by default as in training"
-    )
-    parser.add_argument("--style", choices=FIGURE_STYLES, help="by default as in training")
+    parser.add_argument("--format", choices=FIGURE_FORMATS, help="also write pdf or svg (default: as in training)")
+    parser.add_argument("--style", choices=FIGURE_STYLES, help="(default: as in training)")
 
 
 def run(args: argparse.Namespace) -> None:

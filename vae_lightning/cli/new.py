@@ -1,4 +1,4 @@
-"""Create a small project of your own: a model, a data set, their configuration and a test."""
+"""Create a small project of your own: a model, a dataset, their configuration and a test."""
 
 import argparse
 import shutil

@@ -50,13 +50,13 @@ ADDED_OPTIONS: dict[str, dict[str, Any]] = {
     "vae_lightning.models.InfoVAE": MMD_OPTIONS,
     "vae_lightning.models.WAE": MMD_OPTIONS,
 }
-# The same for options of every data set.
+# The same for options of every dataset.
 ADDED_LOADING_OPTIONS = {"data.flip": False}
 
 # These end the training, so a run with a higher limit continues the same run.
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 
-# Options of the model that a resumed run may change: weights of the objective and hyper-parameters of the optimizers.
+# Options of the model that a resumed run may change: weights of the objective and hyperparameters of the optimizers.
 CHANGEABLE = {
     "alpha",
     "beta",
@@ -173,7 +173,7 @@ def changed_options(before: dict[str, Any], now: dict[str, Any], source: Path) -
         if key == "model.scheduler.T_max" and value == now["trainer"]["max_epochs"]:
             raise UserError(
                 f"trainer.max_epochs={value}: with model/scheduler=cosine, the learning rate of {source} ended at epoch"
-                f" {was}. Start a new run, or let it rise again with model.scheduler.T_max={was}."
+                f" {was}. Start a new run, or set model.scheduler.T_max={was} to let it rise again."
             )
         if key.startswith("data.") and key.removeprefix("data.") in FIXED_IN_DATA:
             raise UserError(

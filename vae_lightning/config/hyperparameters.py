@@ -1,4 +1,4 @@
-"""The hyper-parameters of a run, as TensorBoard's HParams tab shows them."""
+"""The hyperparameters of a run, as TensorBoard's HParams tab shows them."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -30,7 +30,7 @@ def inherit_run(cfg: DictConfig) -> None:
     inherited = [group for group in ("model", "data") if cfg.get(group) is not None and "_target_" not in cfg[group]]
     if not cfg[option]:
         if learns_prior or inherited:
-            raise UserError(f"{option}=null: the model or the data is that of a trained run. Set {option}=RUN.")
+            raise UserError(f"{option}=null: the model or the data comes from a trained run. Set {option}=RUN.")
         return
     if not isinstance(cfg[option], str):
         raise UserError(f"{option}={cfg[option]}: must be null or text.")
@@ -74,7 +74,7 @@ def read_parts(cfg: DictConfig, option: str) -> Parts:
         return Parts(own["name"], model, own["data"])
     config = read_model_config(cfg[option])
     if "data" not in config and "_target_" not in cfg.data:
-        raise UserError(f"{option}={cfg[option]}: does not say which data it was trained with. Set data=NAME.")
+        raise UserError(f"{option}={cfg[option]}: does not record which data it was trained on. Set data=NAME.")
     model, data = config["model"], {**config.get("data", {}), "seed": "${seed}"}
     if option == "init_from":
         model.pop("scheduler", None)  # it belongs to the length of the other run

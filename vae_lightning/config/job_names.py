@@ -24,7 +24,7 @@ def name_jobs(overrides: list[str]) -> list[str]:
     """
     parsed = OverridesParser.create().parse_overrides(overrides)
     if run_dir := next((o for o in overrides if override_key(o) == "run_dir"), None):
-        raise UserError(f"{run_dir}: would be the directory of all jobs of the sweep. Set sweep=NAME instead.")
+        raise UserError(f"{run_dir}: all jobs of the sweep would share this directory. Set sweep=NAME instead.")
     swept = [override for override in parsed if override.is_sweep_override()]
     if not swept or any(override.key_or_group == EXCLUDE_KEYS for override in parsed):
         return []

@@ -57,7 +57,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
     checkpoint = find_checkpoint(resolve_run(resume), preferred="last").absolute()
     run = run_dir_of(checkpoint)
     if not (run / OVERRIDES).is_file():
-        raise UserError(f"resume={resume}: {run} is not a run directory, it has no {OVERRIDES}. Use runs/NAME/TIME.")
+        raise UserError(f"resume={resume}: {run} is not a run directory (no {OVERRIDES}). Use runs/NAME/TIME.")
     replaced = {*given, "resume", "run_dir"}  # the run may have been moved
     saved = read_overrides(run)
     if (run / CONFIG).exists():

@@ -1,4 +1,4 @@
-"""Data sets as LightningDataModules: images in memory, gathered into batches by index."""
+"""Datasets as LightningDataModules: images in memory, gathered into batches by index."""
 
 from vae_lightning.data.arrays import ArrayDataModule
 from vae_lightning.data.base import ImageDataModule

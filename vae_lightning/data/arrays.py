@@ -167,7 +167,7 @@ def to_images(split: str, images: ArrayLike | Tensor, dtype: str) -> Tensor:
         if x.dtype.kind != "f":
             raise UserError(
                 f"data: the {split} images are {x.dtype}. Convert them to uint8 from 0 to 255, or to floats from 0 to"
-                " 1, which data.dtype=float32 does not round."
+                " 1 (with data.dtype=float32 they are not rounded)."
             )
         check_unit_interval(split, x.min(), x.max(), ", or convert them to uint8 from 0 to 255")
         values = np.rint(255 * x) if dtype == "uint8" else x

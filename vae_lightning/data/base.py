@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class ImageDataModule(L.LightningDataModule, ABC):
     """Images in memory, uint8 or float32, in splits `train`, `val` (may be empty) and `test`.
 
-    A data set consists of one subclass with a method `load`, and one file in `conf/data/`.
+    A dataset consists of one subclass with a method `load`, and one file in `conf/data/`.
 
     Args:
         image_shape: (C, H, W) of each image.
@@ -46,7 +46,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         UserError: if `binarize`, `validation_split` or `device_resident` has an invalid value.
 
     Attributes:
-        defaults: arguments of this class whose defaults a data set changes.
+        defaults: arguments of this class whose defaults a dataset changes.
         splits: images and labels of each split, once `setup` has been called.
         labeled: indices of the training images whose class is given, int64; None if the labels are not classes.
         label_names: names of the classes, attributes or factors; empty if they have none.
@@ -97,7 +97,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     @property
     def identity(self) -> str | None:
-        """Hash by which a run recognizes the images that it was trained on; None for those of a published data set."""
+        """Hash by which a run recognizes the images that it was trained on; None for those of a published dataset."""
         return None
 
     def has_changed(self, identity: Any) -> bool:
@@ -146,7 +146,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.labeled = (y != UNKNOWN).nonzero().flatten() if y is not None and y.dim() == 1 else None
         if self.has_unknown_labels and not len(self.splits[self.validation_split].x):
             raise UserError(  # figures would show training images
-                "data: the class of some training images is not given, which requires validation images. Set"
+                "data: some training images are unlabeled, which requires validation images. Set"
                 " data.val_size or data.val_fraction."
             )
 

@@ -62,7 +62,7 @@ class CacheSpec(NamedTuple):
     """How the images of a source are turned into a cache.
 
     Attributes:
-        name: name of the data set.
+        name: name of the dataset.
         source: where the images are read from.
         fingerprint: changes whenever the source does.
         image_shape: (C, H, W).

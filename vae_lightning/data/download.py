@@ -18,8 +18,8 @@ def fetch(url: str, path: Path, choice: str, alternative: str) -> None:
     Args:
         url: of the file.
         path: where to put it.
-        choice: name of the data set in conf/data/, for error messages.
-        alternative: name of a data set that needs no download.
+        choice: name of the dataset in conf/data/, for error messages.
+        alternative: name of a dataset that needs no download.
 
     Raises:
         UserError: if it cannot be downloaded.
@@ -71,7 +71,7 @@ def explain_unreadable(choice: str, path: Path) -> AbstractContextManager[None]:
     """Turn any exception raised while reading a downloaded file into a `UserError`.
 
     Args:
-        choice: name of the data set in conf/data/.
+        choice: name of the dataset in conf/data/.
         path: of the file.
     """
     return as_user_error(

@@ -1,4 +1,4 @@
-"""Base class of data sets whose images show every combination of factors, unpacked from their files once."""
+"""Base class of datasets whose images show every combination of factors, unpacked from their files once."""
 
 import shutil
 from abc import abstractmethod
@@ -21,7 +21,7 @@ from vae_lightning.errors import UserError
 
 
 class FactorImages(NamedTuple):
-    """The contents of the files of a data set.
+    """The contents of the files of a dataset.
 
     Attributes:
         factors: of each image, as indices of their values, int64 (N, A).
@@ -47,7 +47,7 @@ class FactorFilesDataModule(FactorDataModule):
         **loading: arguments of `FactorDataModule`. Images are resized to `image_shape`.
 
     Attributes:
-        choice: name of the data set in conf/data/.
+        choice: name of the dataset in conf/data/.
         factor_names: in the order of the labels.
         urls: of the files.
     """

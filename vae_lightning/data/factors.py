@@ -1,4 +1,4 @@
-"""Data sets with one image per combination of factors, and pairs of images that share most of them."""
+"""Datasets with one image per combination of factors, and pairs of images that share most of them."""
 
 from collections.abc import Sequence
 from math import prod

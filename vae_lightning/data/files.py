@@ -1,4 +1,4 @@
-"""Base class of data sets of image files, which are decoded once."""
+"""Base class of datasets of image files, which are decoded once."""
 
 import json
 from abc import abstractmethod

@@ -71,6 +71,6 @@ def read(path: Path) -> np.ndarray:
     """Read the images of either file, uint8 (N, 1, 28, 20)."""
     if path.name == NUMPY:
         return np.load(path).reshape(-1, *SHAPE)
-    from scipy.io import loadmat  # slow to import, and only this data set needs it
+    from scipy.io import loadmat  # slow to import, and only this dataset needs it
 
     return np.ascontiguousarray(loadmat(path)["ff"].T).reshape(-1, *SHAPE)

@@ -1,4 +1,4 @@
-"""Base class of data sets in one file of MATLAB."""
+"""Base class of datasets in one file of MATLAB."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -24,7 +24,7 @@ class MatlabDataModule(ImageDataModule):
         **loading: arguments of `ImageDataModule`.
 
     Attributes:
-        choice: name of the data set in conf/data/.
+        choice: name of the dataset in conf/data/.
         url: of the file.
     """
 

@@ -18,7 +18,7 @@ def stratified_split(images: Batch, size: int, seed: int) -> tuple[Batch, Batch]
     Raises:
         UserError: if either part would have fewer images than there are classes.
     """
-    from sklearn.model_selection import train_test_split  # slow to import, and only some data sets need it
+    from sklearn.model_selection import train_test_split  # slow to import, and only some datasets need it
 
     x, y = images
     assert y is not None

@@ -1,4 +1,4 @@
-"""Data sets that torchvision downloads and reads: MNIST, Fashion-MNIST, CIFAR-10."""
+"""Datasets that torchvision downloads and reads: MNIST, Fashion-MNIST, CIFAR-10."""
 
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from io import StringIO
@@ -19,7 +19,7 @@ class TorchvisionDataModule(ImageDataModule):
     """Official training set, from which validation images are held out, and official test set.
 
     Args:
-        root: directory that contains the directory of the data set.
+        root: directory that contains the directory of the dataset.
         download: download missing files.
         val_size: number of training images held out for validation, with equal class proportions; 0 trains on all, as
             papers do.
@@ -63,7 +63,7 @@ class TorchvisionDataModule(ImageDataModule):
         Raises:
             UserError: if it cannot be read, with torchvision's error on one line.
         """
-        from torchvision import datasets  # slow to import, and only these data sets need it
+        from torchvision import datasets  # slow to import, and only these datasets need it
 
         folder = self.root / self.folder
         parents = [path for path in (folder, *folder.parents) if path.is_relative_to(self.root)]

@@ -68,7 +68,7 @@ class Quantizer(Posterior):
         super().__init__()
         channels = latent_shape if isinstance(latent_shape, int) else latent_shape[0]
         if channels % code_dim:
-            raise UserError(f"model.latent_dim={channels}: must be a multiple of {code_dim}, the latents of a code.")
+            raise UserError(f"model.latent_dim={channels}: must be a multiple of {code_dim}, the latents per code.")
         self.code_dim, self.codebook_size = code_dim, codebook_size
         self.grid_size = num_latents(latent_shape) // channels
         self.num_codes = num_latents(latent_shape) // code_dim

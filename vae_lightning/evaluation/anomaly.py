@@ -1,4 +1,4 @@
-"""Anomaly detection: scores of images of the run and of another data set, and how well these tell them apart."""
+"""Anomaly detection: scores of images of the run and of another dataset, and how well these tell them apart."""
 
 import csv
 import math
@@ -40,7 +40,7 @@ def anomaly(
 
     Args:
         context: the run.
-        against: the other data set.
+        against: the other dataset.
         background: a model of images of the same shape, for the likelihood ratio.
     """
     names = [f"auroc_{name}" for name in SCORES]

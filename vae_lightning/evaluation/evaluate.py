@@ -59,7 +59,7 @@ def evaluate(
     >>> evaluate("runs/vae-sprites/2026-01-31_12-00-00", quick=True, only=["likelihood"])  # doctest: +SKIP
 
     The file holds each number under `GROUP/NAME`, and its standard error over images under `GROUP/NAME_se` or its
-    standard deviation over repeats under `GROUP/NAME_std`. A number is None if the model or the data set does not have
+    standard deviation over repeats under `GROUP/NAME_std`. A number is None if the model or the dataset does not have
     it. `evaluation` holds the settings of each group and a note per number, or the reason why it is missing. The
     numbers of other groups and of the training are kept. If it is interrupted, the same call continues with what has
     been computed.
@@ -72,7 +72,7 @@ def evaluate(
             `against`. A name with a dot, such as `my_metrics.sparsity`, is a function of your own: it is given an
             `EvaluationContext` and returns a dictionary of numbers.
         peers: runs of the same model with other seeds, for UDR.
-        against: another data set for anomalies: a choice of `data`, and overrides such as `data.root=FOLDER`.
+        against: another dataset for anomalies: a choice of `data`, and overrides such as `data.root=FOLDER`.
         background: a run whose model is the background model for anomalies.
         device: a torch device, such as `cpu` or `cuda`; by default the GPU if there is one.
         trust: packages of your own whose classes the checkpoint may name.
@@ -169,7 +169,7 @@ def resolve_options(
     groups = [group.rpartition(".")[2] for group in only]
     groups = groups or [group for group in available if group != "anomaly" or against]
     if "anomaly" in groups and not against:
-        raise UserError("--only=anomaly: requires images of another data set. Add --against DATA, such as sprites.")
+        raise UserError("--only=anomaly: requires images of another dataset. Add --against DATA, such as sprites.")
     if "anomaly" not in groups and (against or background):
         option = "--against" if against else "--background"
         raise UserError(f"{option}: has an effect on anomaly only. Use --only anomaly --against DATA.")

@@ -1,4 +1,4 @@
-"""Loading another data set for a run, by its name in `conf/data/`."""
+"""Loading another dataset for a run, by its name in `conf/data/`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
@@ -25,7 +25,7 @@ FRACTIONS = {"val_fraction": 0.0, "test_fraction": 0.5}
 
 
 class OtherData(NamedTuple):
-    """Another data set, whose images are the anomalies.
+    """Another dataset, whose images are the anomalies.
 
     Attributes:
         name: for notes.
@@ -39,7 +39,7 @@ class OtherData(NamedTuple):
 
 
 def load_other_data(against: Sequence[str], like: ImageDataModule) -> OtherData:
-    """Load a data set whose images have the shape of those of a run, and are binarized in the same way.
+    """Load a dataset whose images have the shape of those of a run, and are binarized in the same way.
 
     Data of the same class as that of the run is also cropped in the same way, unless an override says otherwise. If its
     test images would be held out at random, all images are test images, unless `data.test_fraction` is given.
@@ -49,7 +49,7 @@ def load_other_data(against: Sequence[str], like: ImageDataModule) -> OtherData:
         like: the data of the run.
 
     Raises:
-        UserError: if there is no such data set, an override is invalid, the files are not available, or the images have
+        UserError: if there is no such dataset, an override is invalid, the files are not available, or the images have
             another shape.
     """
     choice, *options = against

@@ -39,7 +39,7 @@ class Settings:
         probe_images: the maximum number of training images for the downstream classifiers.
         features: the network for the metrics of samples, `classifier` or `inception`.
         classifier_steps: the training steps of the classifier.
-        anomaly_images: the maximum number of images of each data set in the search for anomalies.
+        anomaly_images: the maximum number of images of each dataset in the search for anomalies.
         anomaly_samples: the draws per image for log p(x) of these.
         seed: of all random choices.
     """

@@ -52,7 +52,7 @@ def download(folder: Path) -> Path:
     """
     npm = shutil.which("npm")
     if npm is None:
-        raise UserError(f"--static: npm, which downloads onnxruntime-web, is not installed. {FIX}.")
+        raise UserError(f"--static: npm is required to download onnxruntime-web, but is not installed. {FIX}.")
     try:
         command = [npm, "pack", "--silent", "--pack-destination", str(folder), PACKAGE]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT)

@@ -140,7 +140,7 @@ def check_port(port: int | None) -> None:
         UserError: if there is no such port.
     """
     if port is not None and not 0 <= port <= MAX_PORT:
-        raise UserError(f"--port={port}: must be an integer from 0, for any that is free, to {MAX_PORT}.")
+        raise UserError(f"--port={port}: must be an integer from 0 to {MAX_PORT}; 0 selects any free port.")
 
 
 def start_server(runs: list[ExploredRun], port: int | None) -> ExplorerServer:

@@ -112,8 +112,8 @@ class SamplerGraph(Graph):
         self.output_names = ["image"]
         if isinstance(model.prior, CodePixelCNN | CodeTransformer | FlowMatching):
             raise UserError(
-                f"sampler: {type(model.prior).__name__} draws in passes whose number depends on the batch, which no"
-                " file can hold. Export the rest with --only encoder,decoder."
+                f"sampler: {type(model.prior).__name__} samples in a loop that depends on the batch, which cannot be"
+                " exported. Export the rest with --only encoder,decoder."
             )
         with torch.no_grad(), GivenNoise(torch.empty(1, 0)) as draws:
             condition = torch.zeros(1, model.condition_dim).to(model.dtype) if model.condition_dim else None
@@ -142,7 +142,7 @@ def graphs_of(model: ELBOModule, names: Collection[str] = tuple(GRAPHS)) -> list
     """
     if model.likelihood.is_autoregressive and {*names} - {"encoder"}:
         raise UserError(
-            "model/likelihood=autoregressive: images are decoded in as many passes as they have pixels, which no file"
-            " can hold. Export the encoder (--only encoder), or serve the explorer without --static."
+            "model/likelihood=autoregressive: images are decoded pixel by pixel, which cannot be exported."
+            " Export the encoder (--only encoder), or serve the explorer without --static."
         )
     return [GRAPHS[check_choice("--only", name, GRAPHS)](model) for name in names]

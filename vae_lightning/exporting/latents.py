@@ -1,4 +1,4 @@
-"""Writing the latents of a data set to a file."""
+"""Writing the latents of a dataset to a file."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -31,7 +31,7 @@ def write_latents(
     trust: Trust = (),
     data_root: str | Path | None = None,
 ) -> Path:
-    """Encode the images of a run in the order of the data set, and return the NumPy file that holds the result.
+    """Encode the images of a run in the order of the dataset, and return the NumPy file that holds the result.
 
     Its arrays are `mean` (N, D), the means of q(z|x); `logvar` (N, D), log σ², if q(z|x) is a diagonal Gaussian;
     `indices` (N, P), if the latents are codes; `y`, the labels, if there are any; `label_names`, the names of classes,
@@ -56,7 +56,7 @@ def write_latents(
         raise UserError(f"--split={split}: this run has no {split} images. Use --split train.")
     file = Path(out) if out else run.run_dir / f"latents-{split}.npz"
     if file.suffix != ".npz" or not file.parent.is_dir():
-        raise UserError(f"--out={file}: must be a .npz file in a directory that exists.")
+        raise UserError(f"--out={file}: must be an .npz file in an existing directory.")
     model = run.model.to(resolve_device(device))
     encoded = [encode_images(model, run.data, name) for name in splits]
     arrays = {key: np.concatenate([part[key] for part in encoded]) for key in encoded[0]}

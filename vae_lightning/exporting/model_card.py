@@ -42,7 +42,7 @@ DATA_OPTIONS = (
 TRAINER_OPTIONS = ("max_epochs", "max_steps", "precision", "gradient_clip_val", "accumulate_grad_batches")
 LICENSE = (
     "The weights have no license yet. Choose one, and replace `license: other` and `license_name` at the top of this"
-    " file, for example by `license: mit`. The terms of the data set may limit the choice."
+    " file, for example by `license: mit`. The terms of the dataset may limit the choice."
 )
 
 
@@ -125,7 +125,7 @@ def model_card(
         "`model.encode(x)` returns the posterior q(z|x), and `model.decode(z).mean` the images of latents. The weights"
         f" are in `{EXPORTED}`, a plain safetensors file whose metadata holds the configuration.",
         "## Data",
-        table("option", {"data set": data, **select(config["data"], DATA_OPTIONS), **names}),
+        table("option", {"dataset": data, **select(config["data"], DATA_OPTIONS), **names}),
         "## Settings",
         table("option", settings(config["model"])),
         "## Training",

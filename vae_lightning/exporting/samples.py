@@ -48,7 +48,7 @@ def write_samples(
     """
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"--out={folder}: has files already. Choose a new directory.")
+        raise UserError(f"--out={folder}: is not empty. Choose a new directory.")
     if n < 1:
         raise UserError(f"--n={n}: must be an integer >= 1.")
     model = load_model(path, trust=trust).to(resolve_device(device))

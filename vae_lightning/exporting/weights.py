@@ -35,7 +35,7 @@ def export_weights(
     """
     source = find_model(run, preferred=check_choice("--checkpoint", checkpoint, ("best", "last")))
     if source.suffix == EXPORT_SUFFIX:
-        raise UserError(f"{run}: is an export already, {source}. Pass another --format.")
+        raise UserError(f"{run}: is already an exported model ({source}). Pass another --format.")
     path = Path(out) if out else run_dir_of(source) / EXPORTED
     trained = read_checkpoint(source)
     weights = build_model(trained, source, trust=trust).state_dict()  # building checks that they fit

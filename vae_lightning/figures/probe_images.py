@@ -27,7 +27,7 @@ def data_module_of(trainer: L.Trainer, callback: L.Callback) -> ImageDataModule:
 def probe_images(data: ImageDataModule, n: int) -> Batch:
     """Return the first n validation images in a fixed random order, and their labels.
 
-    If there are no validation images, training images are used. The order is random because a data set may be sorted.
+    If there are no validation images, training images are used. The order is random because a dataset may be sorted.
     """
     split = data.splits[data.validation_split if len(data.splits[data.validation_split].x) else "train"]
     index = torch.randperm(len(split.x), generator=torch.Generator().manual_seed(0))[:n]

@@ -34,7 +34,7 @@ def check_names(option: str, names: Collection[str]) -> None:
         if name not in FIGURES:
             raise UserError(f"{option}={name}: no such figure. Choose from {', '.join(FIGURES)}.")
     if "latent_space_umap" in names and not has_umap():
-        raise UserError(f"{option}=latent_space_umap: requires a package. Run pip install umap-learn, or leave it out.")
+        raise UserError(f"{option}=latent_space_umap: requires umap-learn. Run pip install umap-learn or leave it out.")
 
 
 def draw_figures(ctx: FigureContext, names: Collection[str]) -> Iterator[tuple[str, Figure | bytes]]:

@@ -1,4 +1,4 @@
-"""Loggers, and the figures and hyper-parameters that they receive besides Lightning's metrics."""
+"""Loggers, and the figures and hyperparameters that they receive besides Lightning's metrics."""
 
 from vae_lightning.loggers.building import begin_logging, build_loggers, read_logger_ids
 from vae_lightning.loggers.csv_logger import CSV

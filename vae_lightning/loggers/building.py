@@ -60,7 +60,7 @@ def read_logger_ids(run_dir: Path) -> dict[str, str]:
 def begin_logging(
     loggers: Iterable[Logger], hyperparameters: dict[str, Any], run_dir: Path, ids: dict[str, str]
 ) -> None:
-    """Log the hyper-parameters, and save the ids of the loggers in the run directory, for a run that resumes.
+    """Log the hyperparameters, and save the ids of the loggers in the run directory, for a run that resumes.
 
     Args:
         loggers: of the run.

@@ -1,4 +1,4 @@
-"""Figures and hyper-parameters for loggers, by class. A logger of another class receives the hyper-parameters only."""
+"""Figures and hyperparameters for loggers, by class. A logger of another class receives the hyperparameters only."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -51,12 +51,12 @@ def _(logger: MLFlowLogger, name: str, file: Path, step: int) -> None:
         logger.experiment.log_image(logger.run_id, picture, key=name, step=step)
 
 
-# ---------------------------------------------------------------- hyper-parameters
+# ---------------------------------------------------------------- hyperparameters
 
 
 @singledispatch
 def log_hyperparameters(logger: Logger, hyperparameters: dict[str, Any]) -> None:
-    """Log the hyper-parameters at the start of a run, and again when it resumes."""
+    """Log the hyperparameters at the start of a run, and again when it resumes."""
     logger.log_hyperparams(hyperparameters)
 
 

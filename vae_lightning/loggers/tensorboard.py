@@ -26,12 +26,12 @@ class TensorBoard(TensorBoardLogger):
     def log_result(
         self, hyperparameters: dict[str, Any], metrics: dict[str, float], first: Collection[str] = ()
     ) -> None:
-        """Show hyper-parameters and metrics in the HParams tab. The tab shows the last logged value of each metric.
+        """Show hyperparameters and metrics in the HParams tab. The tab shows the last logged value of each metric.
 
         Args:
             hyperparameters: their names and values.
             metrics: their names and values.
-            first: names of hyper-parameters to show in the first columns; the tab sorts the others by name.
+            first: names of hyperparameters to show in the first columns; the tab sorts the others by name.
         """
         experiment, start, end = hparams(hyperparameters, metrics)
         plugin_data = experiment.value[0].metadata.plugin_data

@@ -23,7 +23,7 @@ def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
     if isinstance(batch, tuple | list) and 1 <= len(batch) <= 2:
         return batch[0], batch[1] if len(batch) == 2 else None
     kind = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else "")
-    raise UserError(f"batch: must be images, or (images, labels), got {kind}. Change what the data set returns.")
+    raise UserError(f"batch: must be images, or (images, labels), got {kind}. Change what the dataset returns.")
 
 
 def to_unit_interval(x: Tensor, image_shape: Shape, dtype: str | torch.dtype, check_values: bool) -> Tensor:

@@ -29,7 +29,7 @@ class PIWAE(MIWAE):
         """
         if self.trainer.precision == "16-mixed":
             raise UserError(
-                "trainer.precision=16-mixed: weights of draws exceed its range. Set trainer.precision=bf16-mixed."
+                "trainer.precision=16-mixed: importance weights exceed its range. Set trainer.precision=bf16-mixed."
             )
         super().on_fit_start()
 

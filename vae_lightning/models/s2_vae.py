@@ -39,7 +39,7 @@ class FewLabels(ELBOModule):
         super().__init__(**kwargs)
         if self.posterior.support != "vectors":
             raise UserError(
-                f"model/posterior: {type(self).__name__} requires latents with any value, not {self.posterior.support}."
+                f"model/posterior: {type(self).__name__} requires unconstrained latents, not {self.posterior.support}."
                 " Leave it out."
             )
         if self.condition_dim:

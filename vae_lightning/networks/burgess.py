@@ -48,7 +48,7 @@ class Burgess(Network):
         side = min(height, width)
         if side < 4:
             raise UserError(
-                f"model.network: images of {height} x {width} are too small, each side must be at least 4."
+                f"model.network: images of {height} x {width} are too small; each side must be at least 4."
                 " Set model/network=mlp."
             )
         halvings = 1

@@ -67,7 +67,7 @@ class Flow(StandardizedPrior):
     ) -> None:
         super().__init__(latent_dim=latent_dim)
         if find_spec("zuko") is None:
-            raise UserError("model/prior: a flow requires a package. Run pip install zuko, or set another prior.")
+            raise UserError("model/prior: normalizing flows require zuko. Run pip install zuko, or set another prior.")
         if latent_dim == 1:
             raise UserError("model.latent_dim=1: a flow needs at least 2. Set model/prior=gaussian_mixture.")
         self.flow = self.build(latent_dim, condition_dim, transforms=transforms, hidden_features=tuple(hidden_dims))

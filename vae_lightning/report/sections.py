@@ -14,10 +14,10 @@ OF_THE_USER = ("ArrayDataModule", "ImageFolderDataModule")  # only their root te
 
 @dataclass
 class Section:
-    """The finished runs on one data set.
+    """The finished runs on one dataset.
 
     Attributes:
-        title: the data set, and what distinguishes it from other sections with the same one.
+        title: the dataset, and what distinguishes it from other sections with the same one.
         slug: the title in a form that suits a file name.
         runs: the runs, sorted by their settings.
         columns: the options that differ among them, except the seed.
@@ -32,7 +32,7 @@ class Section:
 
 
 def split_into_sections(runs: Sequence[ReportedRun]) -> list[Section]:
-    """Split the finished runs by data set and likelihood, sorted by title."""
+    """Split the finished runs by dataset and likelihood, sorted by title."""
     by_key: dict[tuple[Value, ...], list[ReportedRun]] = {}
     for run in runs:
         if run.state == "finished":
@@ -51,7 +51,7 @@ def comparison_key(run: ReportedRun) -> tuple[Value, ...]:
 
 
 def section_titles(keys: Sequence[tuple[Value, ...]]) -> list[str]:
-    """Return the data set of each key, with the values in which it differs from other keys of the same data set."""
+    """Return the dataset of each key, with the values in which it differs from other keys of the same dataset."""
     titles = []
     for name, *rest in keys:
         siblings = [others for other, *others in keys if other == name]

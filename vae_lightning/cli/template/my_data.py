@@ -1,4 +1,4 @@
-"""A data set of your own: white squares on black, labeled by their size."""
+"""A dataset of your own: white squares on black, labeled by their size."""
 
 from typing import Any
 

@@ -8,7 +8,7 @@ from vae_lightning.metrics.arrays import Ints
 class FixedFactorSampler:
     """Draw groups of images that share the value of one factor.
 
-    The papers generate such images. Here they are drawn from the data set, so the other factors follow their
+    The papers generate such images. Here they are drawn from the dataset, so the other factors follow their
     distribution in the data given the shared value.
 
     Args:
