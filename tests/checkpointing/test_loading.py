@@ -1,9 +1,11 @@
 """Tests of loading models from runs and checkpoints, and that loading never runs code from a file."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from small_training import digits, quiet_trainer
 
 import vae_lightning
 from vae_lightning.checkpointing.trust import UntrustedError
@@ -38,6 +40,20 @@ def test_load_from_a_run_or_a_checkpoint_returns_a_model_in_eval_mode(run, image
     assert all(torch.equal(value, best[name]) for name, value in model.state_dict().items())
     for path in (run / "checkpoints", str(run / "checkpoints/best.ckpt")):
         assert torch.equal(model.reconstruct(images), vae_lightning.load(path).reconstruct(images))
+
+
+def test_a_loaded_model_keeps_its_prior_when_it_is_trained_further(small):
+    """The pseudo-inputs of a new VampPrior are training images; those of a trained one are its own."""
+    cfg = small(
+        "model=vamp_vae", "model.prior.from_images=true", "trainer.max_epochs=1", "logger=none", "callbacks=minimal"
+    )
+    train(cfg)
+    model = vae_lightning.load(cfg.run_dir)
+    before = {name: value.clone() for name, value in model.prior.state_dict().items()}
+    model.unfreeze()
+    model.optimizer = partial(torch.optim.SGD, lr=0.0)
+    quiet_trainer(limit_train_batches=1, limit_val_batches=0, max_epochs=1).fit(model, datamodule=digits())
+    assert all(value.equal(before[name]) for name, value in model.prior.state_dict().items())
 
 
 def test_checkpoint_contains_the_resolved_configuration_as_plain_data(run):
