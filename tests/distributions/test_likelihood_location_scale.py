@@ -123,11 +123,12 @@ def test_evaluation_uses_the_running_average_for_any_batch(family):
         likelihood.eval()(OUTPUT).log_prob(X), family.log_prob(0.3)
     )  # before the first training batch
     likelihood.train()
-    moments = []
-    for output in (OUTPUT, -OUTPUT, 0 * OUTPUT):
-        likelihood(output).log_prob(X)
-        moments.append(family.best_scale(X - torch.sigmoid(output)) ** family.power)
-    average = 0.9 * (0.9 * moments[0] + 0.1 * moments[1]) + 0.1 * moments[2]
+    total = count = 0.0
+    for output, x in ((OUTPUT, X), (-OUTPUT, X), (0 * OUTPUT[:1], X[:1])):  # the last one counts half as much
+        likelihood(output).log_prob(x)
+        total = 0.9 * total + len(x) * family.best_scale(x - torch.sigmoid(output)) ** family.power
+        count = 0.9 * count + len(x)
+    average = total / count
 
     state = {name: value.clone() for name, value in likelihood.state_dict().items()}
     batched = likelihood.eval()(OUTPUT).log_prob(X)
@@ -135,6 +136,16 @@ def test_evaluation_uses_the_running_average_for_any_batch(family):
     single = [likelihood(output[None]).log_prob(x[None]) for output, x in zip(OUTPUT, X, strict=True)]
     torch.testing.assert_close(torch.cat(single), batched)
     assert all(torch.equal(value, state[name]) for name, value in likelihood.state_dict().items())
+
+
+def test_checkpoints_from_before_batches_were_weighted_by_size_can_be_loaded():
+    older = Gaussian(scale_type="optimal").state_dict()
+    del older["scale.pixels"]
+    older |= {"scale.moment": torch.tensor(0.04), "scale.batches": torch.tensor(7)}
+    likelihood = Gaussian(scale_type="optimal")
+    likelihood.load_state_dict(older)
+    expected = Normal(torch.sigmoid(OUTPUT), 0.2).log_prob(X).sum((1, 2, 3))
+    torch.testing.assert_close(likelihood.eval()(OUTPUT).log_prob(X), expected)
 
 
 def test_perfect_reconstruction_has_the_scale_of_the_floor(family):

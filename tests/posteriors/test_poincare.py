@@ -86,5 +86,19 @@ def test_density_at_the_mean_is_that_of_the_normal_distribution(mean):
         torch.testing.assert_close(q.log_prob(z), expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("distance", [5e-5, 1e-3])
+def test_density_near_the_mean_is_accurate_in_single_precision(distance):
+    def log_prob_and_gradient(dtype):
+        zeros = torch.zeros(1, 10, dtype=dtype)
+        z = torch.full((1, 10), distance, dtype=dtype, requires_grad=True)
+        log_prob = WrappedNormal(zeros, zeros, 1.0).log_prob(z)
+        return log_prob.double(), torch.autograd.grad(log_prob.sum(), z)[0].double()
+
+    for actual, expected in zip(
+        log_prob_and_gradient(torch.float32), log_prob_and_gradient(torch.float64), strict=True
+    ):
+        torch.testing.assert_close(actual, expected, rtol=0, atol=0.01)
+
+
 def test_density_at_the_edge_of_the_ball_is_finite():
     assert WrappedNormal(torch.zeros(1, 2), torch.zeros(1, 2), 1.0).log_prob(torch.tensor([[1.0, 0.0]])).isfinite()

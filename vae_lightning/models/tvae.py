@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from torch import Tensor
+
+from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.models.base import ELBOModule
 from vae_lightning.regularizers import Triplets
@@ -20,6 +23,9 @@ class TVAE(ELBOModule):
         UserError: if the model is conditional.
     """
 
+    regularizer: Triplets
+    labeled: Tensor | None = None  # indices of the training images with a class, if some have none
+
     def __init__(self, *, beta: float = 1.0, triplet_weight: float = 10.0, margin: float = 1.0, **kwargs: Any) -> None:
         regularizer = Triplets(beta=beta, triplet_weight=triplet_weight, margin=margin)
         super().__init__(regularizer=regularizer, **kwargs)
@@ -30,7 +36,7 @@ class TVAE(ELBOModule):
             )
 
     def check_data(self, data: Any) -> None:
-        """Check that the data has classes.
+        """Check that the data has classes, and find the images that have one.
 
         Raises:
             UserError: if the data does not suit the model, or has no classes.
@@ -41,3 +47,15 @@ class TVAE(ELBOModule):
                 "model=tvae: triplets require one class per image, which this data does not have. Set data=digits, or"
                 " model=vae."
             )
+        self.labeled = data.labeled if data.has_unknown_labels else None
+
+    def training_terms(self, out: ForwardPass) -> dict[str, Tensor]:
+        """Compute the terms of a batch; if some classes are unknown, with the triplets of as many labeled images."""
+        if self.labeled is None:
+            return self.objective(out)
+        x, y = self.data_module.random_batch(len(out.x), self.device, self.labeled)
+        triplets = self.regularizer.triplet_terms(self.encode(x).mean, y)
+        penalty = self.regularizer.triplet_weight * triplets["triplet_loss"]
+        terms = self.objective(out._replace(y=None))  # without triplets
+        losses = {"loss": terms["loss"] + self.warmup * penalty, "objective": terms["objective"] + penalty}
+        return {**terms, **losses, **triplets}

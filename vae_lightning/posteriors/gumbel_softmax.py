@@ -107,8 +107,8 @@ class JointDistribution:
 class GumbelSoftmax(Posterior):
     """Maps features (B, F) to a `JointDistribution`. Jang et al. 2017; with continuous latents, Dupont 2018.
 
-    The last latents are the one-hot vectors of the groups of categories. Draws are relaxed in training mode. They are
-    one-hot in eval mode, where nelbo is a bound.
+    The last latents are the one-hot vectors of the groups of categories. Draws are relaxed in training mode, in
+    which nelbo and the objective of `IWAE` are no bounds. They are one-hot in eval mode, where both are.
 
     Args:
         num_features: F.

@@ -15,6 +15,17 @@ from vae_lightning.types import LatentShape
 
 BISECTIONS = 60  # more than the bits of a double
 MIN_DERIVATIVE = 0.01  # of the transform along w, so that rounding does not make it negative
+MEAN = 1 - 1 / math.e
+VARIANCE = MEAN * (1 - MEAN)
+# The first cumulants of a Bernoulli variable, whose generating function is m; see `relative_slope`.
+CUMULANTS = (
+    MEAN,
+    VARIANCE,
+    VARIANCE * (1 - 2 * MEAN),
+    VARIANCE * (1 - 6 * VARIANCE),
+    VARIANCE * (1 - 2 * MEAN) * (1 - 12 * VARIANCE),
+)
+SMALL = 0.1  # |x| below which the power series is accurate to the last bits of a float
 
 
 class PlanarTransform(NamedTuple):
@@ -69,8 +80,8 @@ class PlanarFlow(Posterior):
     """A Gaussian mapped by planar transforms, whose parameters depend on the image. Rezende & Mohamed 2015.
 
     A linear layer predicts u, w and b of each transform. Then u is changed along w, so that wᵀu becomes m(wᵀu) > -1, as
-    in their appendix A.1. Here m is a softplus with m(0) = 0. With the paper's m(0) = -0.3, u would grow without bound
-    as w approaches 0.
+    in their appendix A.1. Here m(x) = softplus(x + log(e - 1)) - 1, so m(0) = 0. With the paper's m(0) = -0.3, u would
+    grow without bound as w approaches 0.
 
     Args:
         num_features: F.
@@ -96,6 +107,22 @@ class PlanarFlow(Posterior):
         """Return the transform of unconstrained parameters, (B, 2D + 1)."""
         u, w, b = parameters.split([self.dim, self.dim, 1], dim=1)
         wu = (w * u).sum(1, keepdim=True)
-        slope = (1 - MIN_DERIVATIVE) * (F.softplus(wu + math.log(math.e - 1)) - 1)
-        squared_norm = w.square().sum(1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
-        return PlanarTransform(u + (slope - wu) * w / squared_norm, w, b.squeeze(1), slope.squeeze(1))
+        factor = (1 - MIN_DERIVATIVE) * relative_slope(wu)  # of u along w
+        direction = F.normalize(w, dim=1, eps=torch.finfo(w.dtype).tiny ** 0.5)
+        along = (direction * u).sum(1, keepdim=True) * direction
+        return PlanarTransform(u + (factor - 1) * along, w, b.squeeze(1), (factor * wu).squeeze(1))
+
+
+def relative_slope(x: Tensor) -> Tensor:
+    """Return m(x) / x for m(x) = softplus(x + log(e - 1)) - 1, elementwise.
+
+    The quotient and its derivative would amplify rounding errors near 0, where a power series is used instead. Since
+    m(x) = log(1 + (1 - 1/e)(eˣ - 1)), its coefficients are those of the cumulant generating function of a Bernoulli
+    variable with mean 1 - 1/e.
+    """
+    is_small = x.abs() < SMALL
+    large, small = torch.where(is_small, 1.0, x), torch.where(is_small, x, 0.0)
+    series = torch.zeros_like(x)
+    for n, cumulant in reversed([*enumerate(CUMULANTS, start=1)]):
+        series = series * small + cumulant / math.factorial(n)
+    return torch.where(is_small, series, (F.softplus(large + math.log(math.e - 1)) - 1) / large)

@@ -80,7 +80,7 @@ class WrappedNormal:
         else:
             v = log_origin(mobius_add(-self.mu, z, self.curvature), self.curvature)
         r = (math.sqrt(self.curvature) * norm(v)).squeeze(1).clamp_min(1e-4)  # where r / sinh(r) rounds to 1
-        log_sinh = r + torch.log1p(-torch.exp(-2 * r)) - math.log(2)
+        log_sinh = r + torch.log(-torch.expm1(-2 * r)) - math.log(2)  # accurate for small r, unlike log1p(-exp(-2r))
         return self.tangent.log_prob(v) + (z.shape[1] - 1) * (r.log() - log_sinh)
 
     def kl(self, p: Any) -> None:

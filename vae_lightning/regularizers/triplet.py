@@ -53,16 +53,30 @@ class Triplets(KL):
             UserError: if the labels are attributes.
         """
         penalty, terms = super().forward(out)
-        mu = all_gather_rows(out.qz.mean)
-        y = torch.full_like(mu[:, 0], -1) if out.y is None else all_gather_rows(out.y)
+        terms |= self.triplet_terms(out.qz.mean, out.y)
+        return penalty + self.triplet_weight * terms["triplet_loss"], terms
+
+    def triplet_terms(self, mean: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+        """Return {triplet_loss, triplet_accuracy}.
+
+        Args:
+            mean: posterior means, (B, D).
+            y: classes, (B,), -1 where they are unknown; None if all are.
+
+        Raises:
+            UserError: if the labels are attributes.
+        """
+        mu = all_gather_rows(mean)
+        y = torch.full_like(mu[:, 0], -1) if y is None else all_gather_rows(y)
         if y.dim() > 1:
             raise UserError(f"model=tvae: requires one class per image, got {y.shape[1]} attributes. Set model=vae.")
         positive, negative, is_anchor = draw_triplets(y)
         difference = (mu - mu[positive]).square().sum(1) - (mu - mu[negative]).square().sum(1)
         count = is_anchor.sum().clamp(min=1)
-        terms["triplet_loss"] = (is_anchor * (difference + self.margin).clamp_min(0)).sum() / count
-        terms["triplet_accuracy"] = (is_anchor & (difference < 0)).sum() / count
-        return penalty + self.triplet_weight * terms["triplet_loss"], terms
+        return {
+            "triplet_loss": (is_anchor * (difference + self.margin).clamp_min(0)).sum() / count,
+            "triplet_accuracy": (is_anchor & (difference < 0)).sum() / count,
+        }
 
     def effective_weights(self, warmup: float) -> dict[str, float]:
         """Return β and λ."""

@@ -8,6 +8,7 @@ never change, such as the black margin of a digit.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,7 @@ from vae_lightning.distributed.batch_sharding import sum_across_processes
 from vae_lightning.errors import UserError, check_choice
 
 MIN_SCALE = 1e-3  # floor of a learned scale, a quarter of the step between two gray values
-MOMENTUM = 0.1  # weight of a new batch in the running average, as in batch normalization; the first has weight 1
+MOMENTUM = 0.1  # weight of a new batch in the running averages, as in batch normalization
 
 SCALE_TYPES = ("fixed", "model", "channel", "pixel", "optimal")
 
@@ -110,15 +111,15 @@ class OptimalScale(nn.Module):
         UserError: if start is not above the floor.
     """
 
-    moment: Tensor  # (), running average of sᵖ
-    batches: Tensor  # (), number of training batches so far
+    moment: Tensor  # (), average of |x − mean|ᵖ over pixels, of which those of later batches have a larger weight
+    pixels: Tensor  # (), running average of the number of pixels of a batch, 0 before the first
 
     def __init__(self, start: float, power: int) -> None:
         super().__init__()
         check_start(start, MIN_SCALE)
         self.power = power
         self.register_buffer("moment", torch.tensor(float(start**power)))
-        self.register_buffer("batches", torch.tensor(0))
+        self.register_buffer("pixels", torch.tensor(0.0))
 
     def forward(self) -> Tensor:
         """Return log s from the running average, ()."""
@@ -136,9 +137,15 @@ class OptimalScale(nn.Module):
         moments = deviation.abs().pow(self.power)
         total, count = sum_across_processes(torch.stack([moments.sum(), moments.new_full((), moments.numel())]))
         moment = total / count
-        self.moment.lerp_(moment.to(self.moment), torch.where(self.batches == 0, 1.0, MOMENTUM).to(self.moment))
-        self.batches += 1
+        self.pixels.lerp_(count.to(self.pixels), MOMENTUM)
+        self.moment.lerp_(moment.to(self.moment), (MOMENTUM * count / self.pixels).to(self.moment))
         return self.log_scale(moment)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Accept checkpoints from before batches were weighted by their sizes; the next batch starts the averages."""
+        if state_dict.pop(f"{prefix}batches", None) is not None:
+            state_dict[f"{prefix}pixels"] = torch.zeros_like(self.pixels)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def log_scale(self, moment: Tensor) -> Tensor:
         """Return log s for sᵖ. Below the floor it is that of the floor, the most likely value allowed."""
