@@ -71,7 +71,7 @@ ERRORS = {  # overrides -> start of the error
     "model/prior=nope": "model/prior=nope: no such choice. Choose one of autoregressive_flow, class_conditional,",
     "model.latnt_dim=3": "model.latnt_dim: no such option. Did you mean model.latent_dim?",
     "latent_dim=3": "latent_dim: no such option. Did you mean model.latent_dim?",
-    "model.beta=3": "model.beta: no such option. It belongs to model=ada_gvae or model=ada_ml_vae or",
+    "model.beta=3": "model.beta: no such option. It belongs to model=beta_vae or model=beta_tcvae or",
     "modle=vae": "modle: no such option. Did you mean model?",
     "lr=0.1": "lr: no such option. Did you mean model.optimizer.lr?",
     "batch_size=3": "batch_size: no such option. Did you mean data.eval_batch_size or data.batch_size?",

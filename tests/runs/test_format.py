@@ -88,6 +88,18 @@ def test_old_defaults_of_vq_vae_precede_the_overrides(saved, config, expected):
     assert "model/network=conv" not in add_old_defaults(["data=mnist"], {"model": current})
 
 
+@pytest.mark.parametrize(
+    ("network", "activation", "defaults"), [("MLP", "Tanh", ["model.code_activation=Tanh"]), ("Conv", "Identity", [])]
+)
+def test_autoencoders_keep_the_activation_that_their_network_had(network, activation, defaults):
+    old = {
+        "model": {"_target_": "vae_lightning.models.AE", "network": {"_target_": f"vae_lightning.networks.{network}"}}
+    }
+    config = migrate_config(old)
+    assert config["model"]["code_activation"] == activation
+    assert add_old_defaults(["data=mnist"], config) == [*defaults, "data=mnist"]
+
+
 def test_every_renamed_class_exists():
     assert all(inspect.isclass(get_class(target)) for target in RENAMED_TARGETS.values())
 

@@ -68,8 +68,9 @@ def test_older_run_of_vq_vae_resumes_with_its_flat_latents():
         ("model.latent_dimm=3", r"^model.latent_dimm: no such option. Did you mean model.latent_dim"),
         ("model.latent_dim=0", r"^model.latent_dim=0: must be an integer from 1 to 1,000,000.$"),
         ("model=none", r"^model=none: no such choice. Choose one of aae, ada_gvae, "),
+        ("model=VAE", r"^model=VAE: no such choice. Did you mean vae\?"),
         ("model=vqvae", r"^model=vqvae: no such choice. Did you mean vq_vae\? Choose one of aae"),
-        ("data.root=a", r"^data.root: no such option. It belongs to .* or data=image_folder or "),
+        ("data.root=a", r"^data.root: no such option. It belongs to data="),
         ("model.likelihood=gaussian", r"a choice of its config group, .* Use model/likelihood=gaussian"),
         ("data=image_folder", r"^data.root: has no default"),
         ("-m", r"^-m: only overrides are allowed here. Run sweeps with vae-lightning train -m"),
@@ -80,6 +81,11 @@ def test_invalid_override_raises_and_nothing_is_written(override, message, tmp_p
     with pytest.raises(UserError, match=message):
         vae_lightning.train([*QUICK, override])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_string_instead_of_overrides_raises():
+    with pytest.raises(UserError, match=r"^overrides=model=vae: must be a list of strings. Pass \['model=vae'\].$"):
+        vae_lightning.train("model=vae")
 
 
 class OwnVAE(vae_lightning.models.VAE):

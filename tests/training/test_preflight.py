@@ -13,6 +13,7 @@ from PIL import Image
 
 from vae_lightning.errors import UserError
 from vae_lightning.models import VAE
+from vae_lightning.regularizers import KL
 from vae_lightning.training.train import train
 
 
@@ -64,6 +65,29 @@ def test_metric_of_an_own_callback_selects_the_checkpoint_and_is_recorded(small,
     train(small("monitor=val/mine", f"+callbacks.mine._target_={__name__}.LogsMine"))
     assert torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 0
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test/mine"] == 7
+
+
+class Detached(KL):
+    """A regularizer whose penalty is a number."""
+
+    def forward(self, out):
+        penalty, terms = super().forward(out)
+        return penalty.item(), terms
+
+
+class WithDetached(VAE):
+    """A VAE with that regularizer."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.regularizer = Detached(beta=1.0)
+
+
+def test_penalty_without_gradient_is_reported(small, tmp_path):
+    message = r"^Detached\.forward: the penalty has no gradient\. Compute it from tensors, without item\(\)"
+    with pytest.raises(UserError, match=message):
+        train(small(f"model._target_={__name__}.WithDetached"))
+    assert not (tmp_path / "run").exists()
 
 
 class OwnTerms(VAE):

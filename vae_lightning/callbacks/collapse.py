@@ -29,7 +29,7 @@ class CollapseMonitor(L.Callback):
             rate.
     """
 
-    def __init__(self, *, min_rate: float = 0.5, patience: int = 5) -> None:
+    def __init__(self, *, min_rate: float = 0.5, patience: int = 3) -> None:
         self.min_rate, self.patience = min_rate, patience
         self.low = 0  # successive epochs with a low rate
         self.warned = False
@@ -47,9 +47,9 @@ class CollapseMonitor(L.Callback):
         self.low = self.low + 1 if self.is_low(posterior) else 0
         if self.low >= self.patience and not self.warned:
             self.warned = True
-            active = f"{int(posterior.active.sum())} of {len(posterior.active)} latents are active"
-            rate = "" if posterior.rate is None else f" and the rate is {posterior.rate:.2f} nats per image"
-            rank_zero_warn(f"{active}{rate}. {REMEDY}")
+            rate = "" if posterior.rate is None else f"The rate is {posterior.rate:.2f} nats per image, with "
+            active = f"{int(posterior.active.sum())} of {len(posterior.active)} latents active"
+            rank_zero_warn(f"{rate}{active}. {REMEDY}")
 
     def state_dict(self) -> dict[str, Any]:
         """Return the number of epochs with a low rate, and whether there was a warning."""

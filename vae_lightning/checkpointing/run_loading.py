@@ -18,7 +18,7 @@ from vae_lightning.config.validation import validate_config
 from vae_lightning.data import ImageDataModule
 from vae_lightning.errors import UserError, as_user_error, one_line
 from vae_lightning.models import ELBOModule
-from vae_lightning.runs.artifacts import read_metrics
+from vae_lightning.runs.artifacts import is_finished
 from vae_lightning.runs.format import CheckpointKey
 from vae_lightning.runs.layout import CONFIG, EXPORT_SUFFIX
 from vae_lightning.runs.pretrained import find_model, model_dir, read_run_config
@@ -64,7 +64,10 @@ def load_run(
     checkpoint = read_checkpoint(source)
     trained: dict[str, Any] = checkpoint[CheckpointKey.CONFIG]
     run_dir = model_dir(source)
-    read_metrics(run_dir)  # report a damaged file before the work, not when new numbers are added to it
+    # This also reports a damaged file before the work, not when new numbers are added to it.
+    if not is_finished(run_dir) and not is_export:
+        epoch = checkpoint.get("epoch", 0) + 1
+        log.warning("%s: the training has not finished; its checkpoint of epoch %d is used.", run_dir, epoch)
     path = source if is_export else run_dir / CONFIG
     config = deepcopy(trained) if is_export else read_run_config(source)
     if "data" not in config:

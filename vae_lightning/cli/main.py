@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from types import ModuleType
 
 from vae_lightning.cli import encode, evaluate, explore, export, figures, new, pull, push, report, sample
 from vae_lightning.config.error_reporting import USER_FACING_ERRORS, report_errors
+from vae_lightning.config.packages import find_own_modules
 from vae_lightning.errors import UserError, one_line
 
 # Each module has a docstring whose first line is the help, `add_arguments(parser)` and `run(args)`.
@@ -44,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: by default those of the command line.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109 - the user's own modules, as for `python train.py`
+    find_own_modules()
     first = arguments[0] if arguments else "--help"
     if first == TRAIN or "=" in first or (first.startswith("-") and first not in TOP_LEVEL_OPTIONS):
         from vae_lightning.cli import train

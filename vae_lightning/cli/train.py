@@ -15,6 +15,7 @@ from vae_lightning.config.flags import check_flags, split_flags
 from vae_lightning.config.inheritance import inherit_run
 from vae_lightning.config.job_names import name_jobs
 from vae_lightning.config.overrides import defer_options, expand_resume, expand_sources, normalize, place_run
+from vae_lightning.config.packages import find_own_modules
 from vae_lightning.config.paths import CONF_DIR
 from vae_lightning.config.validation import validate_config
 from vae_lightning.errors import UserError
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: Hydra's overrides and flags; by default those of the command line.
     """
+    find_own_modules()
     arguments = sys.argv[1:] if arguments is None else arguments
     with report_errors("debug=true" in map(str.lower, arguments)):
         flags, overrides = split_flags(expand_sources(expand_resume(arguments)))

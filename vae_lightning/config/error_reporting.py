@@ -88,7 +88,7 @@ def format_error(error: BaseException, arguments: list[str]) -> str:
         return f"{key}: {problem}. To see its options, run {train_command()} --cfg job --package {key}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        similar = difflib.get_close_matches(choice, error.options, n=1, cutoff=0.7)
+        similar = difflib.get_close_matches(choice.lower(), error.options, n=1)
         meant = f"Did you mean {similar[0]}? " if similar else ""
         own = "Your own are found in conf/ of the current directory, or with --config-dir."
         return f"{group}={choice}: no such choice. {meant}Choose one of {', '.join(error.options)}. {own}"
@@ -145,7 +145,9 @@ def suggest_option(key: str, arguments: list[str]) -> str:
         if alike:
             return f"Did you mean {' or '.join(alike[:3])}?"
     if elsewhere:
-        return f"It belongs to {' or '.join(elsewhere)}. Set that as well."
+        elsewhere.sort(key=lambda choice: (leaf not in choice, len(choice) if leaf in choice else 0))
+        others = [f"{len(elsewhere) - 3} others"] if len(elsewhere) > 4 else elsewhere[3:]
+        return f"It belongs to {' or '.join([*elsewhere[:3], *others])}. Set that as well."
     if containing:
         return f"Did you mean {' or '.join(containing[:3])}?"
     if close:

@@ -1,5 +1,6 @@
 """Packages whose classes a file may name."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,12 @@ IMPORT_FIX = (
     "Run the command from the directory that holds its module, add that directory to PYTHONPATH, or install its"
     " package."
 )
+
+
+def find_own_modules() -> None:
+    """Let modules of the user's own be imported from the current directory, wherever the command is installed."""
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
 
 
 def is_own(target: Any) -> bool:

@@ -270,6 +270,7 @@ FIELD_RULES = {
     "context_channels": SIZE,
     "pixels": COMPONENT,
     "activation": TEXT,
+    "code_activation": TEXT,
     "width": SIZE,
     "blocks": FEW,
     "batch_norm": FLAG,

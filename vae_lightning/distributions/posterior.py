@@ -208,8 +208,8 @@ class DeltaPosterior(Posterior):
     Args:
         num_features: F.
         latent_shape: D, or the shape of a map.
-        activation: name of the `torch.nn` module that bounds the code. The default does not, since a bounded code could
-            not have the distribution N(0, I).
+        activation: name of the `torch.nn` module that is applied to the code. A bounded code could not have the
+            distribution N(0, I).
     """
 
     has_density = False

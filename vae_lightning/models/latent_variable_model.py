@@ -317,7 +317,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
             x: images, (B, C, H, W), uint8 or float in [0, 1].
             y: labels of a conditional model.
             samples: K, the number of draws per image.
-            chunk: draws per pass, over all of its images, which limits memory.
+            chunk: draws per pass, over all of its images, which limits memory. Another value draws other numbers.
             generator: for reproducible results.
 
         Raises:
@@ -353,7 +353,7 @@ class LatentVariableModel(Configurable, L.LightningModule):
             method: `gibbs`, `metropolis` or `importance`.
             samples: steps of the chain, or number of importance samples per image.
             draw: return a draw from p(x_mis | x_obs) instead of its mean. For several draws, repeat the images.
-            chunk: importance samples per pass, which limits memory.
+            chunk: importance samples per pass, which limits memory. Another value draws other numbers.
             generator: for reproducible results.
 
         Raises:

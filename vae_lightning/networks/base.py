@@ -31,12 +31,9 @@ class Network(Configurable, ABC):
     To add a network, write one class with the methods `encoder` and `decoder` and one file in `conf/model/network/`.
 
     Attributes:
-        code_activation: name of the `torch.nn` module that is applied to the code of an autoencoder with this network.
-            The latents of a variational model are never bounded.
         multi_resolution: whether the decoder receives latents at several resolutions, which few models support.
     """
 
-    code_activation: ClassVar[str] = "Identity"
     multi_resolution: ClassVar[bool] = False
 
     @abstractmethod

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +27,6 @@ class MLP(Network):
 
     hidden_dims: Sequence[int] = field(default_factory=lambda: [500])
     activation: str = "Tanh"
-
-    code_activation: ClassVar[str] = "Tanh"  # appendix A.2
 
     def encoder(self, image_shape: Shape, condition_dim: int) -> Encoder:
         """Build the encoder. The condition is appended to the flattened image."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from vae_lightning.plotting.style import gray, new_figure, styled
 
@@ -81,7 +81,9 @@ def format_image_counts(axes: Axes) -> None:
     if axes.get_xscale() == "log":
         low, high = axes.get_xlim()
         ratio = high / low
-        axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10) if ratio < 5 else (1, 2, 5) if ratio < 150 else (1,)))
+        # fewer decades than that contain hardly any round numbers
+        log_locator = LogLocator(subs=(1, 2, 5) if ratio < 150 else (1,))
+        axes.xaxis.set_major_locator(MaxNLocator(4) if ratio < 5 else log_locator)
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.locator_params(axis="x", nbins=4)

@@ -62,6 +62,7 @@ RENAMED_OPTIONS = {
     "model.num_codes": "model.codebook_size",
 }
 CODE_MODELS = tuple(f"vae_lightning.models.{name}" for name in ("VQVAE", "RVQVAE", "FSQVAE", "LFQVAE"))
+AUTOENCODER = "vae_lightning.models.AE"
 RENAMED_VALUES = {("model.likelihood.scale_type", "none"): "fixed"}
 
 
@@ -82,11 +83,16 @@ def check_version(checkpoint: Mapping[str, Any], path: Path) -> None:
 def migrate_config(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return a resolved configuration with the current names of its classes and options.
 
-    The prior of models with codes used to be called `StandardNormal`, although their codes were equally likely.
+    The prior of models with codes used to be called `StandardNormal`, although their codes were equally likely. The
+    activation of an autoencoder's code used to be that of its network: tanh for an `MLP`, or else none.
     """
     migrated: dict[str, Any] = {}
     if config.get("_target_") in CODE_MODELS and "prior" in config:
         config = config | {"prior": {"_target_": "vae_lightning.priors.UniformCodes", "_partial_": True}}
+    if config.get("_target_") == AUTOENCODER and "code_activation" not in config:
+        network = config.get("network")
+        is_mlp = isinstance(network, dict) and network.get("_target_") == "vae_lightning.networks.MLP"
+        config = config | {"code_activation": "Tanh" if is_mlp else "Identity"}
     for name, value in config.items():
         key = RENAMED_OPTIONS.get(f"{prefix}{name}", f"{prefix}{name}")
         if isinstance(value, dict):
@@ -105,7 +111,8 @@ def override_key(override: str) -> str:
 def add_old_defaults(overrides: list[str], config: Mapping[str, Any]) -> list[str]:
     """Return the overrides of a run, preceded by defaults that have changed since it was started.
 
-    `model=vq_vae` had a flat vector of 64 latents and the network `conv` before its latents formed a map.
+    `model=vq_vae` had a flat vector of 64 latents and the network `conv` before its latents formed a map, and codes of
+    `model=ae` were bounded with an MLP.
 
     Args:
         overrides: with the current names of their options.
@@ -113,10 +120,14 @@ def add_old_defaults(overrides: list[str], config: Mapping[str, Any]) -> list[st
     """
     model = config["model"]
     given = {override_key(override) for override in overrides}
-    if model.get("_target_") != "vae_lightning.models.VQVAE" or "model=of_run" in overrides:
+    if "model=of_run" in overrides:
         return overrides
-    is_flat = model.get("network", {}).get("_target_") == "vae_lightning.networks.Conv"
-    defaults = {"model/network": "conv" if is_flat else None, "model.latent_dim": model.get("latent_dim")}
+    defaults = {}
+    if model.get("_target_") == "vae_lightning.models.VQVAE":
+        is_flat = model.get("network", {}).get("_target_") == "vae_lightning.networks.Conv"
+        defaults = {"model/network": "conv" if is_flat else None, "model.latent_dim": model.get("latent_dim")}
+    if model.get("_target_") == AUTOENCODER and model.get("code_activation") == "Tanh":
+        defaults = {"model.code_activation": "Tanh"}
     return [*(f"{key}={value}" for key, value in defaults.items() if value and key not in given), *overrides]
 
 

@@ -72,6 +72,8 @@ def train(overrides: Sequence[str] = ()) -> Run:
         UserError: if the configuration, the data or a checkpoint cannot be used, or training diverges.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint has been written.
     """
+    if isinstance(overrides, str):
+        raise UserError(f"overrides={overrides}: must be a list of strings. Pass [{overrides!r}].")
     overrides = list(overrides)
     if flags := [argument for argument in overrides if argument.startswith("-")]:
         raise UserError(f"{flags[0]}: only overrides are allowed here. Run sweeps with vae-lightning train -m ...")

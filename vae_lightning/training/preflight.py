@@ -13,13 +13,14 @@ from vae_lightning.checkpointing.resume import Resumption
 from vae_lightning.checkpointing.trust import Part, check_trusted
 from vae_lightning.config.packages import DATA_PACKAGES, is_own
 from vae_lightning.data import ImageDataModule
+from vae_lightning.distributions import ForwardPass
 from vae_lightning.errors import UserError
 from vae_lightning.figures.isolated_eval import isolated_eval
 from vae_lightning.figures.probe_images import probe_images, to_device
 from vae_lightning.io.resources import available_cores
 from vae_lightning.models import ELBOModule
 from vae_lightning.models.running_means import checked_terms
-from vae_lightning.regularizers.base import DERIVED_TERMS
+from vae_lightning.regularizers.base import DERIVED_TERMS, NoPenalty, Regularizer
 
 ALLOWED_PROCESSES = 8  # on any machine, however few cores it has
 
@@ -84,7 +85,9 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callback
     model.configure_optimizers()
     model.regularizer.dataset_size = len(data.splits["train"].x)
     with isolated_eval(model), torch.enable_grad():
-        terms = model.objective(model(*to_device(probe_images(data, 2), model.device)))
+        out = model(*to_device(probe_images(data, 2), model.device))
+        terms = model.objective(out)
+        check_penalty(model.regularizer, out)
     weights = model.regularizer.effective_weights(model.warmup)
     terms = checked_terms(terms, taken=(*DERIVED_TERMS, *weights))
     if bad := [name for name, value in terms.items() if not value.isfinite()]:
@@ -104,6 +107,20 @@ def check_model(model: ELBOModule, monitor: str, data: ImageDataModule, callback
     has_own = any(is_own(type(callback).__module__) for callback in callbacks)  # which may log any name
     if name not in names and not has_own and (stage == "val" or model.automatic_optimization):
         raise UserError(f"monitor={monitor}: not logged. Use {stage}/ followed by one of {', '.join(names)}.")
+
+
+def check_penalty(regularizer: Regularizer, out: ForwardPass) -> None:
+    """Check that the penalty of the user's own regularizer has a gradient; without one it would have no effect.
+
+    Raises:
+        UserError: if it has none.
+    """
+    name, is_users = type(regularizer).__name__, is_own(type(regularizer).__module__)
+    if is_users and not isinstance(regularizer, NoPenalty) and not regularizer.checked(out)[0].requires_grad:
+        raise UserError(
+            f"{name}.forward: the penalty has no gradient. Compute it from tensors, without item() or detach(), or"
+            " derive the class from NoPenalty."
+        )
 
 
 def check_cpu_process_count(trainer: L.Trainer) -> None:
