@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from hydra import compose, initialize_config_dir
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from omegaconf import OmegaConf
 
 import vae_lightning.callbacks
@@ -53,6 +54,10 @@ def test_every_callback_of_the_yaml_file_is_covered():
 
 
 def test_patience_may_change_when_a_run_resumes():
-    resumed = vae_lightning.callbacks.EarlyStopping(patience=50)
-    resumed.load_state_dict(vae_lightning.callbacks.EarlyStopping(patience=2).state_dict())
-    assert resumed.patience == 50
+    """With a larger one, a run that has stopped is no longer said to have."""
+    stopped = vae_lightning.callbacks.EarlyStopping(patience=2)
+    stopped.wait_count, stopped.stopping_reason = 2, EarlyStoppingReason.PATIENCE_EXHAUSTED
+    for patience, reason in ((50, EarlyStoppingReason.NOT_STOPPED), (2, EarlyStoppingReason.PATIENCE_EXHAUSTED)):
+        resumed = vae_lightning.callbacks.EarlyStopping(patience=patience)
+        resumed.load_state_dict(stopped.state_dict())
+        assert (resumed.patience, resumed.stopping_reason) == (patience, reason)

@@ -92,6 +92,11 @@ def test_epochs_without_validation_have_no_validation_metrics(small, tmp_path):
     assert len(history.train) == 4
 
 
+def test_checkpoints_within_an_epoch_add_nothing_to_the_history(small, tmp_path):
+    train(small("callbacks.last.every_n_train_steps=1"))
+    assert list(history_of(tmp_path / "run").train) == [1257, 2 * 1257]
+
+
 def test_a_run_without_figures_can_be_resumed_with_them(small, tmp_path):
     train(small("~callbacks.figures", "trainer.max_epochs=1"))
     train(small(f"resume={tmp_path / 'run'}"))

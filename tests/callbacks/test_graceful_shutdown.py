@@ -94,6 +94,14 @@ def test_an_interrupted_run_has_no_gradients_to_lose(small, tmp_path):
     assert train(small(*options, f"resume={tmp_path / 'run'}")) == expected
 
 
+def test_a_step_that_has_been_saved_is_not_saved_again(small, tmp_path):
+    """Otherwise the previous checkpoint would be that of the same step."""
+    with pytest.raises(SystemExit):
+        train(small(*QUICK, signal_at("on_validation_start", 2)))
+    steps = [load_verified(tmp_path / f"run/checkpoints/{name}.ckpt")["global_step"] for name in ("previous", "last")]
+    assert steps == [5, 10]
+
+
 def test_ctrl_c_has_its_own_exit_code_and_a_second_one_stops_immediately(small, tmp_path, capsys):
     for times, is_written in ((1, True), (2, False)):
         at = signal_at("on_train_batch_start", 2, signal.SIGINT, times)

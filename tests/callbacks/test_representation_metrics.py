@@ -87,3 +87,11 @@ def test_early_stopping_and_loggers_receive_the_values(small, tmp_path):
     header, *rows = (tmp_path / "run/metrics.csv").read_text().splitlines()
     column = header.split(",").index("val/linear_probe")
     assert len([row for row in rows if row.split(",")[column]]) == 2
+
+
+@pytest.mark.parametrize(("names", "expected"), [(["knn"], (3, {"val/knn": 0.5})), (["knn", "mig"], (-1, {}))])
+def test_run_resumed_with_other_metrics_computes_them_at_its_first_validation(names, expected):
+    before, resumed = RepresentationMetrics(names=["knn"]), RepresentationMetrics(names=names)
+    before.period, before.values = 3, {"val/knn": 0.5}
+    resumed.load_state_dict(before.state_dict())
+    assert (resumed.period, resumed.values) == expected

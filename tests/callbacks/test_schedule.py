@@ -8,6 +8,7 @@ import pytest
 from vae_lightning.callbacks.schedule import Schedule, interpolated
 from vae_lightning.checkpointing.loading import load_model
 from vae_lightning.errors import UserError
+from vae_lightning.models import IWAE
 from vae_lightning.training.train import train
 
 QUICK = ["~callbacks.figures", "logger=none"]  # 2 epochs of 5 batches
@@ -80,6 +81,15 @@ def test_resumed_run_continues_the_schedule(small, tmp_path):
     train(small(*options, f"resume={tmp_path / 'short'}", run="short"))
     assert Record.values == [*recorded[:5], 0.67, *recorded[5:]]
     assert train(small(*options, f"resume={tmp_path / 'short'}", run="short")) == expected
+
+
+def test_configured_value_survives_an_interruption(parts):
+    """A Trainer that is interrupted leaves the number as it was then."""
+    model, callback = IWAE(**parts, num_samples=5), Schedule(attribute="num_samples", start=1, steps=8)
+    callback.setup(None, model, "fit")
+    model.num_samples = 2
+    callback.setup(None, model, "fit")
+    assert callback.end == 5
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Tests that NaN and infinity stop a run at the batch in which they appear, and never reach a checkpoint."""
 
 import math
+from types import SimpleNamespace
 
 import lightning as L
 import pytest
 import torch
 
+from vae_lightning.callbacks import TerminateOnNaN
 from vae_lightning.checkpointing.checkpoint_io import load_verified
 from vae_lightning.errors import UserError
 from vae_lightning.training.train import train
@@ -74,6 +76,23 @@ def test_error_names_the_gradient(model, small):
     n = 3 if model == "vae" else 5  # two steps per batch
     with pytest.raises(UserError, match=message):
         train(small(*QUICK, f"model={model}", spoil("SpoilGradient", n=n)))
+
+
+@pytest.mark.parametrize(("scaler", "kept"), [(None, 1), (object(), 0)])
+def test_infinite_gradients_are_left_to_a_gradient_scaler(scaler, kept, tmp_path):
+    """It skips such steps, which are normal with 16-bit floats."""
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = torch.full((2,), math.inf)
+    progress = SimpleNamespace(total=SimpleNamespace(ready=1))
+    trainer = SimpleNamespace(
+        precision_plugin=SimpleNamespace(scaler=scaler),
+        fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress)),
+        current_epoch=0,
+    )
+    callback = TerminateOnNaN(tmp_path)
+    callback.parameters = {"weight": weight}
+    callback.on_before_optimizer_step(trainer, None)
+    assert len(callback.gradients) == kept
 
 
 def test_a_delayed_check_names_the_first_bad_batch(small, monkeypatch):

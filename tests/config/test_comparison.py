@@ -4,16 +4,20 @@ import inspect
 from pathlib import Path
 
 import pytest
+import yaml
+from conftest import ROOT
 from hydra.utils import get_class
 
 from vae_lightning.config.comparison import (
     ADDED_LOADING_OPTIONS,
     ADDED_OPTIONS,
+    FIXED_IN_DATA,
     changed_options,
     config_identity,
     differences,
 )
 from vae_lightning.data import ImageDataModule
+from vae_lightning.errors import UserError
 from vae_lightning.models import ELBOModule
 
 OLD = {"run_dir": "here", "model": {"_target_": "Model", "prior": {"_target_": "Prior"}}}
@@ -68,6 +72,24 @@ def test_added_options_are_arguments_of_their_class(target):
 
 
 def test_only_paths_in_the_run_directory_are_replaced():
-    config = {"run_dir": "A", "optimizer": {"_target_": "torch.optim.Adam"}, "dirpath": "A/checkpoints", "root": "A"}
-    expected = {"optimizer._target_": "torch.optim.Adam", "dirpath": "run_dir/checkpoints", "root": "run_dir"}
+    config = {"run_dir": "A", "optimizer": {"_target_": "Adam"}, "dirpath": "A/checkpoints", "root": "A", "other": "A2"}
+    expected = {"optimizer._target_": "Adam", "dirpath": "run_dir/checkpoints", "root": "run_dir", "other": "A2"}
     assert config_identity(config) == {**expected, **ADDED_LOADING_OPTIONS}
+
+
+def test_names_that_begin_with_that_of_an_ignored_option_are_compared():
+    config = {"run_dir": "A", "callbacks": {"metrics": {"num_images": 9}, "metrics_of_mine": {"num_images": 9}}}
+    assert config_identity(config) == {"callbacks.metrics_of_mine.num_images": 9, **ADDED_LOADING_OPTIONS}
+
+
+def test_resumed_run_can_only_change_how_its_images_are_loaded():
+    """A new option of the data belongs to one of both."""
+    loading = {"cache", "device_resident", "download", "root", "skip_corrupt"}
+    batches = {"batch_size", "dtype", "eval_batch_size", "flip", "pairs", "seed", "validation_split"}
+    files = [yaml.safe_load(file.read_text()) for file in (ROOT / "conf" / "data").rglob("*.yaml")]
+    options = {name for options in files for name in options} - {"defaults"}
+    assert options == FIXED_IN_DATA | loading | batches
+    for name in FIXED_IN_DATA:
+        old, new = ({"run_dir": "run", "data": {name: value}} for value in (1, 2))
+        with pytest.raises(UserError, match=rf"^data\.{name}=2: run was trained with 1\. Leave the option out"):
+            changed_options(old, new, Path("run"))

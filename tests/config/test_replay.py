@@ -44,6 +44,10 @@ def test_ordinary_overrides_are_replayed(override):
         ("model._target_=os.system", "names a class that is not trusted"),
         ("trust=[evil]", "trusts a package"),
         ("model._target_=torch.load", "names a class that is not trusted"),
+        (
+            "+callbacks.x._target_=lightning.pytorch.callbacks.ModelCheckpoint.to_yaml",
+            "names a class that is not trusted",
+        ),
         ("+logger.x._target_=torch.utils.cpp_extension.load_inline", "names a class that is not trusted"),
         (
             "+callbacks.x._target_=lightning.pytorch.callbacks.finetuning.warnings.warn",

@@ -72,6 +72,9 @@ def run_process(rank: int, store: str, results: dict) -> None:
         results[name, rank] = (loss / WORLD_SIZE).tolist(), (gradient / WORLD_SIZE).tolist()
     with shard:
         results["gathered", rank] = torch.equal(all_gather_rows(local_rows(images())), images())
+        x, y = (local_rows(images()).requires_grad_() for _ in range(2))
+        (all_gather_rows(x) + all_gather_rows(y)).square().sum().backward()  # both have the same tensor as gradient
+        results["shared", rank] = [torch.equal(rows.grad, WORLD_SIZE * 4 * rows) for rows in (x, y)]
         results["summed", rank] = sum_across_processes(torch.tensor([rank, 1])).tolist()
     torch.distributed.destroy_process_group()
 
@@ -90,6 +93,7 @@ def test_two_processes_have_the_loss_and_gradient_of_one(tmp_path):
             torch.testing.assert_close(actual, gradient, rtol=1e-5, atol=1e-5, msg=name)  # mmd has single precision
     assert results["gathered", 0]
     assert results["gathered", 1]
+    assert results["shared", 0] == results["shared", 1] == [True, True]
     assert results["summed", 0] == results["summed", 1] == [1, 2]
 
 
@@ -132,3 +136,14 @@ def test_functions_return_their_argument_without_a_shard_and_in_one_process():
         with context:
             assert all(f(x) is x for f in (local_rows, all_gather_rows, sum_across_processes, scale_loss))
             assert global_batch_size(5) == 5
+
+
+def test_outer_shard_is_active_again_after_an_inner_one():
+    shard = BatchShard(1, 2)
+    with shard:
+        with BatchShard():
+            assert BatchShard.active is None
+        with shard:
+            assert BatchShard.active is shard
+        assert BatchShard.active is shard
+    assert BatchShard.active is None

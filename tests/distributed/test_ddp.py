@@ -5,10 +5,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 from test_equal_runs import COMMON, DDP, QUIET, run_train
+
+from vae_lightning.distributed.ddp import WatchdogLauncher
+from vae_lightning.errors import UserError
 
 RESUME = "Resume from the last checkpoint with python train.py 'trust=[signal_one]' resume="
 
@@ -62,3 +66,34 @@ def test_no_process_outlives_process_0(tmp_path):
     error = f"error: process 0 of 2 is gone. {RESUME}"
     assert stderr.count(error) == 1
     assert "Traceback" not in stderr
+
+
+class Ended:
+    """A process that has ended with an error."""
+
+    def poll(self):
+        return 1
+
+    def kill(self):
+        pass
+
+    wait = kill
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (UserError("training diverged"), r"^training diverged$"),
+        (RuntimeError("connection reset"), r"^process 1 of 2 ended with code 1\. No checkpoint had been written\."),
+    ],
+)
+def test_end_of_another_process_does_not_hide_an_error_that_both_have(error, message, tmp_path, monkeypatch):
+    def fail():
+        raise error
+
+    monkeypatch.setattr("vae_lightning.distributed.ddp._set_num_threads_if_needed", lambda processes: None)
+    environment = SimpleNamespace(validate_settings=lambda **_: None, creates_processes_externally=True)
+    launcher = WatchdogLauncher(environment, 2, 1)
+    launcher.procs = [Ended()]
+    with pytest.raises(UserError, match=message):
+        launcher.launch(fail, trainer=SimpleNamespace(default_root_dir=tmp_path))

@@ -94,6 +94,18 @@ def test_exports_have_the_names_of_classes_and_the_crop(small, tmp_path):
         assert {name: json.loads(value) for name, value in metadata.items()} == expected
 
 
+@pytest.mark.parametrize(("name", "old", "new"), [("shape", b"[2,3]", b"[3,2]"), ("type", b'"F32"', b'"I32"')])
+def test_export_with_another_shape_or_type_of_the_same_bytes_raises(name, old, new, tmp_path):
+    path = tmp_path / f"{name}.safetensors"
+    content = serialize({"weight": torch.ones(2, 3)}, {})
+    assert content.count(old) == 1
+    path.write_bytes(content)
+    deserialize(path)
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(UserError, match="damaged, its checksum is wrong"):
+        deserialize(path)
+
+
 def test_damaged_export_raises(run):
     path = export_weights(run)
     content = path.read_bytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vae_lightning.errors import UserError
-from vae_lightning.runs.discovery import find_evaluable_runs, resolve_run, resolve_sweep
+from vae_lightning.runs.discovery import find_evaluable_runs, newest_source, resolve_run, resolve_sweep
 from vae_lightning.runs.layout import CONFIG, METRICS
 
 
@@ -30,6 +30,17 @@ def test_latest_run_is_the_one_that_started_last(make_run):
     make_run("runs/sweeps/first/model.beta=1", started=2)
     assert resolve_run("latest") == newest
     assert resolve_run("runs/vae-digits") == Path("runs/vae-digits")
+
+
+def test_latest_source_is_the_newest_intact_run_that_comes_from_no_other(make_run):
+    content = "run_dir: here\nmodel: {}\ndata: {}\ntrainer: {}\nprior_of: "
+    for started, text in enumerate((f"{content}null\n", f"{content}null\n", f"{content}runs/a\n", "[")):
+        run = make_run(f"runs/vae-digits/{started}", started)
+        (run / CONFIG).write_text(text)
+        os.utime(run / CONFIG, (started, started))
+        (run / "checkpoints").mkdir()
+        (run / "checkpoints" / "last.ckpt").touch()
+    assert newest_source("prior_of") == Path("runs/vae-digits/1")
 
 
 def test_latest_sweep_is_the_one_with_the_newest_job(make_run):

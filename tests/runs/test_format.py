@@ -28,6 +28,7 @@ OLD = {
         "figures": {"while_training": ["samples"], "at_end": []},
         "warmup": {"_target_": "vae_lightning.callbacks.Warmup"},
         "projector": None,
+        "mine": {"_target_": "my_callbacks.Steps", "rates": {100: 0.1}},
     },
     "trainer": {"profiler": {"_target_": "vae_lightning.machine.NoProfiler"}, "devices": [0, 1]},
 }
@@ -43,6 +44,7 @@ NEW = {
         "figures": {"periodic": ["samples"], "final": []},
         "warmup": {"_target_": "vae_lightning.callbacks.BetaWarmup"},
         "projector": None,
+        "mine": {"_target_": "my_callbacks.Steps", "rates": {100: 0.1}},
     },
     "trainer": {"profiler": {"_target_": "vae_lightning.training.performance.NullProfiler"}, "devices": [0, 1]},
 }

@@ -10,7 +10,7 @@ from conftest import ROOT, SMALL
 
 from vae_lightning.config.overrides import expand_resume
 from vae_lightning.runs.discovery import find_newest_run
-from vae_lightning.runs.layout import create_unique_dir
+from vae_lightning.runs.layout import create_unique_dir, find_checkpoint
 
 
 def make_run(run_dir: Path, *overrides: str, checkpoint: str | None = "last.ckpt") -> Path:
@@ -28,6 +28,18 @@ def test_runs_started_in_the_same_second_have_different_directories(tmp_path):
         created = list(threads.map(create_unique_dir.__wrapped__, [path] * 20))
     assert sorted(created) == sorted([path, *(f"{path}~{n}" for n in range(2, 21))])
     assert create_unique_dir(path) == create_unique_dir(path) == f"{path}~21"
+
+
+@pytest.mark.parametrize(
+    ("preferred", "order"), [("best", ["best", "last", "previous"]), ("last", ["last", "previous", "best"])]
+)
+def test_missing_checkpoint_is_replaced_by_the_newest(preferred, order, tmp_path):
+    make_run(tmp_path / "run", checkpoint=None)
+    for name in reversed(order):
+        checkpoint = tmp_path / "run" / "checkpoints" / f"{name}.ckpt"
+        checkpoint.parent.mkdir(exist_ok=True)
+        checkpoint.touch()
+        assert find_checkpoint(tmp_path / "run", preferred) == checkpoint
 
 
 def test_resume_auto_finds_the_newest_run_with_the_same_overrides(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from vae_lightning.config.overrides import defer_options
 from vae_lightning.errors import UserError
 from vae_lightning.runs.locking import exclusive
 from vae_lightning.runs.recording import save_metrics
+from vae_lightning.sweeps.job import find_job_dir
 
 __all__ = ["run_sweep"]  # a fixture
 
@@ -66,6 +67,14 @@ def test_run_with_a_different_configuration_is_archived(run_sweep):
     assert (STUDY / f"{job_dir.name}~1" / "metrics.json").is_file()
     assert OmegaConf.load(job_dir / ".hydra" / "config.yaml").model.optimizer.lr == 1e-3
     assert (job_dir / "metrics.json").is_file()
+
+
+def test_job_starts_beside_a_damaged_run(small, tmp_path):
+    damaged = tmp_path / "study" / "seed=0" / ".hydra"
+    damaged.mkdir(parents=True)
+    (damaged / "config.yaml").write_text("[")
+    job_dir = tmp_path / "study" / "seed=1"
+    assert find_job_dir(job_dir, OmegaConf.to_container(small(run="study/seed=1"), resolve=True)) == job_dir
 
 
 def test_longer_sweep_extends_finished_jobs(run_sweep):
@@ -204,16 +213,19 @@ def test_error_in_any_job_stops_the_sweep_before_anything_is_written(run_sweep, 
 
 
 def test_arguments_and_environment_do_not_leak_between_jobs(run_sweep, monkeypatch):
+    """Nor does Lightning find that the sweep itself runs in a SLURM job."""
+    monkeypatch.setenv("SLURM_NTASKS", "2")
     seen = []
 
     def run(cfg):
-        seen.append((sys.argv[1:], "LOCAL_RANK" in os.environ))
+        seen.append((sys.argv[1:], {"LOCAL_RANK", "SLURM_NTASKS"} & os.environ.keys()))
         os.environ["LOCAL_RANK"] = "0"  # as Lightning's DDP does
         return {}
 
     monkeypatch.setattr("vae_lightning.cli.train.run", run)
     run_sweep("model.latent_dim=2,3")
-    assert [rank for _, rank in seen] == [False, False]
+    assert [found for _, found in seen] == [set(), set()]
+    assert os.environ["SLURM_NTASKS"] == "2"
     for (arguments, _), latent_dim in zip(seen, (2, 3), strict=True):
         assert f"model.latent_dim={latent_dim}" in arguments
         assert "-m" not in arguments

@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -10,6 +11,7 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweep_commands import STUDY, run_sweep
 
+from vae_lightning.callbacks import Pruning
 from vae_lightning.report import report
 from vae_lightning.sweeps import hydra_callback
 from vae_lightning.sweeps.optuna_study import ask_trial, find_trial, open_study, to_distribution
@@ -150,3 +152,12 @@ def test_a_job_finds_its_own_trial(tmp_path):
     _, second = (ask_trial(study, overrides) for _ in range(2))
     assert find_trial(study, second.user_attrs["overrides"]).number == 1
     assert find_trial(study, ["a=7"]) is None
+
+
+@pytest.mark.parametrize(("processes", "number"), [(1, 0), (2, None)])
+def test_one_of_several_processes_does_not_stop_alone(processes, number, tmp_path):
+    overrides = OverridesParser.create().parse_overrides(["a=interval(0.0,1.0)"])
+    trial = ask_trial(open_study(tmp_path), overrides)
+    pruning = Pruning(str(tmp_path), trial.user_attrs["overrides"], "val/nelbo", None)
+    pruning.on_train_start(SimpleNamespace(world_size=processes), None)
+    assert (pruning.trial and pruning.trial.number) == number

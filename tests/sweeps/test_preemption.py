@@ -46,6 +46,12 @@ def test_launcher_receives_the_signal_after_the_checkpoint_is_written(signals, l
     assert trained_batches(tmp_path / "run") == 3
 
 
+def test_launcher_receives_the_signal_even_if_another_one_stops_the_run_immediately(launcher, small):
+    with pytest.raises(SystemExit, match="requeued"):
+        train(small(*QUICK, signals_at("on_train_batch_start", 3, USR2, TERM, TERM)))
+    assert launcher == [USR2]
+
+
 def test_launcher_receives_the_signal_immediately_outside_of_training(launcher, small):
     with pytest.raises(SystemExit, match="requeued"):
         train(small(*QUICK, signals_at("on_test_start", 1, USR2)))

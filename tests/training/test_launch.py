@@ -97,3 +97,12 @@ def test_own_model_does_not_borrow_the_options_of_other_models(tmp_path):
         vae_lightning.train([*QUICK, f"model._target_={__name__}.OwnVAE", "+model.depth=3"])
     with pytest.raises(UserError, match=r"^model\.depth: no such option\. It belongs to model="):
         vae_lightning.train([*QUICK, "+model.depth=3"])
+
+
+class OwnPrior(vae_lightning.distributions.VampPrior):
+    """A prior of the user's own."""
+
+
+def test_class_of_a_chosen_part_can_be_replaced():
+    run = vae_lightning.train([*QUICK, "model/prior=vamp", f"model.prior._target_={__name__}.OwnPrior"])
+    assert isinstance(run.model.prior, OwnPrior)

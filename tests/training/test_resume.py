@@ -14,7 +14,7 @@ from PIL import Image
 from vae_lightning.checkpointing.run_loading import load_run
 from vae_lightning.config.comparison import changed_options
 from vae_lightning.errors import UserError
-from vae_lightning.runs.artifacts import read_config
+from vae_lightning.runs.artifacts import is_finished, read_config
 from vae_lightning.training.train import train
 
 # 2 epochs of 5 batches, a checkpoint after each batch, a warm-up that ends in the second epoch
@@ -102,6 +102,14 @@ def test_resume_with_more_steps_continues_within_an_epoch(options, small, tmp_pa
 def test_resume_of_a_finished_run_keeps_its_metrics(small, tmp_path):
     expected = train(small())
     assert train(small(f"resume={tmp_path / 'run'}")) == expected
+
+
+def test_resumed_run_is_unfinished_until_it_has_been_tested_again(small, tmp_path):
+    train(small("trainer.max_epochs=1"))
+    crash = "+callbacks.crash={_target_: crashes.CrashAt, hook: on_test_start, n: 1}"
+    with pytest.raises(CrashError):
+        train(small("trainer.max_epochs=1", crash, f"resume={tmp_path / 'run'}"))
+    assert not is_finished(tmp_path / "run")
 
 
 def test_resume_after_early_stopping_trains_no_further(small, tmp_path, capsys):
@@ -288,10 +296,13 @@ def test_resume_from_a_damaged_checkpoint_raises(small, tmp_path):
 
 def test_new_run_does_not_overwrite_another(small, tmp_path):
     train(small("trainer.max_epochs=1", "logger=none"))
-    before = (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes()
-    with pytest.raises(UserError, match=r"^run_dir=\S+: already has the checkpoints of a run\. Set resume to this"):
-        train(small("trainer.max_epochs=1", "logger=none", "model.latent_dim=2"))
-    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes() == before
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    before = last.read_bytes()
+    for name in ("last.ckpt", "previous.ckpt"):
+        last = last.rename(last.with_name(name))
+        with pytest.raises(UserError, match=r"^run_dir=\S+: already has the checkpoints of a run\. Set resume to this"):
+            train(small("trainer.max_epochs=1", "logger=none", "model.latent_dim=2"))
+        assert last.read_bytes() == before
 
 
 @pytest.mark.parametrize("change", ["data=sprites", "data.binarize=dynamic", "data.split_seed=1"])

@@ -198,6 +198,8 @@ def test_run_without_a_validation_set_can_monitor_a_training_metric(small):
 def test_unknown_monitor_raises(small):
     with pytest.raises(UserError, match="val/nope"):
         train(small("monitor=val/nope"))
+    with pytest.raises(UserError, match=r"^monitor=train/knn: not logged\. Use train/ followed by one of "):
+        train(small("monitor=train/knn", "callbacks.metrics.names=[knn]"))  # of validation images
 
 
 def test_metrics_do_not_depend_on_the_eval_batch_size(small):
