@@ -1,6 +1,7 @@
 """Figures of the codes and of single images, compared with values known in advance."""
 
 import numpy as np
+import pytest
 import torch
 from figure_inputs import build_data, build_model
 
@@ -46,6 +47,18 @@ def test_extreme_reconstructions_of_an_autoencoder_are_sorted_by_distortion(smal
     with torch.no_grad():
         distortion = -model(x).px.log_prob(x.float() / 255)
     assert figure.axes[0].get_xticklabels()[0].get_text() == f"{distortion.min():.0f}"
+
+
+def test_manifold_of_an_autoencoder_spans_its_codes(small):
+    """Nothing keeps them close to N(0, I)."""
+    model, data = build_model(small, "model=ae", "model.latent_dim=2"), build_data(small)
+    with torch.no_grad():
+        model.posterior.code[0].weight.mul_(50)
+        codes = model.encode(*probe_images(data, 500)).mean
+    axes = draw(FigureContext(model, data), "manifold").axes[0]
+    for ticks, z in ((axes.get_xticklabels(), codes[:, 0]), (axes.get_yticklabels(), codes[:, 1])):
+        ends = [float(ticks[i].get_text().replace("\N{MINUS SIGN}", "-")) for i in (0, -1)]
+        assert ends == pytest.approx(torch.quantile(z, torch.tensor([0.025, 0.975])).tolist(), abs=0.01)
 
 
 def test_factor_information_finds_the_factor_that_a_latent_encodes(small, monkeypatch):

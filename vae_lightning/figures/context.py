@@ -14,6 +14,7 @@ from vae_lightning.figures.posterior_stats import PosteriorStats, latest_posteri
 from vae_lightning.figures.probe_images import probe_images, to_device
 from vae_lightning.models import ELBOModule
 from vae_lightning.plotting.traversals import ranges
+from vae_lightning.regularizers import NoPenalty
 
 MAX_CLASSES = 100  # that a figure can show
 MAX_SHOWN_CLASSES = 10  # that a figure shows with a row or panel each
@@ -63,6 +64,11 @@ class FigureContext:
     def posterior(self) -> PosteriorStats | None:
         """Statistics of q(z|x) over the probe images; None for a discrete posterior."""
         return latest_posterior(self.model, self.data)
+
+    @property
+    def has_free_codes(self) -> bool:
+        """Whether no penalty brings the codes close to the prior, as in an autoencoder."""
+        return isinstance(self.model.regularizer, NoPenalty)
 
     @property
     def ranges(self) -> Tensor:

@@ -49,7 +49,8 @@ def samples(ctx: FigureContext) -> Drawing:
         y = torch.arange(len(ctx.classes), device=ctx.model.device).repeat_interleave(NUM_COLUMNS)
         x = ctx.samples(len(y), y)
         return plotting.samples(x, f"Samples from the prior, one row per class\n{ctx.title}", ctx.classes)
-    return plotting.samples(ctx.samples(100), f"Samples from the prior\n{ctx.title}")
+    source = "N(0, I), which the codes are not trained to match" if ctx.has_free_codes else "the prior"
+    return plotting.samples(ctx.samples(100), f"Samples from {source}\n{ctx.title}")
 
 
 @register_figure

@@ -53,7 +53,7 @@ def aggregate_posterior(mu: Tensor, logvar: Tensor | None, latents: Sequence[int
             axes.fill_between(
                 z.numpy(), density.numpy(), color="C0", alpha=0.4, linewidth=0, label="aggregate posterior"
             )
-        axes.plot(z.numpy(), norm.pdf(z.numpy()), color=gray(0.4), linewidth=0.8, label="prior")
+        axes.plot(z.numpy(), norm.pdf(z.numpy()), color=gray(0.4), linewidth=0.8, label="N(0, 1)")
         axes.set_ylim(bottom=0)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -52,8 +52,8 @@ def umap(mu: Tensor) -> tuple[np.ndarray, list[str]]:
 
 
 def identity(mu: Tensor) -> tuple[np.ndarray, list[str]]:
-    """Return means (N, 1) or (N, 2) unchanged, and axis labels. The unit of z is the standard deviation of N(0, 1)."""
-    return mu.cpu().numpy(), [f"mean of {latent_name(i)} (in $\\sigma$ of N(0, 1))" for i in range(mu.shape[1])]
+    """Return means (N, 1) or (N, 2) unchanged, and axis labels."""
+    return mu.cpu().numpy(), [f"mean of {latent_name(i)}" for i in range(mu.shape[1])]
 
 
 @styled

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_lightning.plotting.images import GAP, draw_mosaic, grid_figure, image_centers
-from vae_lightning.plotting.style import format_number, label_width, new_figure, styled
+from vae_lightning.plotting.style import format_number, label_width, latent_name, new_figure, styled
 
 PANEL_WIDTH, MAX_COLUMNS = 1.7, 5  # inches, and panels side by side
 
@@ -26,9 +26,19 @@ def linear_values(n: int) -> Tensor:
 
 
 def plane(values: Tensor) -> Tensor:
-    """Return the latents of a square grid, (n·n, 2), row by row from the top: z_0 rises to the right, z_1 upward."""
-    z_1, z_0 = torch.meshgrid(values.flip(0), values, indexing="ij")
+    """Return the latents of a square grid, (n·n, 2), row by row from the top: z_0 rises to the right, z_1 upward.
+
+    Args:
+        values: of both latents, (n,), or of each, (n, 2).
+    """
+    of_z_0, of_z_1 = of_each_latent(values)
+    z_1, z_0 = torch.meshgrid(of_z_1.flip(0), of_z_0, indexing="ij")
     return torch.stack([z_0, z_1], dim=-1).flatten(0, 1)
+
+
+def of_each_latent(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the values of z_0 and of z_1, (n,) each, from those of both, (n,), or of each, (n, 2)."""
+    return (values, values) if values.dim() == 1 else (values[:, 0], values[:, 1])
 
 
 @styled
@@ -37,17 +47,17 @@ def manifold(x: Tensor, values: Tensor, title: str) -> Figure:
 
     Args:
         x: the decoded latents of `plane(values)`, (n·n, C, H, W) in [0, 1].
-        values: (n,).
+        values: as in `plane`.
         title: above the figure.
     """
     n = len(values)
     rows = x.unflatten(0, (n, n))
     labeled = sorted({round(i * (n - 1) / 9) for i in range(10)})  # at most ten, including both ends
-    labels = [format_number(values[i].item(), 2) for i in labeled]
-    figure, axes = grid_figure(rows, title, left=label_width(labels) + 0.3, bottom=0.4)
-    axes.set_xticks([image_centers(n, x.shape[3])[i] for i in labeled], labels)
-    axes.set_yticks([image_centers(n, x.shape[2])[-1 - i] for i in labeled], labels)
-    axes.set(xlabel="$z_0$ (in $\\sigma$ of the prior)", ylabel="$z_1$ (in $\\sigma$ of the prior)")
+    x_labels, y_labels = ([format_number(z[i].item(), 2) for i in labeled] for z in of_each_latent(values))
+    figure, axes = grid_figure(rows, title, left=label_width(y_labels) + 0.3, bottom=0.4)
+    axes.set_xticks([image_centers(n, x.shape[3])[i] for i in labeled], x_labels)
+    axes.set_yticks([image_centers(n, x.shape[2])[-1 - i] for i in labeled], y_labels)
+    axes.set(xlabel=latent_name(0), ylabel=latent_name(1))
     return figure
 
 
