@@ -70,7 +70,7 @@ def test_unlabeled_images_have_no_probe_and_no_classifier(parts, make_context):
 def test_vectors_have_no_ssim(make_context):
     model = VAE(image_shape=(1, 1, 64), latent_dim=2, network=MLP(hidden_dims=[8]))
     context = make_context(model)
-    context.x = context.x.view(-1, 1, 1, 64)
+    context.images = Batch(context.x.view(-1, 1, 1, 64), context.y)
     found = reconstruction_quality(context)
     assert found["mse"].value > 0
     assert found["ssim"].note == "unavailable: these images have fewer than 3 pixels per side"

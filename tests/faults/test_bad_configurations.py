@@ -60,6 +60,7 @@ ERRORS = {  # overrides -> start of the error
     "model=ae monitor=val/nelbo": "monitor=val/nelbo: not logged. Use val/ followed by one of loss, objective,",
     "model=nope": "model=nope: no such choice. Choose one of aae, ada_gvae, ada_ml_vae, ae,",
     "data=nope": "data=nope: no such choice. Choose one of arrays, binarized_mnist, caltech_silhouettes,",
+    "~trainer.max_epochs trainer.max_steps=5": "trainer.max_epochs: is missing. Set a number beyond trainer.max_steps",
     "trainer=nope": "trainer=nope: no such choice. Choose one of cpu, ddp, default, gpu.",
     "callbacks=nope": "callbacks=nope: no such choice. Choose one of deep, default, minimal.",
     "logger=nope": "logger=nope: no such choice. Did you mean none? Choose one of csv, mlflow, none, tensorboard,",

@@ -70,11 +70,11 @@ def test_run_with_a_different_configuration_is_archived(run_sweep):
 
 
 def test_job_starts_beside_a_damaged_run(small, tmp_path):
-    damaged = tmp_path / "study" / "seed=0" / ".hydra"
+    damaged = tmp_path / "study" / "damaged" / ".hydra"
     damaged.mkdir(parents=True)
     (damaged / "config.yaml").write_text("[")
-    job_dir = tmp_path / "study" / "seed=1"
-    assert find_job_dir(job_dir, OmegaConf.to_container(small(run="study/seed=1"), resolve=True)) == job_dir
+    job_dir = tmp_path / "study" / "job"
+    assert find_job_dir(job_dir, OmegaConf.to_container(small(run="study/job"), resolve=True)) == job_dir
 
 
 def test_longer_sweep_extends_finished_jobs(run_sweep):
@@ -133,7 +133,7 @@ def test_options_of_swept_models_are_those_of_the_jobs(run_sweep):
 
 
 def test_jobs_cannot_share_a_directory_that_the_command_names():
-    with pytest.raises(UserError, match=r"^run_dir=here: would be the directory of all jobs of the sweep\. Set sweep"):
+    with pytest.raises(UserError, match=r"^run_dir=here: all jobs of the sweep would share this directory\. Set sweep"):
         name_jobs(["run_dir=here", "seed=1,2"])
 
 

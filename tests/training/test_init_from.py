@@ -119,7 +119,7 @@ def test_export_in_the_directory_of_another_run_is_itself(trained, capsys):
         ),
         (
             ["init_from=RUN", "model=factor_vae", *(o for o in SMALL if o.startswith("model"))],
-            r"^init_from=.*: its weights do not fit this model, first discriminator\..*, None there and \(.* here",
+            r"^init_from=.*: its weights do not fit this model, first regularizer\..*, None there and \(.* here",
         ),
         (["init_from=RUN", "model/network=resnet"], r"^model/network: the trained model has this part."),
         (["init_from=RUN", "data=digits"], r"^init_from=.*: its weights do not fit this model, first "),

@@ -112,6 +112,14 @@ def test_resumed_run_is_unfinished_until_it_has_been_tested_again(small, tmp_pat
     assert not is_finished(tmp_path / "run")
 
 
+@pytest.mark.parametrize(("n", "error"), [(1, UserError), (3, CrashError)])
+def test_errors_of_a_resumed_run_are_explained_by_the_checkpoint_before_the_first_step_only(n, error, small, tmp_path):
+    train(small("trainer.max_epochs=1"))
+    crash = f"+callbacks.crash={{_target_: crashes.CrashAt, hook: on_train_batch_start, n: {n}}}"
+    with pytest.raises(error):
+        train(small("trainer.max_epochs=2", crash, f"resume={tmp_path / 'run'}"))
+
+
 def test_resume_after_early_stopping_trains_no_further(small, tmp_path, capsys):
     options = ["callbacks/early_stopping=default", "callbacks.early_stopping.patience=2", "trainer.max_epochs=99"]
     options += ["model.optimizer.lr=1.0", "callbacks=minimal"]

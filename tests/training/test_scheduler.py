@@ -84,5 +84,5 @@ def test_rate_along_a_cosine_ends_at_eta_min(small, tmp_path, capsys):
     train(small("model/scheduler=cosine", "model.scheduler.eta_min=1e-5"))
     assert "continue" not in capsys.readouterr().out
     assert learning_rate(tmp_path / "run") == pytest.approx(1e-5)
-    with pytest.raises(UserError, match=r"^trainer\.max_epochs=3: .*ended at epoch 2\. Start a new run, or let it"):
+    with pytest.raises(UserError, match=r"^trainer\.max_epochs=3: .*ended at epoch 2\. Start a new run, or set"):
         train(small("model/scheduler=cosine", f"resume={tmp_path / 'run'}", "trainer.max_epochs=3"))

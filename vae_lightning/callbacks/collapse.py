@@ -29,7 +29,7 @@ class CollapseMonitor(L.Callback):
             rate.
     """
 
-    def __init__(self, *, min_rate: float = 0.5, patience: int = 3) -> None:
+    def __init__(self, *, min_rate: float = 0.5, patience: int = 5) -> None:
         self.min_rate, self.patience = min_rate, patience
         self.low = 0  # successive epochs with a low rate
         self.warned = False

@@ -54,6 +54,7 @@ class RunState(L.Callback):
         self.metrics: dict[str, float] = {}
         self.training_state: dict[str, Any] | None = None
         self.started = False  # whether training has started, with everything restored from a checkpoint
+        self.first_step = 0  # number of optimizer steps before it
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the version, the configuration, the identity of the data, the metrics and the random state."""
@@ -89,7 +90,7 @@ class RunState(L.Callback):
         if self.changes:
             record_changes(self.changes, trainer.current_epoch, self.run_dir)
             update_optimizers(trainer, pl_module, self.changes.keys())
-        self.started = True
+        self.started, self.first_step = True, trainer.global_step
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the random state of the training, and seed."""

@@ -48,6 +48,8 @@ def validate_config(cfg: DictConfig) -> None:
     for group in ("model", "data", "trainer"):
         if group not in resolved:
             raise UserError(f"{group}: is missing. Set {group}=...")
+    if "max_epochs" not in resolved["trainer"]:
+        raise UserError("trainer.max_epochs: is missing. Set a number beyond trainer.max_steps if that is the limit.")
     validate_callbacks(resolved)
     validate_optimization(resolved)
     if cfg.monitor.startswith("val/") and cfg.data.get("validation_split") == "test":

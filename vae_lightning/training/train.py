@@ -106,7 +106,8 @@ def fit(run: PreparedRun) -> None:
     """Train, and explain an error that occurs before the first step or comes from the checkpoint.
 
     Raises:
-        UserError: for such an error. Others, once a new run has started, are raised as they are.
+        UserError: for such an error. Others, once a new run has started or a resumed one has taken a step, are raised
+            as they are.
     """
     checkpoint = run.resumption.path if run.resumption else None
     try:
@@ -114,7 +115,7 @@ def fit(run: PreparedRun) -> None:
     except UserError:
         raise
     except Exception as error:
-        if checkpoint is None and run.state.started:
+        if run.state.started and (checkpoint is None or run.trainer.global_step > run.state.first_step):
             raise
         failure = "training cannot start" if checkpoint is None else f"{checkpoint}: cannot be resumed"
         raise UserError(
