@@ -60,11 +60,12 @@ def describe_agreement(udr: list[float], metric: list[float]) -> str:
 @styled
 def scatter(scores: Scores, metric: str) -> Figure:
     """Draw the metric of each run against its UDR, one color per row."""
-    figure = new_figure(4.8, 4.8, "UDR and MIG of the runs of each model")
+    name = metric.rpartition("/")[2].upper()
+    figure = new_figure(4.8, 4.8, f"UDR and {name} of the runs of each model")
     axes = figure.add_subplot()
-    for (name, (udr, values)), color in zip(scores.items(), class_colors(len(scores)), strict=True):
-        axes.plot(udr, values, "o", color=color, markersize=4, label=name)
-    axes.set(xlabel="UDR", ylabel=metric)
+    for (row, (udr, values)), color in zip(scores.items(), class_colors(len(scores)), strict=True):
+        axes.plot(udr, values, "o", color=color, markersize=4, label=row)
+    axes.set(xlabel="UDR", ylabel=name)
     figure.legend(loc="outside lower left", ncols=2)
     return figure
 
