@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 from tables import IMAGES, RUNS, TABLES, Row, read_table, reduce_colors
 
-from vae_lightning import metrics
 from vae_lightning.checkpointing.run_loading import load_run
-from vae_lightning.evaluation.context import draw_images
+from vae_lightning.evaluation.context import BATCH_SIZE, draw_images
+from vae_lightning.evaluation.disentanglement import udr_scores
 from vae_lightning.models.encoding import encode
 from vae_lightning.plotting.style import class_colors, new_figure, save, styled
 
 MIN_RUNS = 3
-NUM_IMAGES, BATCH_SIZE = 10_000, 500  # at most, from the test split
+NUM_IMAGES = 10_000  # at most, from the test split
 
 Scores = dict[str, tuple[list[float], list[float]]]  # row -> UDR and the table's metric of each run
 
@@ -42,13 +42,11 @@ def main() -> None:
 
 def score(row: Row) -> tuple[list[float], list[float]]:
     """Return the UDR and the metric of each finished run of a row."""
-    seeds = [seed for seed in range(row.seeds) if row.record(seed)]
-    runs = [load_run(RUNS / row.run_names[seed]) for seed in seeds]
+    records = {name: record for seed, name in enumerate(row.run_names) if (record := row.record(seed))}
+    runs = [load_run(RUNS / name) for name in records]
     images = draw_images(runs[0].data, "test", NUM_IMAGES, seed=0)
     encoded = [encode(run.model, images.split(BATCH_SIZE), seed=0) for run in runs]
-    kl = [e.kl.mean(0) for e in encoded if e.kl is not None]
-    udr = metrics.udr([e.mean for e in encoded], kl if len(kl) == len(encoded) else None)
-    return udr.tolist(), [record["metrics"][row.metric] for record in row.records]
+    return udr_scores(encoded), [record["metrics"][row.metric] for record in records.values()]
 
 
 def describe_agreement(udr: list[float], metric: list[float]) -> str:

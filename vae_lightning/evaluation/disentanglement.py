@@ -12,7 +12,7 @@ from vae_lightning.evaluation.results import GIVEN_LABELS, Result, Results, unav
 from vae_lightning.evaluation.settings import Settings
 from vae_lightning.metrics.disentanglement.mig import BINS
 from vae_lightning.models import ELBOModule
-from vae_lightning.models.encoding import encode
+from vae_lightning.models.encoding import Encoded, encode
 
 
 class Metric(NamedTuple):
@@ -173,6 +173,11 @@ def udr_result(context: EvaluationContext, peers: Sequence[ELBOModule]) -> Resul
     encoded = [context.encoded]
     for peer in peers:
         encoded.append(encode(peer.to(context.device), context.batches(context.images), context.settings.seed))
+    score = udr_scores(encoded)[0]
+    return {"udr": Result(score, note=f"among {len(encoded)} runs, Spearman, {len(context.x):,} images")}
+
+
+def udr_scores(encoded: Sequence[Encoded]) -> list[float]:
+    """Return the UDR of each model, from their encodings of the same images; the KL is used if all have it."""
     kl = [e.kl.mean(0) for e in encoded if e.kl is not None]
-    scores = metrics.udr([e.mean for e in encoded], kl if len(kl) == len(encoded) else None)
-    return {"udr": Result(float(scores[0]), note=f"among {len(encoded)} runs, Spearman, {len(context.x):,} images")}
+    return metrics.udr([e.mean for e in encoded], kl if len(kl) == len(encoded) else None).tolist()

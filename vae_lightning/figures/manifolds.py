@@ -7,7 +7,7 @@ from vae_lightning import plotting
 from vae_lightning.distributions import StandardNormal
 from vae_lightning.figures.context import FigureContext
 from vae_lightning.figures.registry import Drawing, register_figure
-from vae_lightning.plotting.manifold import linear_values, plane, quantiles
+from vae_lightning.plotting.manifold import linear_values, plane, probabilities, quantiles
 
 MANIFOLD_SIZE, CLASS_MANIFOLD_SIZE = 20, 10  # images along each side
 
@@ -59,5 +59,5 @@ def has_plane(ctx: FigureContext) -> bool:
 def code_quantiles(ctx: FigureContext) -> Tensor:
     """Return values of each latent, (n, 2), spaced evenly in the mass of the aggregate posterior."""
     assert ctx.posterior is not None
-    mass = (torch.arange(MANIFOLD_SIZE, dtype=torch.float64) + 0.5) / MANIFOLD_SIZE
-    return torch.quantile(ctx.posterior.centers.cpu().double(), mass, dim=0).float()
+    centers = ctx.posterior.centers.cpu().double()
+    return torch.quantile(centers, probabilities(MANIFOLD_SIZE), dim=0).float()

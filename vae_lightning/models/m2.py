@@ -34,7 +34,8 @@ class M2(ELBOModule):
     Args:
         conditional: must be true.
         classification_weight: α >= 0, the paper's α divided by N.
-        **kwargs: the others of `ELBOModule`; `network` also builds an encoder for the classifier.
+        **kwargs: the others of `ELBOModule`; `network` also builds an encoder for the classifier. The networks process
+            num_classes times the batch.
 
     Raises:
         UserError: if the model is not conditional, or the scale of the likelihood is fitted to each batch.

@@ -13,11 +13,16 @@ PANEL_WIDTH, MAX_COLUMNS = 1.7, 5  # inches, and panels side by side
 
 
 def quantiles(n: int) -> Tensor:
-    """Return n values of z, (n,), spaced evenly in the mass of N(0, 1): its inverse CDF at (i + ½) / n.
+    """Return n values of z, (n,), spaced evenly in the mass of N(0, 1): its inverse CDF at `probabilities(n)`.
 
     kingma-welling-replication, Figure 4; Kingma & Welling 2014, appendix A.
     """
-    return torch.special.ndtri((torch.arange(n, dtype=torch.float64) + 0.5) / n).float()
+    return torch.special.ndtri(probabilities(n)).float()
+
+
+def probabilities(n: int) -> Tensor:
+    """Return (i + ½) / n for i = 0, ..., n - 1, (n,) in double precision."""
+    return (torch.arange(n, dtype=torch.float64) + 0.5) / n
 
 
 def linear_values(n: int) -> Tensor:
